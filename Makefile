@@ -1,0 +1,41 @@
+# make demo    align the bundled model and open the report
+# make test    the whole test suite
+# make check   lint, types, house rules
+# make bench   measure speed
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: demo test fast check bench clean
+.DEFAULT_GOAL := check
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Concord needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group test --group check --editable .
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/concord demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+fast: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py tests/test_docs.py
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.stages
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,138 @@
+"""Experience: the policy speaks, a scorer listens, and what was said is read for a few steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from concord.algorithms.course import Bench
+from concord.batches import Experience, Rollout, Sequences, beside
+from concord.batches.order import cut, permutation
+from concord.maths.divergence import k1
+from concord.maths.sequence import masked_sum
+from concord.models import Policy
+from concord.records import Completion, Prompt
+from concord.settings import Rollouts
+from concord.training import Notes
+
+Credit = Callable[[Rollout], Experience]
+
+
+@dataclass
+class Speaking:
+    """Steps from what the policy itself says: each round it speaks anew, with the weights it has by then."""
+
+    bench: Bench
+    settings: Rollouts
+    credit: Credit
+    heard: Callable[[Rollout], dict[str, float]] = lambda rollout: {}
+    """Called once a round, before credit: where a price may adapt; what it returns is noted."""
+    round: int = field(default=0, init=False)
+    settled: bool = field(default=True, init=False)
+    news: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+        said = self.settings.prompts * self.settings.samples
+        size = -(-said // self.settings.updates)
+        return self.settings.rounds * self.settings.passes * -(-said // size)
+
+    def __iter__(self) -> Iterator[list[Experience]]:
+        plan = self.settings
+        while self.round < plan.rounds:
+            rollout = self.speak()
+            self.news = {"round": float(self.round), **facts(rollout), **self.heard(rollout)}
+            experience = self.credit(rollout)
+            for number in range(plan.passes):
+                order = permutation(len(rollout.sequences), self.bench.seed, self.round, number)
+                size = -(-len(order) // plan.updates)
+                for start in range(0, len(order), size):
+                    last = number == plan.passes - 1 and start + size >= len(order)
+                    step = self.parts(experience, order[start : start + size])
+                    # The round is over once its last step has been learned: only then may a checkpoint be taken.
+                    self.round += int(last)
+                    self.settled = last
+                    yield step
+
+    def parts(self, experience: Experience, rows: Sequence[int]) -> list[Experience]:
+        """Some rows, cut into batches by the budget of tokens."""
+        lengths = experience.sequences.real.sum(-1)[list(rows)].tolist()
+        groups = cut(lengths, self.bench.learning.micro_tokens)
+        return [experience.rows(torch.tensor([rows[place] for place in group])) for group in groups]
+
+    def speak(self) -> Rollout:
+        """Ask the policy this round's prompts, score what it says, and see how far it has drifted."""
+        plan, bench = self.settings, self.bench
+        prompts = chosen(bench.prompts, plan.prompts, bench.seed, self.round)
+        sampler = bench.sampler(f"round {self.round}", plan.temperature, plan.longest)
+        said = sampler.sample(prompts, plan.samples)
+        bench.keep(self.round, said)
+        scores = torch.tensor(bench.scorer.score(said))
+        sequences = as_said(said, bench.policy)
+        groups = torch.arange(len(prompts)).repeat_interleave(plan.samples)
+        return Rollout(
+            sequences,
+            likelihood(bench.policy, sequences, plan.temperature, bench.learning.micro_tokens),
+            likelihood(bench.reference, sequences, plan.temperature, bench.learning.micro_tokens),
+            scores,
+            groups,
+        )
+
+    def tell(self, number: int, notes: Notes) -> None:
+        """Add the round's facts to a step's notes."""
+        notes.update(self.news)
+
+    def state(self) -> dict[str, Any]:
+        """How many rounds are over."""
+        return {"round": self.round}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with the next round."""
+        self.round = int(state["round"])
+
+
+def chosen(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[Prompt]:
+    """This round's prompts: all are asked once before any is asked again."""
+    picked = []
+    for place in range(turn * count, (turn + 1) * count):
+        epoch, rest = divmod(place, len(prompts))
+        picked.append(prompts[permutation(len(prompts), seed, "prompts", epoch)[rest]])
+    return picked
+
+
+def as_said(completions: Sequence[Completion], policy: Policy) -> Sequences:
+    """The very tokens that were sampled, after their prompts; nothing is read back from text."""
+    rows, marks = [], []
+    for completion in completions:
+        before = policy.template.prompt(completion.prompt)
+        said = list(completion.tokens or ())
+        rows.append(before + said)
+        marks.append([False] * len(before) + [True] * len(said))
+    return beside(rows, marks)
+
+
+@torch.no_grad()
+def likelihood(policy: Policy, sequences: Sequences, temperature: float, micro_tokens: int) -> Tensor:
+    """[N, T] log-probability of each scored token, batch by batch."""
+    result = torch.zeros(sequences.tokens.shape)
+    for group in cut(sequences.real.sum(-1).tolist(), micro_tokens):
+        rows = torch.tensor(group)
+        part = sequences.rows(rows)
+        result[rows, : part.tokens.shape[1]] = policy.logprobs(part, temperature).cpu()
+    return result
+
+
+def facts(rollout: Rollout) -> dict[str, float]:
+    """What a round is told by: score, drift, length."""
+    mask = rollout.sequences.scored
+    drift = masked_sum(k1(rollout.logprobs, rollout.reference), mask)
+    return {
+        "score": float(rollout.scores.mean()),
+        "score_spread": float(rollout.scores.std()) if len(rollout.scores) > 1 else 0.0,
+        "kl": float(drift.mean()),
+        "surprise": float(-masked_sum(rollout.logprobs, mask).sum() / mask.sum()),
+        "length": float(mask.sum()) / len(mask),
+    }

@@ -1,0 +1,52 @@
+"""Reward model: find the scores under which people's rankings are least surprising.
+
+The network reads prompt and completion and gives one number. Rankings fix only differences between
+scores, so a weak pull keeps each list's mean near 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from concord.algorithms.course import Bench, Course
+from concord.algorithms.feeds import Reading
+from concord.batches import Lists, collate
+from concord.maths.ranking import bradley_terry, centring, pair_accuracy, plackett_luce
+from concord.models import RewardModel
+from concord.models.folder import context
+from concord.records import Ranking
+from concord.settings import Reward
+from concord.training import Loss
+
+SURPRISE = {"bradley-terry": bradley_terry, "plackett-luce": plackett_luce}
+
+
+@dataclass
+class RewardObjective:
+    """How surprising the rankings are under the model's scores."""
+
+    model: RewardModel
+    settings: Reward
+
+    def __call__(self, batch: Lists) -> Loss:
+        batch = batch.to(self.model.compute.device)
+        scores, tiers = batch.by_list(self.model.scores(batch.sequences)), batch.tiers
+        surprise = SURPRISE[self.settings.likelihood](scores, tiers).mean()
+        offset = centring(scores, tiers).mean()
+        notes = {"surprise": surprise, "accuracy": pair_accuracy(scores.detach(), tiers).mean()}
+        tokens = float(batch.sequences.real.sum())
+        return Loss(surprise + self.settings.centring * offset, notes, {"tokens": tokens})
+
+
+def build(settings: Reward, bench: Bench, model: RewardModel, rankings: Sequence[Ranking]) -> Course:
+    """Learn from the rankings that are not held back."""
+    rows = collate.rankings(rankings, model.template, context(model.network), bench.say)
+    feed = Reading(
+        rows, settings.batch, settings.epochs, bench.seed, collate.lists, bench.learning.micro_tokens
+    )
+    return Course(
+        feed,
+        RewardObjective(model, settings),
+        {"reward": model.network},
+        {"reward": settings.rate},
+        feed.steps,
+    )

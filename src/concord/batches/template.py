@@ -1,0 +1,151 @@
+"""The one way from messages to token ids, for training, sampling, scoring and serving alike.
+
+A prompt is rendered by the model's own chat template, with control tokens in people's text kept as text.
+A completion is its own tokens and then the token that ends a turn. Because both are always joined in
+this way, what a policy learns, what it is asked and what a reward model reads are the same ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from concord.errors import ModelError
+from concord.records import Completion, Demonstration, Message, Prompt
+
+PLAIN = (
+    "{{ bos_token }}{% for message in messages %}{{ message['role'].capitalize() }}:\n{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:\n{% endif %}"
+)
+"""The template given to a tokenizer that has none; saved with the model, so that it stays the same."""
+
+
+@dataclass(frozen=True)
+class StopSet:
+    """What ends a completion: any of these tokens. One object for sampler, masks and server."""
+
+    tokens: frozenset[int]
+    end: int
+    """The one that the chat template itself writes after an assistant's turn."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Token ids, and which of them are the assistant's own."""
+
+    tokens: list[int]
+    scored: list[bool]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class Template:
+    """A tokenizer with its chat template, and nothing else that turns text into ids."""
+
+    def __init__(self, tokenizer: Any, stop_tokens: Sequence[int] = ()) -> None:
+        self.tokenizer = tokenizer
+        self._prompts: dict[tuple[Message, ...], list[int]] = {}
+        if tokenizer.eos_token_id is None:
+            raise ModelError(
+                f"The tokenizer in {tokenizer.name_or_path} has no end token, so a policy could never learn to "
+                "stop. Set eos_token in its tokenizer_config.json."
+            )
+        self.notice = ""
+        if not tokenizer.chat_template:
+            bos = tokenizer.bos_token is not None
+            tokenizer.chat_template = PLAIN if bos else PLAIN.removeprefix("{{ bos_token }}")
+            self.notice = "The tokenizer has no chat template; a plain one (`User:`, `Assistant:`) is used and saved with it."
+        self.stops = self._stops(stop_tokens)
+
+    def _stops(self, tokens: Sequence[int]) -> StopSet:
+        """The stop tokens: those of the model, and the one that the template puts after a turn."""
+        known = {int(token) for token in tokens} | {int(self.tokenizer.eos_token_id)}
+        asked = (Message("user", "a"),)
+        before = self._render(asked, ready=True)
+        after = self._render((*asked, Message("assistant", "b")), ready=False)
+        body = self.encode("b")
+        tail = after[len(before) + len(body) :]
+        joined = after[: len(before) + len(body)] == before + body
+        end = tail[0] if joined and tail and self._is_control(tail[0]) else int(self.tokenizer.eos_token_id)
+        return StopSet(frozenset(known | {end}), end)
+
+    def _is_control(self, token: int) -> bool:
+        return token in self.tokenizer.added_tokens_decoder
+
+    def _render(self, messages: Sequence[Message], ready: bool) -> list[int]:
+        """Ids of a dialogue as the template writes it; control tokens in the messages stay plain text."""
+        try:
+            tokens = self.tokenizer.apply_chat_template(
+                [{"role": message.role, "content": message.content} for message in messages],
+                add_generation_prompt=ready,
+                tokenize=True,
+                return_dict=False,
+                sanitize_control_tokens=True,
+            )
+        except Exception as error:  # a template is a foreign program: whatever it raises is its own complaint
+            roles = ", ".join(message.role for message in messages)
+            raise ModelError(
+                f"The chat template in {self.tokenizer.name_or_path} refuses a dialogue of {roles}: {error}. "
+                "Use a template that allows these roles, or change the prompts."
+            ) from error
+        return [int(token) for token in tokens]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text; what looks like a control token is text too."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return [int(token) for token in ids]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of a completion, without its end token."""
+        kept = list(tokens[:-1]) if tokens and tokens[-1] in self.stops.tokens else list(tokens)
+        return str(self.tokenizer.decode(kept, skip_special_tokens=False))
+
+    def prompt(self, prompt: Prompt) -> list[int]:
+        """Ids up to the place where the assistant begins to speak."""
+        known = self._prompts.get(prompt.messages)
+        if known is None:
+            known = self._prompts[prompt.messages] = self._render(prompt.messages, ready=True)
+        return known
+
+    def completion(self, completion: Completion) -> Rendered:
+        """A prompt and one answer: the answer's tokens are scored, its end token included if it ended."""
+        before = self.prompt(completion.prompt)
+        said = self.said(completion)
+        return Rendered(before + said, [False] * len(before) + [True] * len(said))
+
+    def said(self, completion: Completion) -> list[int]:
+        """Ids of an answer: its text, then the end token unless it was cut off."""
+        ended = [] if completion.finish == "length" else [self.stops.end]
+        return self.encode(completion.text) + ended
+
+    def demonstration(self, demonstration: Demonstration, every_turn: bool) -> Rendered:
+        """A prompt and a good answer to learn; with `every_turn`, the assistant's earlier turns too."""
+        last = self.completion(Completion(demonstration.prompt, demonstration.text, finish="stop"))
+        if not every_turn:
+            return last
+        messages = demonstration.prompt.messages
+        for turn, message in enumerate(messages):
+            if message.role == "assistant":
+                start, stop = self._turn(messages[:turn], messages[: turn + 1], last.tokens)
+                last.scored[start:stop] = [True] * (stop - start)
+        return last
+
+    def same_ids(self, other: "Template") -> bool:
+        """Whether the other turns the same text into the same ids."""
+        mine, theirs = self.tokenizer, other.tokenizer
+        return bool(mine.get_vocab() == theirs.get_vocab() and mine.chat_template == theirs.chat_template)
+
+    def _turn(
+        self, before: Sequence[Message], through: Sequence[Message], whole: list[int]
+    ) -> tuple[int, int]:
+        """Where one earlier turn of the assistant stands among the ids of the whole dialogue."""
+        start = self._render(before, ready=True)
+        stop = self._render(through, ready=False)
+        if whole[: len(start)] != start or whole[: len(stop)] != stop:
+            raise ModelError(
+                f"The chat template in {self.tokenizer.name_or_path} rewrites earlier turns as a dialogue grows, so "
+                "they cannot be learned in one pass. Set sft.turns to last."
+            )
+        ends = [place for place in range(len(start), len(stop)) if whole[place] in self.stops.tokens]
+        return len(start), (ends[0] + 1 if ends else len(stop))

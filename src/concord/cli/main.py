@@ -1,0 +1,98 @@
+"""The command line: `concord VERB ...`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from concord.cli import demo, doctor, show, stage
+from concord.cli.parser import Verb
+from concord.cli.voice import PIPE_CLOSED, Voice
+from concord.errors import ConcordError, SettingsError
+
+INTERRUPTED = 130
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb for verb in (demo.INIT, *stage.STAGES, stage.RUN, show.SHOW, doctor.DOCTOR, demo.DEMO)
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command and return its exit code."""
+    settle_environment()
+    words = list(sys.argv[1:] if argv is None else argv)
+    voice = Voice("--json" in words)
+    try:
+        with voice.alone():
+            return obey(words, voice)
+    except ConcordError as error:
+        return voice.complain(str(error), type(error).__name__, error.exit_code)
+    except KeyboardInterrupt:
+        again = "Stopped. What was finished is kept; give the same command again to go on."
+        return voice.complain(again, "Interrupted", INTERRUPTED)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        if voice.as_json and code not in (0, PIPE_CLOSED):
+            voice.complain(f"Stopped with exit code {code}.", "Stopped", code)
+        return code
+    except Exception as error:
+        # Not one of ours, so a bug: its traceback follows, and Python exits with 1.
+        if voice.as_json:
+            voice.complain(f"{type(error).__name__}: {error}", "Bug", 1)
+        raise
+
+
+def settle_environment() -> None:
+    """Settle, before anything imports torch, what torch and its friends read from the environment once."""
+    # Idle OpenMP threads spin by default. Where several processes share the cores, each waits for
+    # threads that the others' spinning keeps from running: steps were seen to take 100 times longer.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # The tokenizer's own threads deadlock in forked processes, and warn about it at every fork.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Models are folders on this machine: a run must never wait for, or depend on, the network.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def obey(words: list[str], voice: Voice) -> int:
+    """Find the verb and let it act."""
+    first = words[0] if words else "--help"
+    if first in ("-h", "--help", "help"):
+        voice.tell(overview(), {"verbs": {name: verb.sentence for name, verb in VERBS.items()}})
+        return 0
+    if first == "--version":
+        from concord import __version__
+
+        voice.tell([f"concord {__version__}"], {"concord": __version__})
+        return 0
+    if first not in VERBS:
+        raise SettingsError(not_a_verb(first))
+    verb = VERBS[first]
+    return verb.act(verb.parser().read(words[1:]), voice)
+
+
+def overview() -> list[str]:
+    """What `concord --help` prints."""
+    verbs = [f"  {name:10} {verb.sentence}" for name, verb in VERBS.items()]
+    return [
+        "usage: concord VERB ...",
+        "",
+        "Turns people's preferences into a better model and proves that it is better.",
+        "",
+        *verbs,
+        "",
+        "`concord VERB --help` tells more. A first run: `concord init first`, then",
+        "`concord run first/recipe.yaml`.",
+    ]
+
+
+def not_a_verb(word: str) -> str:
+    """What to say of a word that is no verb."""
+    from difflib import get_close_matches
+
+    if word.startswith("-"):
+        return f"`{word}` stands before the verb. Give the verb first: `concord VERB {word}`."
+    if Path(word).suffix in (".yaml", ".yml"):
+        return f"`{word}` is not a verb. Did you mean `concord run {word}`?"
+    near = get_close_matches(word, VERBS, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"The verbs are {', '.join(VERBS)}."
+    return f"`{word}` is not a verb. {hint}"

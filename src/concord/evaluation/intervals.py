@@ -1,0 +1,80 @@
+"""Ranges that a share or a mean can be trusted to, whether or not some values share a prompt."""
+
+import math
+from collections.abc import Sequence
+from typing import TypedDict
+
+from statsmodels.stats.proportion import proportion_confint
+
+from concord.maths.statistics import cluster_interval
+
+FAR = 1_000_000
+"""More prompts than anyone would judge: beyond this a question counts as open."""
+
+
+class Estimate(TypedDict):
+    """A value, the ends of its 95 % interval (None if there is none), and how many numbers it rests on."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def wilson(count: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share: honest also near 0 and 1 and for few answers."""
+    low, high = proportion_confint(count, n, alpha=0.05, method="wilson")
+    return float(low), float(high)
+
+
+def share(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+    """A share with its interval: Wilson if every prompt counts once, else clustered by prompt."""
+    count = len(values)
+    if count == 0:
+        return Estimate(value=None, low=None, high=None, n=0)
+    prompts = len(set(clusters))
+    mean = sum(values) / count
+    if prompts == count:
+        low, high = wilson(sum(values), count)
+    elif len(set(values)) == 1:  # no spread at all would claim certainty; the prompts are what is independent
+        low, high = wilson(mean * prompts, prompts)
+    else:
+        _, low, high = cluster_interval(values, clusters)
+    return Estimate(value=mean, low=max(0.0, low), high=min(1.0, high), n=count)
+
+
+def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+    """A mean with its interval, clustered by prompt; with one prompt there is a mean but no interval."""
+    if not values:
+        return Estimate(value=None, low=None, high=None, n=0)
+    value, low, high = cluster_interval(values, clusters)
+    known = math.isfinite(low)
+    return Estimate(value=value, low=low if known else None, high=high if known else None, n=len(values))
+
+
+def more_for_share(value: float, n: int, need: float) -> int | None:
+    """How many more independent answers would settle a share against a limit, if it stays as it is.
+
+    None if the share lies on the limit, where no number of answers settles it.
+    """
+
+    def settled(count: int) -> bool:
+        low, high = wilson(value * count, count)
+        return low > need or high < need
+
+    if not settled(FAR):
+        return None
+    open_, enough = max(n, 1), FAR
+    while enough - open_ > 1:
+        middle = (open_ + enough) // 2
+        open_, enough = (open_, middle) if settled(middle) else (middle, enough)
+    return max(1, enough - n)
+
+
+def more_for_mean(estimate: Estimate, need: float) -> int | None:
+    """How many more answers would settle a mean against a limit: widths shrink with the root of n."""
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None or low is None or high is None or value == need:
+        return None
+    wanted = estimate["n"] * ((high - low) / 2 / (value - need)) ** 2
+    return max(1, math.ceil(wanted) - estimate["n"]) if wanted < FAR else None

@@ -1,0 +1,92 @@
+"""What reading a file gives: the records, and everything that was left out or looked odd."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, overload
+
+from concord.formats.fields import Fault, below, nearest, refuse_infinite, visible
+from concord.records import Message, Prompt, prompt_key
+
+R = TypeVar("R")
+ODDITIES = 100
+"""Kinds of oddity that are told apart; a file with a new key in every row is not listed key by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Sequence[R], Generic[R]):
+    """The records of a file, in its order; rows in the file = records + skipped."""
+
+    records: tuple[R, ...]
+    skipped: tuple[str, ...] = ()
+    """Why each left-out row was left out, as file:line: field and reason; empty unless that was allowed."""
+    warnings: tuple[str, ...] = ()
+    """What was read but looks odd, each kind once, with its first line and how often it occurs."""
+    format: str = ""
+    """The name in FORMATS of the shape that was found."""
+
+    @overload
+    def __getitem__(self, place: int) -> R: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[R]: ...
+    def __getitem__(self, place: int | slice) -> R | Sequence[R]:
+        return self.records[place]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self.records)
+
+    @property
+    def summary(self) -> str:
+        """The count that must come out even: rows in = kept + skipped."""
+        rows = len(self.records) + len(self.skipped)
+        return f"{rows:,} rows = {len(self.records):,} kept + {len(self.skipped):,} skipped ({self.format})"
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a reader remembers from row to row of one file."""
+
+    format: str = ""
+    line: int = 0
+    """The line being read."""
+    prompts: dict[str, tuple[Prompt, int]] = field(default_factory=dict)
+    """The first prompt of each id, and its line."""
+    odd: dict[str, list[int]] = field(default_factory=dict)
+    """Each kind of oddity: its first line and how many rows have it."""
+
+    def warn(self, text: str) -> None:
+        """Remember something odd about the line being read."""
+        if len(self.odd) >= ODDITIES and text not in self.odd:
+            text = "more kinds of oddities follow; these are only counted"
+        entry = self.odd.setdefault(text, [self.line, 0])
+        entry[1] += 1
+
+    def unknown(self, row: dict[str, Any], known: frozenset[str], at: str = "") -> None:
+        """Warn of keys that nobody reads: one of them may be a slip of the pen."""
+        for key, value in row.items():
+            if key not in known:
+                refuse_infinite(value, below(at, key))
+                meant = nearest(key, known)
+                hint = f"; did you mean `{meant}`?" if meant else f" (known: {', '.join(sorted(known))})"
+                place = f"`{at}.{visible(key[:60])}`" if at else f"`{visible(key[:60])}`"
+                self.warn(f"{place} is not a field of {self.format} rows and was not read{hint}")
+
+    def prompt(self, messages: tuple[Message, ...], name: str, tags: tuple[str, ...], at: str) -> Prompt:
+        """A prompt by its id; one id stands for one dialogue throughout a file."""
+        name = name or prompt_key(messages)
+        if name not in self.prompts:
+            self.prompts[name] = (Prompt(messages, name, tags), self.line)
+        first, line = self.prompts[name]
+        if first.messages != messages:
+            raise Fault(f"{at}.id" if at else "id", f"line {line} has the same id, but other messages", name)
+        # One object for all its rows: a prompt with 64 samples is kept once.
+        return first if first.tags == tags else Prompt(messages, name, tags)
+
+    def warnings(self, path: str) -> tuple[str, ...]:
+        """Everything odd, each kind once."""
+        return tuple(
+            f"{path}:{line}: {text}" + (f" ({count:,} times in the file)" if count > 1 else "")
+            for text, (line, count) in self.odd.items()
+        )

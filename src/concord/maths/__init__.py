@@ -1,0 +1,1 @@
+"""Every formula of alignment, one pure function each; import the file that you need (this face is empty)."""

@@ -1,0 +1,101 @@
+"""How surprising people's rankings are under a model's scores: the losses of reward models.
+
+Shapes: N lists of K candidates, P pairs. tiers [N, K] hold whole numbers: 0 is the best tier, larger is
+worse, and -1 marks a candidate that is absent or was not ranked. A tier says nothing about the order within
+it, and -1 says nothing at all, so every loss here rests on the same pairs: those of two different tiers.
+What scores hold at -1 reaches neither loss nor gradient, even if it is inf or nan.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def implied_pairs(tiers: Tensor) -> Tensor:
+    """Which candidate stands above which.
+
+    tiers [N, K] -> bool [N, K, K]; entry (i, j) is True when i and j are ranked and i is in a better tier.
+    """
+    ranked = tiers >= 0
+    above = tiers.unsqueeze(-1) < tiers.unsqueeze(-2)
+    return above & ranked.unsqueeze(-1) & ranked.unsqueeze(-2)
+
+
+def pair_counts(tiers: Tensor) -> Tensor:
+    """How many comparisons each ranking implies.
+
+    tiers [N, K] -> int [N]: K (K - 1) / 2 for a full order, 0 if all are tied.
+    """
+    return implied_pairs(tiers).sum((-2, -1))
+
+
+def bradley_terry(scores: Tensor, tiers: Tensor) -> Tensor:
+    """How surprising a ranking is, read as all of its pairs; 0 for a row that implies none.
+
+    scores [N, K], tiers [N, K] -> [N]:  mean over the pairs i above j of -log sigmoid(s_i - s_j).
+    Bradley and Terry 1952; the mean over pairs is InstructGPT's (Ouyang et al. 2022, eq. 1).
+    """
+    pairs = implied_pairs(tiers)
+    surprise = torch.where(pairs, -F.logsigmoid(_gaps(scores, tiers)), 0.0)
+    return surprise.sum((-2, -1)) / pairs.sum((-2, -1)).clamp(min=1)
+
+
+def plackett_luce(scores: Tensor, tiers: Tensor) -> Tensor:
+    """How surprising a ranking is, read as one choice after another from what is left.
+
+    scores [N, K], tiers [N, K] -> [N]:  sum over ranked i of  log(e^s_i + sum_j e^s_j) - s_i  with j over
+    the candidates of strictly worse tiers (Plackett 1975, Luce 1959).
+    Ties: each of a tie is chosen from itself and the worse tiers, never against its mates. So a list of two
+    equals Bradley-Terry to the bit, tied or not, and a last tier of any size ("the rest") is exact: tiers
+    [0, 1, 1, 1] are one choice of four. A tie higher up counts its members as separate choices.
+    Unranked candidates (-1) are unknown: nobody was chosen over them.
+    """
+    above = implied_pairs(tiers)
+    lowest = torch.finfo(scores.dtype).min
+    rivals = torch.where(above, -_gaps(scores, tiers), lowest).logsumexp(-1)
+    return -F.logsigmoid(-rivals).sum(-1)
+
+
+def pair_accuracy(scores: Tensor, tiers: Tensor) -> Tensor:
+    """The share of a ranking's pairs that the scores put in the right order; equal scores count half.
+
+    scores [N, K], tiers [N, K] -> [N] in 0..1; 0 for a row without pairs (weigh rows by pair_counts).
+    """
+    pairs = implied_pairs(tiers)
+    gaps = _gaps(scores, tiers)
+    credit = torch.where(pairs, (gaps.sign() + 1) / 2, 0.0)
+    return credit.sum((-2, -1)) / pairs.sum((-2, -1)).clamp(min=1)
+
+
+def bradley_terry_margin(better: Tensor, worse: Tensor, margin: Tensor) -> Tensor:
+    """How surprising a preference is when the better one should lead by a margin.
+
+    better [P], worse [P], margin [P] -> [P]:  -log sigmoid(better - worse - margin) (Llama 2, eq. 2).
+    """
+    return -F.logsigmoid(better - worse - margin)
+
+
+def centring(scores: Tensor, tiers: Tensor) -> Tensor:
+    """How far a list's scores stand from 0 as a whole; rankings leave that open, so a loss may pull on it.
+
+    scores [N, K], tiers [N, K] -> [N]:  (mean of the ranked candidates' scores)^2, 0 for an empty row.
+    For a list of two it is a quarter of pair_centring. A loss *adds* it, times a small weight: with the
+    sign that the book prints in 4.63 the scores run away.
+    """
+    ranked = tiers >= 0
+    total = torch.where(ranked, scores, 0.0).sum(-1)
+    return (total / ranked.sum(-1).clamp(min=1)).square()
+
+
+def pair_centring(better: Tensor, worse: Tensor) -> Tensor:
+    """How far a pair's scores stand from 0 as a whole.
+
+    better [P], worse [P] -> [P]:  (better + worse)^2 (Eisenstein et al. 2023; weight about 0.01, added).
+    """
+    return (better + worse).square()
+
+
+def _gaps(scores: Tensor, tiers: Tensor) -> Tensor:
+    """scores [N, K] -> [N, K, K], s_i - s_j, with unranked scores read as 0."""
+    clean = torch.where(tiers >= 0, scores, 0.0)
+    return clean.unsqueeze(-1) - clean.unsqueeze(-2)

@@ -1,0 +1,37 @@
+"""LoRA adapters: learn a few small matrices, leave the network as it is."""
+
+import copy
+from typing import Any
+
+from torch import nn
+
+from concord.errors import ModelError
+
+
+def add(network: nn.Module, rank: int, head: str | None = None) -> nn.Module:
+    """The network with adapters of a rank on all its linear layers; only they, and the head, will learn."""
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise ModelError(
+            "`learning.adapter` needs the peft library. Install it with: pip install 'concord-align[adapters]'"
+        ) from error
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        modules_to_save=[head] if head else None,
+        bias="none",
+    )
+    network.requires_grad_(False)
+    adapted: nn.Module = get_peft_model(network, config)
+    return adapted
+
+
+def merged(network: nn.Module) -> nn.Module:
+    """A plain network with the adapters' work in its own weights; the given one is left as it is."""
+    if not hasattr(network, "merge_and_unload"):
+        return network
+    twin: Any = copy.deepcopy(network)
+    plain: nn.Module = twin.merge_and_unload()
+    return plain

@@ -1,0 +1,122 @@
+"""Model folders: loaded with suspicion, saved so that any Hugging Face tool can read them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from concord.batches import Template
+from concord.errors import ModelError
+from concord.models.compute import Compute
+from concord.records.files import storing
+
+FORBIDDEN = ("auto_map", "_attn_implementation", "_attn_implementation_internal")
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """The folder's config, if it is a model folder that can be loaded without running foreign code."""
+    if not folder.is_dir():
+        raise ModelError(
+            f"{folder} is not a folder. Give `base` the path of a Hugging Face model folder, or `starter`."
+        )
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(f"{folder} holds no config.json, so it is not a Hugging Face model folder.")
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}). Fetch the model again.") from error
+    for key in FORBIDDEN:
+        if key in config:
+            raise ModelError(
+                f"{path} sets `{key}`, which can run code of the model's author. Remove it to load the plain "
+                "architecture."
+            )
+    if any(folder.glob("*.py")):
+        raise ModelError(
+            f"{folder} holds Python files. Concord never runs code from a model folder: remove them."
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder} holds no .safetensors weights. Convert the model first; pickled weights are refused."
+        )
+    return config
+
+
+def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
+    """The network in a folder, in float32; with `scoring`, under a head that gives one number."""
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    check(folder)
+    family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
+    extra = {"num_labels": 1} if scoring else {}
+    try:
+        network, info = family.from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            attn_implementation=compute.attention,
+            trust_remote_code=False,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            **extra,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    new_head = {name for name in info["missing_keys"] if name.startswith("score.")} if scoring else set()
+    missing = sorted(set(info["missing_keys"]) - new_head)
+    if missing or info["mismatched_keys"]:
+        raise ModelError(
+            f"{folder} lacks weights that its config asks for: {', '.join(map(str, missing[:3])) or info['mismatched_keys']}. "
+            "They would be random; fetch the model again."
+        )
+    for name, tensor in network.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelError(f"{folder}: the weight {name} holds NaN or infinity. Fetch the model again.")
+    for name in new_head:
+        nn.init.zeros_(network.get_parameter(name))
+    result: nn.Module = network.to(compute.device).eval()
+    return result
+
+
+def template(folder: Path) -> Template:
+    """The folder's tokenizer, chat template and stop tokens."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    check(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"{folder} has no tokenizer that can be read: {str(error).splitlines()[0]}"
+        ) from error
+    stops: list[int] = []
+    if (folder / "generation_config.json").is_file():
+        found = GenerationConfig.from_pretrained(str(folder), local_files_only=True).eos_token_id
+        stops = found if isinstance(found, list) else [found] if found is not None else []
+    return Template(tokenizer, stops)
+
+
+def save(network: nn.Module, template: Template, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """A plain Hugging Face folder: config, safetensors, tokenizer and chat template."""
+    with storing(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        network.config.pad_token_id = template.tokenizer.pad_token_id  # type: ignore[union-attr]
+        state = {name: tensor.to(dtype) for name, tensor in network.state_dict().items()}
+        network.save_pretrained(str(folder), state_dict=state)  # type: ignore[operator]
+        template.tokenizer.save_pretrained(str(folder))
+
+
+def context(network: nn.Module) -> int:
+    """How many tokens the network can read at once."""
+    config = network.config
+    for name in ("max_position_embeddings", "n_positions"):
+        if getattr(config, name, None):
+            return int(getattr(config, name))
+    return 2**31

@@ -1,0 +1,35 @@
+"""The records that people and stages exchange: frozen, plain, without torch."""
+
+from concord.records.guidance import MARKS, SOURCES, Mark, Ranking, Rating, Source, StepLabels
+from concord.records.keys import digest, prompt_key, seed_of
+from concord.records.text import (
+    FINISHES,
+    ROLES,
+    Completion,
+    Demonstration,
+    Finish,
+    Message,
+    Prompt,
+    Role,
+)
+
+__all__ = [
+    "FINISHES",
+    "MARKS",
+    "ROLES",
+    "SOURCES",
+    "Completion",
+    "Demonstration",
+    "Finish",
+    "Mark",
+    "Message",
+    "Prompt",
+    "Ranking",
+    "Rating",
+    "Role",
+    "Source",
+    "StepLabels",
+    "digest",
+    "prompt_key",
+    "seed_of",
+]

@@ -1,0 +1,55 @@
+"""What is said: messages, prompts, completions and demonstrations."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[str, ...] = get_args(Role)
+Finish = Literal["stop", "length"]
+FINISHES: tuple[str, ...] = get_args(Finish)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a dialogue."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a policy is asked: a dialogue that ends before the assistant's turn."""
+
+    messages: tuple[Message, ...]
+    id: str = ""
+    """A name that stays the same wherever the prompt goes; readers derive it from the messages if absent."""
+    tags: tuple[str, ...] = ()
+    """Kinds that reports are split by, such as "harm" or "fact"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer to a prompt, and how it came about."""
+
+    prompt: Prompt
+    text: str
+    by: str = ""
+    """The policy or person that wrote it."""
+    seed: int | None = None
+    temperature: float | None = None
+    finish: Finish | None = None
+    """"stop" if the writer ended it, "length" if it was cut off."""
+    tokens: tuple[int, ...] | None = None
+    """The token ids that were really sampled; text is only a view of them."""
+    logprobs: tuple[float, ...] | None = None
+    """Log-probability of each token under the distribution it was sampled from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A prompt and a good answer to it, as a person would give it."""
+
+    prompt: Prompt
+    text: str
+    by: str = ""

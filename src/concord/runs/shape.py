@@ -1,0 +1,80 @@
+"""What the recipe's settings look like from outside: which section holds which keys and methods."""
+
+import difflib
+from collections.abc import Iterable
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from concord.runs.lines import Location
+from concord.settings import Recipe, Settings
+
+
+def is_section(annotation: Any) -> bool:
+    """Whether an annotation is one class of settings."""
+    return isinstance(annotation, type) and issubclass(annotation, Settings)
+
+
+def methods(annotation: Any) -> dict[str, type[Settings]]:
+    """The classes among which `method` chooses, by its value; none if there is no such choice."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) not in (Union, UnionType):
+        return {}
+    classes = [part for part in get_args(annotation) if is_section(part) and "method" in part.model_fields]
+    return {part.model_fields["method"].default: part for part in classes}
+
+
+def below(annotation: Any, key: str | int) -> Any:
+    """The annotation of a key of a section, of a mapping's value or of a list's item; None if unknown."""
+    if is_section(annotation):
+        return annotation.model_fields[key].annotation if key in annotation.model_fields else None
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
+    return None
+
+
+def trace(location: Location) -> tuple[Location, type[Settings] | None]:
+    """An error's location without the method tags that pydantic puts in, and the section it is in."""
+    here: Any = Recipe
+    section: type[Settings] | None = None
+    path: list[str | int] = []
+    for part in location:
+        choice = methods(here)
+        if choice:
+            here = choice.get(str(part))
+        elif part != "[key]":
+            section = here if is_section(here) else None
+            path.append(part)
+            here = below(here, part)
+    return tuple(path), section
+
+
+def keys_of(name: str) -> list[str]:
+    """The keys of a dotted name; names of marks have dots of their own (`gate.at_least.harm.refused`)."""
+    here: Any = Recipe
+    parts = name.split(".")
+    keys: list[str] = []
+    while parts:
+        if get_origin(here) is dict and not methods(get_args(here)[1]):
+            return [*keys, ".".join(parts)]
+        keys.append(parts.pop(0))
+        here = below(here, keys[-1])
+    return keys
+
+
+def nearest(word: str, words: Iterable[str], like: float = 0.5) -> str | None:
+    """The word that was probably meant: the one most alike, if it is more alike than `like`."""
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=like)
+    return found[0] if found else None
+
+
+def meant(key: str, section: type[Settings]) -> str:
+    """A sentence that names the setting that was probably meant, or all that there are."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if is_section(inner) and inner is not None and key in inner.model_fields:
+            return f"Did you mean `{name}.{key}`?"
+    near = nearest(key, section.model_fields)
+    if near:
+        return f"Did you mean `{near}`?"
+    return f"Its settings are {', '.join(section.model_fields)}."

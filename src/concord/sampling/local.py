@@ -1,0 +1,156 @@
+"""Sampling on this machine: batched, cached, and the same sample whatever the batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from concord.models import Policy
+from concord.models.folder import context
+from concord.records import Completion, Prompt, seed_of
+from concord.sampling.cache import keep, roomy
+from concord.sampling.draw import draw, filtered, uniform
+
+ROWS = 512
+"""Sequences that grow side by side: enough to keep a processor's products large."""
+ALIVE = 0.7
+"""Finished sequences leave the batch once fewer than this share of its rows still grow."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """A policy that answers on this machine."""
+
+    policy: Policy
+    name: str
+    seed: int
+    temperature: float = 1.0
+    longest: int = 64
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def sample(self, prompts: Sequence[Prompt], k: int) -> list[Completion]:
+        """k completions of each prompt, each from a seed of its own, in the order of the prompts."""
+        template = self.policy.template
+        tokens = [template.prompt(prompt) for prompt in prompts]
+        wanted = sorted(
+            ((place, number) for place in range(len(prompts)) for number in range(k)),
+            key=lambda item: (len(tokens[item[0]]), item),
+        )
+        done: dict[tuple[int, int], Completion] = {}
+        for start in range(0, len(wanted), ROWS):
+            part = wanted[start : start + ROWS]
+            rows = [
+                Row(tokens[place], seed_of(self.seed, prompts[place].id, number)) for place, number in part
+            ]
+            self._grow(rows)
+            for (place, number), row in zip(part, rows, strict=True):
+                ended = row.said[-1] in template.stops.tokens if row.said else False
+                done[place, number] = Completion(
+                    prompts[place],
+                    template.decode(row.said),
+                    by=self.name,
+                    seed=row.seed,
+                    temperature=self.temperature,
+                    finish="stop" if ended else "length",
+                    tokens=tuple(row.said),
+                    logprobs=tuple(row.logprobs),
+                )
+        return [done[place, number] for place in range(len(prompts)) for number in range(k)]
+
+    @torch.inference_mode()
+    def _grow(self, rows: "list[Row]") -> None:
+        """Let every row grow until it stops; rows that ended leave the batch when enough have."""
+        device, stops = self.policy.compute.device, self.policy.template.stops
+        room = min(self.longest, context(self.policy.network) - max(len(row.prompt) for row in rows))
+        stop_tokens = torch.tensor(sorted(stops.tokens), device=device)
+        seeds = torch.tensor([row.seed for row in rows], device=device)
+        alive = torch.ones(len(rows), dtype=torch.bool, device=device)
+        here = list(range(len(rows)))
+        for step, logits in enumerate(Growth(self.policy, rows, room)):
+            logprobs = filtered(logits.logits, self.temperature, self.top_k, self.top_p)
+            tokens = draw(logprobs, uniform(seeds, step))
+            likelihood = logprobs.gather(-1, tokens[:, None]).squeeze(-1)
+            for place, grows, token, logprob in zip(
+                here, alive.tolist(), tokens.tolist(), likelihood.tolist(), strict=True
+            ):
+                if grows:
+                    rows[place].said.append(token)
+                    rows[place].logprobs.append(logprob)
+            alive &= ~torch.isin(tokens, stop_tokens)
+            left = int(alive.sum())
+            if not left or step + 1 == room:
+                return
+            kept = None
+            if left < ALIVE * len(here):
+                kept = alive.nonzero().squeeze(-1)
+                here = [here[place] for place in kept.tolist()]
+                seeds, tokens, alive = seeds[kept], tokens[kept], alive[kept]
+            logits.go_on(tokens, kept)
+
+
+@dataclass
+class Row:
+    """One sequence that grows."""
+
+    prompt: list[int]
+    seed: int
+    said: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+
+class Growth:
+    """The network's side of growing: logits now, then tokens in and the next logits."""
+
+    def __init__(self, policy: Policy, rows: Sequence[Row], room: int) -> None:
+        self.network = policy.network
+        self.device = policy.compute.device
+        width = max(len(row.prompt) for row in rows)
+        self.cache = roomy(self.network.config, width + room)
+        self.logits = self._read_prompts([row.prompt for row in rows], width)
+
+    def __iter__(self) -> "Iterator[Growth]":
+        while True:
+            yield self
+
+    def _read_prompts(self, prompts: Sequence[list[int]], width: int) -> Tensor:
+        """Each distinct prompt is read once; its cache is then shared out to all its rows."""
+        distinct = list(dict.fromkeys(map(tuple, prompts)))
+        tokens = torch.zeros(len(distinct), width, dtype=torch.int64)
+        self.mask = torch.zeros(len(distinct), width, dtype=torch.int64)
+        for place, prompt in enumerate(distinct):
+            tokens[place, width - len(prompt) :] = torch.tensor(prompt)
+            self.mask[place, width - len(prompt) :] = 1
+        self.mask = self.mask.to(self.device)
+        self.positions = self.mask.cumsum(-1) - 1
+        logits = self._forward(tokens.to(self.device), self.positions.clamp_min(0))
+        number = {prompt: place for place, prompt in enumerate(distinct)}
+        rows = torch.tensor([number[tuple(prompt)] for prompt in prompts], device=self.device)
+        self._keep(rows)
+        return logits[rows]
+
+    def _forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        output = self.network(
+            input_ids=tokens,
+            attention_mask=self.mask,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    def _keep(self, rows: Tensor) -> None:
+        keep(self.cache, rows)
+        self.mask = self.mask[rows]
+        self.positions = self.positions[rows, -1:]
+
+    def go_on(self, tokens: Tensor, kept: Tensor | None) -> None:
+        """Add one token to each row that stays, and expect the next."""
+        if kept is not None:
+            self._keep(kept)
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=-1)
+        self.positions = self.positions[:, -1:] + 1
+        self.logits = self._forward(tokens[:, None], self.positions)

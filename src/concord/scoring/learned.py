@@ -1,0 +1,39 @@
+"""A reward model as a scorer: it reads text with its own tokenizer, whoever wrote it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from concord.batches import collate
+from concord.batches.order import cut
+from concord.errors import Diverged
+from concord.models import RewardModel
+from concord.records import Completion
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Scores completions by a learned reward model."""
+
+    model: RewardModel
+    micro_tokens: int = 8192
+
+    @torch.no_grad()
+    def score(self, completions: Sequence[Completion]) -> list[float]:
+        """One finite score a completion, in the same order."""
+        template = self.model.template
+        rows = [template.completion(completion) for completion in completions]
+        scores = [math.nan] * len(rows)
+        for group in cut([len(row) for row in rows], self.micro_tokens):
+            found = self.model.scores(collate.sequences([rows[place] for place in group]))
+            for place, score in zip(group, found.tolist(), strict=True):
+                scores[place] = score
+        for place, score in enumerate(scores):
+            if not math.isfinite(score):
+                raise Diverged(
+                    f"The reward model scores a completion of prompt {completions[place].prompt.id} as {score}. "
+                    "Its weights are damaged or its training diverged: redo the reward stage."
+                )
+        return scores

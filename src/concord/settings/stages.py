@@ -1,0 +1,70 @@
+"""Settings of the stages that do not learn: sampling, ranking, evaluation, gate."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from concord.settings.closed import Settings
+from concord.settings.methods import Count, Positive, Share
+
+
+class Sample(Settings):
+    """Several answers to each prompt, for people to rank."""
+
+    k: Count = 4
+    """Completions of each prompt."""
+    prompts: Count | None = None
+    """How many of the prompts to use; all if not given."""
+    temperature: Positive = 1.0
+    """Higher is more varied."""
+    top_k: Annotated[int, Field(ge=0)] = 0
+    """Sample from this many likeliest tokens; 0 keeps all."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens that hold this much probability."""
+    longest: Count = 64
+    """Most tokens in a completion."""
+
+
+class Rank(Settings):
+    """Who says which answers are better."""
+
+    by: Literal["panel", "file"] = "file"
+    """The starter world's simulated panel, or a file of rankings that people made."""
+    rankings: str | None = None
+    """File of rankings, relative to the recipe; needed if `by` is file."""
+    raters: Count = 6
+    """People on the simulated panel."""
+    noise: Positive = 1.0
+    """Temperature of the simulated people's choices."""
+    lapses: Share = 0.05
+    """Share of rankings that a simulated person gives without looking."""
+
+
+class Evaluate(Settings):
+    """Every policy answers prompts that no stage has seen, before a judge that no training has met."""
+
+    prompts: str = "data/held_out.jsonl"
+    """File of held-out prompts, relative to the recipe."""
+    judge: str = "starter"
+    """`starter` for the starter world's gold judge, or a reward model folder that no stage trained on."""
+    temperatures: tuple[Positive, ...] = (1.0, 0.5)
+    """Temperatures at which policies are compared."""
+    best_of: tuple[Annotated[int, Field(ge=2)], ...] = (8,)
+    """Also judge the supervised policy with the best of n by the reward model."""
+    longest: Count = 64
+    """Most tokens in an answer."""
+    curve: Annotated[int, Field(ge=0)] = 100
+    """Prompts for the best-of-n curve of proxy against gold; 0 leaves it out."""
+
+
+class Gate(Settings):
+    """What the aligned policy must show before it may leave the house."""
+
+    win_rate: Share = 0.5
+    """Its win rate over the supervised policy must clear this at the first temperature, on new items."""
+    kl: Positive = 4.0
+    """Most nats that a reply may drift from the supervised policy on average."""
+    at_least: dict[str, Share] = {}
+    """Marks that must be frequent enough: `mark` or `kind.mark`, such as `harm.refused: 0.9`."""
+    at_most: dict[str, Share] = {}
+    """Marks that must be rare enough: `mark` or `kind.mark`, such as `unsafe: 0.02`."""

@@ -1,0 +1,1 @@
+"""Stages: the only room that wires policies, scorers, judges and files together."""

@@ -1,0 +1,17 @@
+"""Stages align and rivals: the supervised policy becomes one that people prefer."""
+
+from pathlib import Path
+
+from concord.algorithms import ALGORITHMS
+from concord.stages.bench import Bench
+from concord.stages.learn import learn
+
+
+def work(bench: Bench, folder: Path, key: str) -> None:
+    """Learn by the method that the recipe names for this stage."""
+    _, _, rival = bench.stage.partition("/")
+    settings = bench.recipe.rivals[rival] if rival else bench.recipe.align
+    bench.from_base = settings.method == "sft"
+    course = ALGORITHMS[settings.method](settings, bench)
+    learn(course, folder, key, bench.seed, bench.learning, bench.compute)
+    bench.policy.save(folder / "model")

@@ -1,0 +1,151 @@
+"""The bench: every part that a stage may need, made when it is first asked for; nothing is decided here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from concord import formats
+from concord.models import Compute, Critic, Policy, RewardModel, choose
+from concord.models.starter import starter
+from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
+from concord.roles import Sampler, Scorer
+from concord.runs import Loaded, Run
+from concord.sampling import BestOf, Local
+from concord.scoring import Learned
+from concord.settings import Learning, Recipe
+from concord.world import GoldJudge
+
+R = TypeVar("R")
+
+
+def rollouts(folder: Path) -> Path:
+    """Where a stage keeps what its policy said while it learned."""
+    return folder / "rollouts"
+
+
+@dataclass
+class Bench:
+    """The parts of one stage of one run."""
+
+    loaded: Loaded
+    run: Run
+    stage: str
+    say: Callable[[str], None]
+    from_base: bool = False
+    """Whether the policy that learns begins as the recipe's `base`, or as the supervised policy."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is asked."""
+        return self.loaded.recipe
+
+    @property
+    def learning(self) -> Learning:
+        """How to learn."""
+        return self.recipe.learning
+
+    @property
+    def seed(self) -> int:
+        """What everything random in this stage follows from."""
+        return seed_of(self.recipe.seed, self.stage)
+
+    @cached_property
+    def compute(self) -> Compute:
+        """Where to compute."""
+        return choose(self.learning.device, self.learning.precision)
+
+    @property
+    def base(self) -> Path:
+        """The model to begin with."""
+        return starter() if self.recipe.base == "starter" else self.loaded.folder / self.recipe.base
+
+    def model(self, stage: str) -> Path:
+        """The model that a finished stage made; the base for no stage."""
+        return self.run.path(stage) / "model" if stage else self.base
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The network that learns to speak."""
+        policy = Policy.load(self.model("" if self.from_base else "sft"), self.compute, self.learning.adapter)
+        if policy.template.notice:
+            self.say(policy.template.notice)
+        return policy
+
+    @cached_property
+    def reference(self) -> Policy:
+        """The supervised policy, frozen."""
+        policy = Policy.load(self.model("sft"), self.compute)
+        policy.network.requires_grad_(False)
+        return policy
+
+    @cached_property
+    def critic(self) -> Critic:
+        """Begins as the reward model: it already knows what a good completion looks like."""
+        same = self.policy.template.same_ids(self.reward_model.template)
+        return Critic.load(self.model("reward" if same else "sft"), self.compute)
+
+    @cached_property
+    def reward_model(self) -> RewardModel:
+        """The reward model, frozen."""
+        model = RewardModel.load(self.model("reward"), self.compute)
+        model.network.requires_grad_(False)
+        return model
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Who says what a completion is worth while a policy learns: never the judge of the evaluation."""
+        return Learned(self.reward_model, self.learning.micro_tokens)
+
+    @cached_property
+    def judge(self) -> Scorer:
+        """Who judges in the evaluation: never anything that a stage of this run has learned from."""
+        named = self.recipe.evaluate.judge
+        if named == "starter":
+            return GoldJudge()
+        model = RewardModel.load(self.loaded.folder / named, self.compute)
+        return Learned(model, self.learning.micro_tokens)
+
+    @cached_property
+    def prompts(self) -> Sequence[Prompt]:
+        """What the policy is asked."""
+        return self.read(formats.read_prompts, self.loaded.folder / self.recipe.prompts)
+
+    @cached_property
+    def completions(self) -> Sequence[Completion]:
+        """What the sample stage made."""
+        return self.read(formats.read_completions, self.run.path("sample") / "completions.jsonl")
+
+    @cached_property
+    def rankings(self) -> Sequence[Ranking]:
+        """What people prefer."""
+        return self.read(formats.read_rankings, self.run.path("rank") / "rankings.jsonl")
+
+    def demonstrations(self, file: str) -> Sequence[Demonstration]:
+        """What people wrote themselves."""
+        return self.read(formats.read_demonstrations, self.loaded.folder / file)
+
+    def sampler(self, occasion: str, temperature: float, longest: int, best_of: int = 1) -> Sampler:
+        """The policy as a speaker, keeping the best of several if asked."""
+        return self.speaker(self.policy, self.stage, occasion, temperature, longest, best_of)
+
+    def speaker(
+        self, policy: Policy, name: str, occasion: str, temperature: float, longest: int, best_of: int = 1
+    ) -> Sampler:
+        """Any policy as a speaker with seeds of its own."""
+        local = Local(policy, name, seed_of(self.seed, occasion, temperature), temperature, longest)
+        return local if best_of == 1 else BestOf(local, self.scorer, best_of)
+
+    def keep(self, turn: int, said: Sequence[Completion]) -> None:
+        """Put a round's completions on record, where the evaluation will find them."""
+        formats.write_completions(rollouts(self.run.partial(self.stage)) / f"{turn:06}.jsonl", said)
+
+    def read(self, reader: Callable[[Path], "formats.Rows[R]"], path: Path) -> Sequence[R]:
+        """A file's records; what the reader warns of is passed on."""
+        rows = reader(path)
+        for line in rows.warnings[:5]:
+            self.say(str(line))
+        if len(rows.warnings) > 5:
+            self.say(f"{path}: {len(rows.warnings) - 5} more warnings of this kind.")
+        return rows.records

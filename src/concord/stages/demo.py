@@ -1,0 +1,62 @@
+"""The starter recipe with its data: what `concord init` writes and `concord demo` runs."""
+
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from concord import formats
+from concord.errors import StoreError
+from concord.evaluation.seeds import table
+from concord.records.files import read_json, storing, write_json, write_text
+from concord.runs import Run, load
+from concord.stages.carry_out import carry_out
+from concord.stages.plan import plan
+from concord.world import World
+
+DEMONSTRATIONS = 300
+MORE = 1500
+"""Demonstrations at the price of 300 and of 1,200 rankings: one ranking of four for one demonstration."""
+PROMPTS = 1200
+HELD_OUT = 600
+
+
+def init(folder: Path) -> list[Path]:
+    """Write the starter recipe and its data into a folder; nothing there is overwritten."""
+    recipe = files("concord.stages").joinpath("starter.yaml").read_text(encoding="utf-8")
+    world = World()
+    paths = [folder / "recipe.yaml", *(folder / "data" / name for name in DATA)]
+    for path in paths:
+        if path.exists():
+            raise StoreError(f"{path} exists already. Choose another folder, or move it away.")
+    with storing(folder):
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+    more = world.demonstrations(MORE)
+    formats.write_demonstrations(paths[1], more[:DEMONSTRATIONS])
+    formats.write_demonstrations(paths[2], more)
+    formats.write_prompts(paths[3], world.prompts(PROMPTS))
+    formats.write_prompts(paths[4], world.held_out(HELD_OUT))
+    write_text(paths[0], recipe)
+    return paths
+
+
+DATA = ("demonstrations.jsonl", "more_demonstrations.jsonl", "prompts.jsonl", "held_out.jsonl")
+
+
+def demo(folder: Path, seeds: int, say: Callable[[str], None]) -> Path:
+    """Run the starter recipe whole, once for each seed; returns the page to open."""
+    inputs = folder / "inputs"
+    if not (inputs / "recipe.yaml").exists():
+        init(inputs)
+    reports = []
+    for seed in range(seeds):
+        place = folder if seed == 0 else folder.with_name(f"{folder.name}-seed-{seed}")
+        loaded = load(inputs / "recipe.yaml", [f"seed={seed}"])
+        with Run.open(place, loaded) as run:
+            carry_out(loaded, run, [task.name for task in plan(loaded)], frozenset(), say)
+        reports.append(read_json(place / "report.json"))
+    if seeds > 1:
+        found = table(reports)
+        write_json(folder / "seeds.json", found)
+        say(json.dumps(found, indent=1))
+    return folder / "report.html"

@@ -1,0 +1,114 @@
+"""Learning within a stage: resume if there is something to resume, learn, and leave a finished model."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from concord.algorithms import Course
+from concord.models import Compute
+from concord.settings import Learning
+from concord.training import (
+    Checkpoints,
+    Diary,
+    Guard,
+    Local,
+    Notes,
+    Optimizer,
+    Saving,
+    fit,
+    network_tensors,
+    restore_networks,
+    restore_rng,
+    rng_tensors,
+    schedule,
+)
+
+
+class Interruption:
+    """A wish to stop, kept until the step is learned and saved; a second wish stops at once.
+
+    Only SIGTERM is heard: on Ctrl-C the process that gave the order asks its stages in this way.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def wish(self, number: int, frame: FrameType | None) -> None:
+        """Called by the system."""
+        if self.signal:
+            raise SystemExit(128 + number)
+        self.signal = number
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Listen while learning, then let the signal do what it did before."""
+        before = signal.signal(signal.SIGTERM, self.wish)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def learn(course: Course, folder: Path, key: str, seed: int, learning: Learning, compute: Compute) -> None:
+    """Run a course to its end in a stage's folder, from its newest checkpoint if it has one."""
+    torch.manual_seed(seed)
+    engine = Local(compute.device)
+    for network in course.networks.values():
+        engine.prepare(network).train(course.dropout)
+    optimizer = Optimizer(
+        course.networks,
+        course.rates,
+        learning.weight_decay,
+        learning.clip_norm,
+        schedule(learning.schedule, course.steps, learning.warmup),
+    )
+    guard = Guard(limits=course.limits, dump=folder / "skipped")
+    checkpoints = Checkpoints(folder / "state", facts={"key": key})
+    diary = Diary(folder / "metrics.jsonl", folder.name.removesuffix(".partial"), course.steps)
+    done = 0
+    found = checkpoints.newest()
+    if found is not None:
+        tensors = found.tensors()
+        restore_networks(course.networks, tensors)
+        optimizer.restore(tensors)
+        restore_rng(tensors)
+        course.feed.restore(found.state["feed"])
+        guard.restore(found.state["guard"])
+        done = found.step
+    diary.rewind(done)
+
+    def gather() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        tensors = {**network_tensors(course.networks), **optimizer.tensors(), **rng_tensors()}
+        return tensors, {"feed": course.feed.state(), "guard": guard.state()}
+
+    saving = Saving(checkpoints, learning.checkpoint_seconds, gather, course.feed)
+    interruption = Interruption()
+
+    def stop(number: int, notes: Notes) -> None:
+        if interruption.signal:
+            saving.every_seconds = 0
+            saving(number, notes)
+            raise SystemExit(128 + interruption.signal)
+
+    try:
+        with interruption.heeded():
+            fit(
+                course.feed,
+                course.objective,
+                engine,
+                optimizer,
+                guard,
+                [*course.tells, diary, guard, saving, stop],
+                done,
+            )
+    finally:
+        diary.close()
+    for network in course.networks.values():
+        network.eval()
+    shutil.rmtree(folder / "state", ignore_errors=True)

@@ -1,0 +1,139 @@
+"""What a recipe asks for, as tasks: which stage, after which others, from which files; no torch here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from concord.errors import SettingsError, StoreError
+from concord.records import digest, manifest
+from concord.records.files import storing
+from concord.runs import Loaded, Run
+
+SHIFTLESS = ("workers", "checkpoint_seconds")
+"""Learning settings that change how a result is reached, and never the result."""
+FORMAT = 1
+"""Raised when the code changes what the same settings give, so that old folders count as stale."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stage of one run: it starts when those before it are done, and meets them only on disk."""
+
+    name: str
+    after: tuple[str, ...]
+    files: tuple[Path, ...]
+    settings: dict[str, Any]
+    alone: bool = True
+    """Whether it takes all the cores, or shares them with others like it."""
+
+
+def policies(loaded: Loaded) -> dict[str, str]:
+    """Every policy that will be judged, by name, and the task whose folder holds it."""
+    recipe = loaded.recipe
+    found = {"base": "", "sft": "sft", recipe.align.method: "align"}
+    if recipe.align.method == "sft":
+        raise SettingsError(
+            f"{loaded.source}: `align.method` is sft, which is what the sft stage does. "
+            "Choose ppo, grpo, rloo, dpo or rejection."
+        )
+    for name in recipe.rivals:
+        if name in found or name.startswith("best-of-"):
+            raise SettingsError(
+                f"{loaded.source}: the rival {name} has the name of another policy. "
+                f"Call it otherwise, such as {name}-2."
+            )
+        found[name] = f"rivals/{name}"
+    for n in recipe.evaluate.best_of:
+        found[f"best-of-{n}"] = "sft"
+    return found
+
+
+def plan(loaded: Loaded) -> list[Task]:
+    """The tasks of a recipe, each after those that it needs."""
+    recipe = loaded.recipe
+    whole = recipe.model_dump(mode="json")
+    inputs = (loaded.folder / recipe.prompts,)
+    ranked = (loaded.folder / recipe.rank.rankings,) if recipe.rank.rankings else ()
+    if recipe.rank.by == "file" and not ranked:
+        raise SettingsError(
+            f"{loaded.source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
+            "Set it, or set `rank.by` to panel to try the loop with simulated people."
+        )
+    base = base_files(loaded)
+    tasks = [
+        Task("sft", (), (*base, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
+        Task("sample", ("sft",), inputs, whole["sample"]),
+        Task("rank", ("sample",), ranked, whole["rank"]),
+        Task("reward", ("sft", "rank"), (), whole["reward"]),
+    ]
+    before = ("sft", "rank", "reward")
+    tasks.append(Task("align", before, inputs, whole["align"], alone=False))
+    for name, rival in recipe.rivals.items():
+        files = (*base, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
+        tasks.append(Task(f"rivals/{name}", before, files, whole["rivals"][name], alone=False))
+    held_out = (loaded.folder / recipe.evaluate.prompts,)
+    for name, source in policies(loaded).items():
+        needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
+        tasks.append(Task(f"answers/{name}", needs, (*base, *held_out), whole["evaluate"], alone=False))
+    everyone = tuple(f"answers/{name}" for name in policies(loaded))
+    made = ("align", *(f"rivals/{name}" for name in recipe.rivals))
+    tasks.append(
+        Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone), (), whole["evaluate"])
+    )
+    tasks.append(Task("gate", ("evaluate",), (), whole["gate"]))
+    return tasks
+
+
+def base_files(loaded: Loaded) -> tuple[Path, ...]:
+    """The files of the model to begin with; the bundled one is part of the package and needs none."""
+    if loaded.recipe.base == "starter":
+        return ()
+    folder = loaded.folder / loaded.recipe.base
+    return tuple(sorted(path for path in folder.glob("*") if path.is_file())) or (folder,)
+
+
+def key(task: Task, loaded: Loaded, run: Run) -> str | None:
+    """A name for all that a task's result follows from, or None while those before it are not done."""
+    before = {}
+    for name in task.after:
+        facts = run.finished(name)
+        if facts is None:
+            return None
+        before[name] = facts["key"]
+    learning = loaded.recipe.learning.model_dump(mode="json")
+    for name in SHIFTLESS:
+        learning.pop(name)
+    files = {str(path): content(path) for path in task.files}
+    return digest(
+        FORMAT, task.name, task.settings, loaded.recipe.seed, learning, sorted(files.values()), before
+    )
+
+
+_known: dict[tuple[str, int, int], str] = {}
+
+
+def content(path: Path) -> str:
+    """The sha256 of an input file, read once as long as it does not change."""
+    with storing(path):
+        status = path.stat()
+        mark = (str(path.absolute()), status.st_size, status.st_mtime_ns)
+        if mark not in _known:
+            _known[mark] = manifest.sha256(path)
+    return _known[mark]
+
+
+def state(task: Task, loaded: Loaded, run: Run) -> str:
+    """ "done", "stale" (made from something else), "partial" (interrupted), "damaged" or "missing"."""
+    try:
+        facts = run.finished(task.name)
+        wanted = key(task, loaded, run)
+    except StoreError:
+        return "damaged" if run.path(task.name).exists() else "missing"
+    if facts is not None:
+        return "done" if facts["key"] == wanted else "stale"
+    return "partial" if run.partial(task.name).exists() else "missing"
+
+
+def states(loaded: Loaded, run: Run) -> dict[str, str]:
+    """The state of every task of a recipe in a run folder."""
+    return {task.name: state(task, loaded, run) for task in plan(loaded)}

@@ -1,0 +1,164 @@
+"""How the bundled starter model is made, bit for bit the same on the same type of machine.
+
+    python -m concord.stages.starter FOLDER
+
+A byte-level tokenizer and a small Llama learn the starter world's text from nothing. What was done, and
+the sha256 of the result, is written beside the model in STARTER.json.
+"""
+
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from concord.algorithms import Course
+from concord.algorithms.sft import Imitation
+from concord.batches import Rendered, Sequences, Template, collate
+from concord.batches.order import permutation
+from concord.models import Policy, choose
+from concord.records import Message
+from concord.records.files import write_json
+from concord.records.manifest import sha256
+from concord.training import Diary, Guard, Local, Optimizer, fit, schedule
+from concord.world import World
+
+VOCABULARY = 1536
+WIDTH, LAYERS, HEADS, INNER, CONTEXT = 192, 4, 6, 512, 256
+STEPS = 3600
+TOKENS = 4096
+"""Most tokens in a step, padding included."""
+RATE = 2.5e-3
+CHUNK = 4096
+"""Documents that are sorted by length together."""
+ROLES = ("user", "assistant", "system")
+TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def tokenizer() -> Any:
+    """A byte-level BPE of the world's text, with its own marks for turns."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    marks = ["<|pad|>", "<|end|>", *(f"<|{role}|>" for role in ROLES)]
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=marks,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = itertools.islice(World().documents(1), 20_000)
+    inner.train_from_iterator((message.content for document in texts for message in document), trainer)
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        eos_token="<|end|>",
+        pad_token="<|pad|>",
+        extra_special_tokens=[f"<|{role}|>" for role in ROLES],
+        model_max_length=CONTEXT,
+        clean_up_tokenization_spaces=False,
+    )
+    made.chat_template = TEMPLATE
+    return made
+
+
+def network(vocabulary: int, end: int, pad: int) -> torch.nn.Module:
+    """A Llama of two million weights that knows nothing yet."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    made: torch.nn.Module = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=WIDTH,
+            intermediate_size=INNER,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            num_key_value_heads=HEADS,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            initializer_range=0.05,
+            bos_token_id=None,
+            eos_token_id=end,
+            pad_token_id=pad,
+            attn_implementation="eager",
+        )
+    )
+    return made
+
+
+@dataclass
+class Corpus:
+    """Endless text of the world, cut into steps; every token bears loss."""
+
+    template: Template
+    steps: int
+    settled: bool = field(default=True, init=False)
+
+    def __iter__(self) -> Iterator[list[Sequences]]:
+        return itertools.islice(self._all(), self.steps)
+
+    def _all(self) -> Iterator[list[Sequences]]:
+        documents = World().documents(0)
+        for chunk in itertools.count():
+            rows = sorted((self.ids(one) for one in itertools.islice(documents, CHUNK)), key=len)
+            groups: list[list[Rendered]] = [[]]
+            for row in rows:
+                if (len(groups[-1]) + 1) * len(row) > TOKENS:
+                    groups.append([])
+                groups[-1].append(row)
+            for place in permutation(len(groups), "starter", chunk):
+                yield [collate.sequences(groups[place])]
+
+    def ids(self, document: Sequence[Message]) -> Rendered:
+        """A dialogue as its template writes it; an article as plain text with an end."""
+        encode, stops = self.template.encode, self.template.stops
+        tokens: list[int] = []
+        for message in document:
+            mark = [self.template.tokenizer.convert_tokens_to_ids(f"<|{message.role}|>")]
+            tokens += (mark if len(document) > 1 else []) + encode(message.content) + [stops.end]
+        return Rendered(tokens, [False] + [True] * (len(tokens) - 1))
+
+    def state(self) -> dict[str, Any]:
+        """Making the starter model is short enough to begin again."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """There is nothing to restore."""
+
+
+def make(folder: Path, steps: int = STEPS) -> Path:
+    """Make the starter model in a folder."""
+    torch.set_num_threads(2)
+    compute = choose("cpu", "bfloat16")
+    template = Template(tokenizer())
+    ids = template.tokenizer
+    policy = Policy(network(len(ids), ids.eos_token_id, ids.pad_token_id), template, compute, headed=True)
+    feed = Corpus(template, steps)
+    course = Course(feed, Imitation(policy), {"policy": policy.network}, {"policy": RATE}, steps)
+    policy.network.train()
+    optimizer = Optimizer(
+        course.networks, course.rates, 0.1, 1.0, schedule("cosine", steps, 0.03), betas=(0.9, 0.95)
+    )
+    diary = Diary(folder.with_suffix(".jsonl"), "starter", steps)
+    diary.rewind(0)
+    try:
+        fit(feed, course.objective, Local(), optimizer, Guard(), [diary])
+    finally:
+        diary.close()
+    policy.save(folder, torch.bfloat16)
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    write_json(folder / "STARTER.json", {"steps": steps, "torch": torch.__version__, "sha256": files})
+    return folder
+
+
+if __name__ == "__main__":
+    print(make(Path(sys.argv[1]), *(int(steps) for steps in sys.argv[2:])))

@@ -1,0 +1,40 @@
+"""Which stage does what: the one table from a task's name to the function that works on it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from concord.runs import Loaded, Run
+from concord.stages import align, answers, evaluate, gate, rank, reward, sample, sft
+from concord.stages.bench import Bench
+
+Work = Callable[[Bench, Path, str], None]
+
+STAGES: dict[str, Work] = {
+    "sft": sft.work,
+    "sample": sample.work,
+    "rank": rank.work,
+    "reward": reward.work,
+    "align": align.work,
+    "rivals": align.work,
+    "answers": answers.work,
+    "evaluate": evaluate.work,
+    "gate": gate.work,
+}
+
+
+def prepare(threads: int) -> None:
+    """Set the threads before the first of them starts."""
+    torch.set_num_threads(threads)
+
+
+def work(loaded: Loaded, run: Run, name: str, folder: Path, key: str) -> None:
+    """Carry out one task in its folder."""
+
+    def say(line: str) -> None:
+        print(f"{name}: {line}", file=sys.stderr, flush=True)
+
+    stage, _, _ = name.partition("/")
+    STAGES[stage](Bench(loaded, run, name, say), folder, key)
