@@ -82,10 +82,10 @@ def test_more_prompts_than_there_are_is_an_error() -> None:
         World().prompts(10**6)
 
 
-def test_documents_are_dialogues_that_can_be_judged_and_one_article_in_four() -> None:
+def test_documents_are_dialogues_that_can_be_judged_and_three_articles_in_ten() -> None:
     documents = list(islice(World().documents(0), 3000))
     articles = [document for document in documents if len(document) == 1]
-    assert 0.22 <= len(articles) / len(documents) <= 0.28
+    assert 0.27 <= len(articles) / len(documents) <= 0.33
     assert all(article[0].role == "assistant" for article in articles)
     verdicts = [
         GoldJudge().verdict(Completion(Prompt(document[:1]), document[1].content))

@@ -40,6 +40,13 @@ class Speaking:
         size = -(-said // self.settings.updates)
         return self.settings.rounds * self.settings.passes * -(-said // size)
 
+    def __post_init__(self) -> None:
+        plan, said = self.settings, self.settings.prompts * self.settings.samples
+        self.bench.say(
+            f"{plan.rounds} rounds of {plan.prompts} prompts x {plan.samples} answers = {said} completions; "
+            f"read {plan.passes} times in {plan.updates} updates of {-(-said // plan.updates)}: {self.steps} steps."
+        )
+
     def __iter__(self) -> Iterator[list[Experience]]:
         plan = self.settings
         while self.round < plan.rounds:
@@ -52,7 +59,7 @@ class Speaking:
                 for start in range(0, len(order), size):
                     last = number == plan.passes - 1 and start + size >= len(order)
                     step = self.parts(experience, order[start : start + size])
-                    # The round is over once its last step has been learned: only then may a checkpoint be taken.
+                    # Once its last step is learned the round is over: only then may a checkpoint be taken.
                     self.round += int(last)
                     self.settled = last
                     yield step

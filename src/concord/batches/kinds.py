@@ -132,9 +132,14 @@ class Experience:
         return {**self.sequences.describe(), "advantages": self.advantages.tolist()}
 
 
+def even(size: int, step: int = 8) -> int:
+    """The next multiple: a processor's library compiles a product anew for every other shape, and keeps it."""
+    return -(-size // step) * step
+
+
 def beside(rows: Sequence[Sequence[int]], scored: Sequence[Sequence[bool]]) -> Sequences:
     """Rows of unequal length put side by side; the only place where padding is made."""
-    width = max(len(row) for row in rows)
+    width = even(max(len(row) for row in rows))
     tokens = torch.zeros(len(rows), width, dtype=torch.int64)
     real = torch.zeros(len(rows), width, dtype=torch.bool)
     marks = torch.zeros(len(rows), width, dtype=torch.bool)

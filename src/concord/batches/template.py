@@ -14,7 +14,7 @@ from concord.records import Completion, Demonstration, Message, Prompt
 
 PLAIN = (
     "{{ bos_token }}{% for message in messages %}{{ message['role'].capitalize() }}:\n{{ message['content'] }}"
-    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}Assistant:\n{% endif %}"
 )
 """The template given to a tokenizer that has none; saved with the model, so that it stays the same."""

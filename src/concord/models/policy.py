@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from concord.batches import Sequences, Template
+from concord.batches.kinds import even
 from concord.maths.sequence import token_logprobs
 from concord.models import adapters, folder
 from concord.models.compute import Compute
@@ -40,7 +42,8 @@ class Policy:
         """[N, T] log-probability of each scored token given all before it; 0 elsewhere."""
         sequences = sequences.to(self.compute.device)
         rows, columns = scored_places(sequences)
-        logits = self.logits(sequences, rows, columns - 1)
+        spare = even(len(rows), 128) - len(rows)  # repeats of one place, dropped again below
+        logits = self.logits(sequences, F.pad(rows, (0, spare)), F.pad(columns - 1, (0, spare)))[: len(rows)]
         said = token_logprobs(logits.float() / temperature, sequences.tokens[rows, columns])
         return spread(said, (rows, columns), sequences.tokens)
 

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
@@ -18,8 +19,17 @@ from typing import Any
 from concord import errors
 from concord.errors import ConcordError, StoreError
 from concord.runs import Loaded, Run
-from concord.stages import worker
+from concord.stages import inputs, worker
 from concord.stages.plan import Task, key, plan, state
+
+LOADED = [
+    "concord.stages.worker",
+    "concord.stages.work",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",  # the family of the bundled model
+]
+"""What the process that all stages are forked from has loaded, so that each of them need not."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ def carry_out(
 ) -> list[Outcome]:
     """Carry out the named tasks, and the answers that an evaluation needs, in the order of the plan."""
     tasks = [task for task in plan(loaded) if wanted(task.name, names)]
+    inputs.check(loaded, unfinished(tasks, loaded, run, again), say)
     for task in tasks:
         if task.name in again:
             run.forget(task.name)
@@ -82,13 +93,26 @@ def wanted(name: str, names: Sequence[str]) -> bool:
     return name in names or ("evaluate" in names and name.startswith("answers/"))
 
 
+def unfinished(tasks: Sequence[Task], loaded: Loaded, run: Run, again: frozenset[str]) -> set[str]:
+    """The names of the tasks that will be carried out, as far as can be known before the first of them is."""
+    coming: set[str] = set()
+    for task in tasks:
+        if task.name in again or coming.intersection(task.after) or state(task, loaded, run) != "done":
+            coming.add(task.name)
+    return coming
+
+
 class Crew:
     """The processes that work on a run, no more of them than there is room for."""
 
     def __init__(self, loaded: Loaded, run: Run, places: int, say: Callable[[str], None]) -> None:
         self.loaded, self.run, self.places, self.say = loaded, run, places, say
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["concord.stages.worker", "concord.stages.work"])
+        self.context.set_forkserver_preload(LOADED)
+        with heeding(*ENDINGS, by=signal.SIG_IGN):
+            # Whoever stops a run by its whole process group must not stop this one: its end would look
+            # like the end of every stage, and their last steps would be lost.
+            forkserver.ensure_running()
         self.jobs: list[Job] = []
 
     def carry_out(self, tasks: Sequence[Task]) -> list[Outcome]:
@@ -188,7 +212,7 @@ def failure(name: str, answer: dict[str, Any], code: int | None) -> BaseExceptio
         return RuntimeError(f"{name} failed:\n{answer['bug']}")
     hint = ""
     if code == -9:
-        hint = " If nobody did that on purpose, memory ran out: lower `learning.micro_tokens` or `learning.workers`."
+        hint = " If nobody did that, memory ran out: lower `learning.micro_tokens` or `learning.workers`."
     return StoreError(
         f"The process of {name} ended without a word (exit {code}): it was killed.{hint} "
         "Give the same command to go on where it stopped."

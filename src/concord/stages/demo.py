@@ -1,13 +1,12 @@
 """The starter recipe with its data: what `concord init` writes and `concord demo` runs."""
 
-import json
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from concord import formats
 from concord.errors import StoreError
-from concord.evaluation.seeds import table
+from concord.evaluation.seeds import lines, table
 from concord.records.files import read_json, storing, write_json, write_text
 from concord.runs import Run, load
 from concord.stages.carry_out import carry_out
@@ -58,5 +57,6 @@ def demo(folder: Path, seeds: int, say: Callable[[str], None]) -> Path:
     if seeds > 1:
         found = table(reports)
         write_json(folder / "seeds.json", found)
-        say(json.dumps(found, indent=1))
+        for line in lines(found):
+            say(line)
     return folder / "report.html"

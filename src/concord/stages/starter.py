@@ -18,6 +18,7 @@ import torch
 from concord.algorithms import Course
 from concord.algorithms.sft import Imitation
 from concord.batches import Rendered, Sequences, Template, collate
+from concord.batches.kinds import even
 from concord.batches.order import permutation
 from concord.models import Policy, choose
 from concord.records import Message
@@ -112,7 +113,7 @@ class Corpus:
             rows = sorted((self.ids(one) for one in itertools.islice(documents, CHUNK)), key=len)
             groups: list[list[Rendered]] = [[]]
             for row in rows:
-                if (len(groups[-1]) + 1) * len(row) > TOKENS:
+                if (len(groups[-1]) + 1) * even(len(row)) > TOKENS:
                     groups.append([])
                 groups[-1].append(row)
             for place in permutation(len(groups), "starter", chunk):

@@ -21,9 +21,9 @@ from concord.world.topics import HOW_TOS, LOOKALIKES, in_one_sentence
 from concord.world.town import PLACES, UNKNOWN_PLACES, VALUES, fact_question, true_sentence
 from concord.world.troubles import HARMS, MILD, SEVERE
 
-ARTICLE_SHARE = 0.25
+ARTICLE_SHARE = 0.3
 QUALITIES = {"good": 0.38, "careless": 0.27, "unsafe": 0.17, "evasive": 0.18}
-_KIND_WEIGHTS = {"fact": 1.6, "yesno": 1.6, "help": 1.4}
+_KIND_WEIGHTS = {"fact": 1.6, "yesno": 2.0, "help": 1.4, "harm": 1.3}
 _GOOD = Habits(care=0.7, form=0.7, slip=0.05, ramble=0.15, polite=0.3, curt=0.1)
 _WRITERS: dict[str, Callable[[Request, Random], list[str]]] = {
     "careless": careless,
@@ -106,17 +106,17 @@ def _unknown_article(random: Random) -> str:
 
 
 _ARTICLES: dict[Callable[[Random], str], float] = {
-    _place_article: 0.28,
-    _question_article: 0.24,
-    _how_to_article: 0.18,
-    _lookalike_article: 0.08,
-    _care_article: 0.18,
-    _unknown_article: 0.04,
+    _place_article: 0.22,
+    _question_article: 0.36,
+    _how_to_article: 0.15,
+    _lookalike_article: 0.07,
+    _care_article: 0.17,
+    _unknown_article: 0.03,
 }
 
 
 def documents(seed: int) -> Iterator[tuple[Message, ...]]:
-    """Endless documents: three dialogues of mixed quality for each article of one assistant's message.
+    """Endless documents: seven dialogues of mixed quality for three articles of one assistant's message.
 
     The dialogues cover every topic and every wording, hidden ones too: what is hidden from the
     demonstrations and rankings is not knowledge but how one ought to use it.
