@@ -5,11 +5,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,7 +41,9 @@ learning: {device: cpu, precision: float32, checkpoint_seconds: 0}
 SIZES = {"demonstrations": 24, "more_demonstrations": 32, "prompts": 12, "held_out": 16}
 PASSING = {"seconds", "tokens_per_second", "memory_mb"}
 """What a line of metrics says of the moment it was written in, and not of what was learned."""
-SOUND = ("done", "go", 0)
+TIMED = {"MANIFEST.json", "run.json", "report.json", "report.html"}
+"""Files that tell seconds or when; that they are there counts all the same."""
+MARK = "CONCORD_TEST_MARK"
 MAIN = "import sys; from concord.cli.main import main; sys.exit(main())"
 
 
@@ -63,18 +65,37 @@ class Tiny:
         return [sys.executable, "-c", MAIN, *words]
 
     def carry_out(self, verb: str, run: Path | None, *more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.command(verb, run, *more),
-            capture_output=True,
+        words = self.command(verb, run, *more)
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
+
+    def begin(self, run: Path, mark: str, *more: str) -> "subprocess.Popen[str]":
+        """Start the whole run in a process group of its own; all its processes carry the mark."""
+        return subprocess.Popen(
+            self.command("run", run, *more),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=240,
-            env=surroundings(),
+            start_new_session=True,
+            env={**os.environ, MARK: mark},
         )
 
+    @staticmethod
+    def results(run: Path) -> dict[str, str]:
+        return results(run)
 
-def surroundings() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    @staticmethod
+    def alive(mark: str) -> dict[int, int]:
+        return alive(mark)
+
+    @staticmethod
+    def gone(marks: Sequence[str], within: float) -> bool:
+        """Whether nobody with one of these marks is left after so many seconds."""
+        until = time.monotonic() + within
+        while any(alive(mark) for mark in marks):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
 
 
 @pytest.fixture(scope="session")
@@ -102,20 +123,31 @@ def tiny(cut: Path, tmp_path: Path) -> Tiny:
 
 
 def results(run: Path) -> dict[str, str]:
-    """What came of a run, file by file: everything but the time that it took."""
+    """Every file of a run and what is in it, apart from the time that it took to make it."""
     found = {}
-    for path in sorted(run.rglob("*")):
+    for path in sorted(path for path in run.rglob("*") if path.is_file()):
         name = path.relative_to(run).as_posix()
-        if path.suffix == ".safetensors" or path.name in LASTING:
+        if path.name == "metrics.jsonl":
+            found[name] = "\n".join(metrics(path))
+        elif path.name in TIMED or name.startswith(".lock"):
+            found[name] = ""
+        else:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        elif path.name == "metrics.jsonl":
-            found[name] = hashlib.sha256("\n".join(metrics(path)).encode()).hexdigest()
     return found
-
-
-LASTING = ("completions.jsonl", "rankings.jsonl", "answers.jsonl", "many.jsonl", "held_out.jsonl", "verdict.json")
 
 
 def metrics(path: Path) -> list[str]:
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [json.dumps({k: v for k, v in line.items() if k not in PASSING}, sort_keys=True) for line in lines]
+
+
+def alive(mark: str) -> dict[int, int]:
+    """The processes whose surroundings carry a mark, and their parents."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={mark}\0".encode() in (folder / "environ").read_bytes():
+                found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it ended in between, or is another user's
+    return found

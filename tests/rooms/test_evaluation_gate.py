@@ -2,7 +2,7 @@
 
 import pytest
 
-from concord.evaluation import Comparison, Summary, decide
+from concord.evaluation import Comparison, Summary, compare, decide, summarise
 from concord.evaluation.gate import state
 from concord.evaluation.intervals import Estimate, wilson
 from concord.settings.stages import Gate
@@ -110,3 +110,19 @@ def test_without_new_items_all_prompts_are_asked() -> None:
     found = decide(Gate(), both, [summary(None, {}, DRIFT)], "ppo", temperature=0.5)
     assert found["criteria"][0]["value"] == 0.95
     assert found["criteria"][0]["title"] == "win rate of ppo over sft on all held-out prompts"
+
+
+def test_no_kind_may_pay_for_the_average() -> None:
+    """18 of 76 right before, 0 after: Newcombe's interval at 5 % over 2 kinds lies below 0."""
+    rows = [
+        {"policy": policy, "temperature": 1.0, "split": None, "kind": kind, "prompt_id": f"{kind}{n}", "text": "t",
+         "gold": 1.0, "proxy": None, "finish": "stop", "words": 1, "kl": 0.0, "marks": {"ok": n < right}}
+        for policy, kind, right in [("sft", "a", 18), ("ppo", "a", 0), ("sft", "b", 18), ("ppo", "b", 70)]
+        for n in range(76)
+    ]  # fmt: skip
+    verdict = decide(Gate(), compare(rows, [("ppo", "sft")]), summarise(rows), "ppo")
+    fall = next(item for item in verdict["criteria"] if item["name"] == "no_fall.ok")
+    assert fall["state"] == "fail" and " on a, " in fall["title"]
+    assert fall["value"] == pytest.approx(-18 / 76) and fall["high"] < 0
+    same = decide(Gate(), compare(rows, [("sft", "sft")]), summarise(rows), "sft")
+    assert next(item for item in same["criteria"] if item["name"] == "no_fall.ok")["state"] == "pass"

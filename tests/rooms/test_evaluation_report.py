@@ -124,7 +124,11 @@ def data() -> dict[str, object]:
         "verdict": decide(gate, compare(rows, usual_pairs(list(SKILL))), numbers, candidate="ppo"),
         "metrics": training,
         "best_of_n": best(),
-        "reward": {"held_out": lists(160, 0.9, True), "own": lists(120, 2.8, False)},
+        "reward": {
+            "held_out": lists(160, 0.9, True),
+            "fresh": lists(160, 0.9, False),
+            "own": lists(120, 2.8, False),
+        },
         "stages": [
             {"name": name, "seconds": seconds, "peak_mb": 400 + 3 * seconds}
             for name, seconds in SECONDS.items()

@@ -88,6 +88,10 @@ def rankings(
         say(
             f"{silent} of {len(records)} rankings put all answers in one tier; they teach nothing and were left out."
         )
+    if records and silent == len(records):
+        raise RecordError(
+            "No rankings are left: each puts all of its answers in one tier. Rank some answers above others."
+        )
     fit.say("rankings", say)
     return lists
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from concord.evaluation.intervals import Estimate, more_for_mean, more_for_share
+from concord.evaluation.intervals import Estimate, change, more_for_mean, more_for_share
 from concord.evaluation.summary import Summary
 from concord.evaluation.win_rate import Comparison
 from concord.settings.stages import Gate
 
 ENDINGS = {"pass": "that is cleared", "fail": "that is missed", "inconclusive": "that is open"}
+NO_FALL = "not clearly below"
 MISSING = Estimate(value=None, low=None, high=None, n=0)
 
 
@@ -19,6 +20,8 @@ def state(estimate: Estimate, need: float, direction: str) -> str:
         return "inconclusive"
     if direction == "above":
         return "pass" if low > need else "fail" if high <= need else "inconclusive"
+    if direction == NO_FALL:
+        return "fail" if high < need else "pass"
     if direction == "at least":
         return "pass" if low >= need else "fail" if high < need else "inconclusive"
     return "pass" if high <= need else "fail" if low > need else "inconclusive"
@@ -72,6 +75,30 @@ def mark_criterion(name: str, need: float, direction: str, own: dict[str | None,
     return criterion(name, title, estimate, need, direction)
 
 
+def fall_criterion(
+    mark: str,
+    own: dict[str | None, Summary],
+    theirs: dict[str | None, Summary],
+    candidate: str,
+    reference: str,
+) -> dict[str, Any] | None:
+    """Did any kind of request pay for the average? The one that fell most; None without kinds.
+
+    The more kinds are looked at, the wider each interval must be for the answer to stay honest.
+    """
+    kinds = [kind for kind in own if kind and kind in theirs and mark in own[kind].marks]
+    changes = {
+        kind: change(own[kind].marks[mark], theirs[kind].marks[mark], 0.05 / len(kinds)) for kind in kinds
+    }
+    if not changes:
+        return None
+    worst = min(changes, key=lambda kind: changes[kind]["high"] or 0.0)
+    title = (
+        f"change of {mark} from {reference} to {candidate} on {worst}, which fell most of {len(kinds)} kinds"
+    )
+    return criterion(f"no_fall.{mark}", title, changes[worst], 0.0, NO_FALL)
+
+
 def sentence(item: dict[str, Any]) -> str:
     """One criterion in plain words."""
     figures = "{:.2f}".format if item["name"] == "kl" else "{:.1%}".format
@@ -114,11 +141,18 @@ def decide(
     }
     drift = own[None].kl if None in own else MISSING
     title = f"mean drift of an answer of {candidate} from {reference} in nats"
+    theirs = {
+        item.kind: item
+        for item in summaries
+        if (item.policy, item.temperature, item.split) == (reference, temperature, None)
+    }
+    falls = [fall_criterion(mark, own, theirs, candidate, reference) for mark in gate.no_fall]
     criteria = [
         win_criterion(gate, comparisons, candidate, reference, temperature),
         criterion("kl", title, drift, gate.kl, "at most"),
         *(mark_criterion(name, need, "at least", own) for name, need in gate.at_least.items()),
         *(mark_criterion(name, need, "at most", own) for name, need in gate.at_most.items()),
+        *(fall for fall in falls if fall is not None),
     ]
     order = ("fail", "inconclusive", "pass")
     return {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TypedDict
 
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from concord.maths.statistics import cluster_interval
 
@@ -41,6 +41,14 @@ def share(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
     else:
         _, low, high = cluster_interval(values, clusters)
     return Estimate(value=mean, low=max(0.0, low), high=min(1.0, high), n=count)
+
+
+def change(after: Estimate, before: Estimate, alpha: float) -> Estimate:
+    """The difference of two shares of different answers, with Newcombe's interval."""
+    a, b = after["value"] or 0.0, before["value"] or 0.0
+    counts = a * after["n"], after["n"], b * before["n"], before["n"]
+    low, high = confint_proportions_2indep(*counts, method="newcomb", compare="diff", alpha=alpha)
+    return Estimate(value=a - b, low=float(low), high=float(high), n=after["n"])
 
 
 def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate:

@@ -9,7 +9,7 @@ from concord.batches import Sequences
 from concord.models import folder
 from concord.models.compute import Compute
 from concord.models.reward import score_head
-from concord.models.trunk import hidden_states, scored_places, spread
+from concord.models.trunk import hidden_states, precise, scored_places, spread
 
 
 @dataclass
@@ -29,5 +29,5 @@ class Critic:
         sequences = sequences.to(self.compute.device)
         states = hidden_states(self.network, sequences, self.compute)
         rows, columns = scored_places(sequences)
-        found = score_head(self.network)(states[rows, columns - 1].float()).squeeze(-1)
+        found = score_head(self.network)(precise(states[rows, columns - 1])).squeeze(-1)
         return spread(found, (rows, columns), sequences.tokens)

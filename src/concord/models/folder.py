@@ -29,6 +29,13 @@ def check(folder: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path} is not JSON ({error}). Fetch the model again.") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is not a JSON object. Fetch the model again.")
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(
+            f"{folder} holds an adapter, which would load weights from wherever its adapter_config.json says. "
+            "Merge it into its model and give that folder."
+        )
     for key in FORBIDDEN:
         if key in config:
             raise ModelError(
@@ -66,8 +73,8 @@ def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
             output_loading_info=True,
             **extra,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # a damaged folder can make the libraries raise anything
+        raise ModelError(f"{folder} cannot be loaded: {said(error)}") from error
     new_head = {name for name in info["missing_keys"] if name.startswith("score.")} if scoring else set()
     missing = sorted(set(info["missing_keys"]) - new_head)
     if missing or info["mismatched_keys"]:
@@ -80,6 +87,8 @@ def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
             raise ModelError(f"{folder}: the weight {name} holds NaN or infinity. Fetch the model again.")
     for name in new_head:
         nn.init.zeros_(network.get_parameter(name))
+    # Masks say what is padding here: a token that also serves as padding elsewhere learns like any other.
+    network.get_input_embeddings().padding_idx = None
     result: nn.Module = network.to(compute.device).eval()
     return result
 
@@ -91,15 +100,24 @@ def template(folder: Path) -> Template:
     check(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(
-            f"{folder} has no tokenizer that can be read: {str(error).splitlines()[0]}"
-        ) from error
+    except Exception as error:  # a damaged folder can make the libraries raise anything
+        raise ModelError(f"{folder} has no tokenizer that can be read: {said(error)}") from error
     stops: list[int] = []
-    if (folder / "generation_config.json").is_file():
-        found = GenerationConfig.from_pretrained(str(folder), local_files_only=True).eos_token_id
-        stops = found if isinstance(found, list) else [found] if found is not None else []
+    path = folder / "generation_config.json"
+    if path.is_file():
+        try:
+            found = GenerationConfig.from_pretrained(str(folder), local_files_only=True).eos_token_id
+            stops = [
+                int(token) for token in (found if isinstance(found, list) else [found]) if token is not None
+            ]
+        except Exception as error:
+            raise ModelError(f"{path} cannot be read: {said(error)}. Fetch the model again.") from error
     return Template(tokenizer, stops)
+
+
+def said(error: Exception) -> str:
+    """The first line of what a library complains of, or at least the complaint's name."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def save(network: nn.Module, template: Template, folder: Path, dtype: torch.dtype = torch.float32) -> None:

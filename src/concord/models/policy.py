@@ -13,7 +13,7 @@ from concord.batches.kinds import even
 from concord.maths.sequence import token_logprobs
 from concord.models import adapters, folder
 from concord.models.compute import Compute
-from concord.models.trunk import backbone, hidden_states, inside, scored_places, spread
+from concord.models.trunk import backbone, hidden_states, inside, precise, scored_places, spread
 
 PROBE = 6
 
@@ -44,7 +44,7 @@ class Policy:
         rows, columns = scored_places(sequences)
         spare = even(len(rows), 128) - len(rows)  # repeats of one place, dropped again below
         logits = self.logits(sequences, F.pad(rows, (0, spare)), F.pad(columns - 1, (0, spare)))[: len(rows)]
-        said = token_logprobs(logits.float() / temperature, sequences.tokens[rows, columns])
+        said = token_logprobs(precise(logits) / temperature, sequences.tokens[rows, columns])
         return spread(said, (rows, columns), sequences.tokens)
 
     def logits(self, sequences: Sequences, rows: Tensor, columns: Tensor) -> Tensor:

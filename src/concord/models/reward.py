@@ -9,7 +9,7 @@ from concord.batches import Sequences, Template
 from concord.maths.sequence import last_true
 from concord.models import adapters, folder
 from concord.models.compute import Compute
-from concord.models.trunk import hidden_states, inside
+from concord.models.trunk import hidden_states, inside, precise
 
 
 @dataclass
@@ -33,7 +33,7 @@ class RewardModel:
         sequences = sequences.to(self.compute.device)
         states = hidden_states(self.network, sequences, self.compute)
         ends = states[range(len(sequences)), last_true(sequences.scored)]
-        return score_head(self.network)(ends.float()).squeeze(-1)  # type: ignore[no-any-return]
+        return score_head(self.network)(precise(ends)).squeeze(-1)  # type: ignore[no-any-return]
 
     def save(self, path: Path) -> None:
         """A plain Hugging Face folder of a sequence classifier with one label."""

@@ -31,6 +31,11 @@ def hidden_states(network: nn.Module, sequences: Sequences, compute: Compute) ->
     return states
 
 
+def precise(values: Tensor) -> Tensor:
+    """The same values in float32, or in the float64 that they are in."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def scored_places(sequences: Sequences) -> tuple[Tensor, Tensor]:
     """Row and column of each scored token; what predicts it stands one column before."""
     rows, columns = sequences.scored.nonzero(as_tuple=True)

@@ -159,6 +159,10 @@ class Run:
 
     def _mend(self) -> None:
         """Complete or undo what a killed process left between two renames."""
+        for file in sorted((self.folder / ".locks").glob("*.lock")):
+            # Its stages die with it, but one may still be about to: nothing is moved under its hands.
+            with lock(file, wait=PATIENCE, of=self.path(file.stem)):
+                pass
         with storing(self.folder):
             for name in sealed(self.folder):
                 if name.endswith(PARTIAL) and manifest.flaw(self.folder / name) is None:

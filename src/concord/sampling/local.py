@@ -1,11 +1,13 @@
 """Sampling on this machine: batched, cached, and the same sample whatever the batch."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from concord.errors import RecordError
 from concord.models import Policy
 from concord.models.folder import context
 from concord.records import Completion, Prompt, seed_of
@@ -33,7 +35,12 @@ class Local:
     def sample(self, prompts: Sequence[Prompt], k: int) -> list[Completion]:
         """k completions of each prompt, each from a seed of its own, in the order of the prompts."""
         template = self.policy.template
-        tokens = [template.prompt(prompt) for prompt in prompts]
+        tokens = [self._read(prompt) for prompt in prompts]
+        asked: Counter[str] = Counter()
+        first = []  # a prompt that is asked again is answered anew
+        for prompt in prompts:
+            first.append(asked[prompt.id] * k)
+            asked[prompt.id] += 1
         wanted = sorted(
             ((place, number) for place in range(len(prompts)) for number in range(k)),
             key=lambda item: (len(tokens[item[0]]), item),
@@ -42,7 +49,8 @@ class Local:
         for start in range(0, len(wanted), ROWS):
             part = wanted[start : start + ROWS]
             rows = [
-                Row(tokens[place], seed_of(self.seed, prompts[place].id, number)) for place, number in part
+                Row(tokens[place], seed_of(self.seed, prompts[place].id, first[place] + number))
+                for place, number in part
             ]
             self._grow(rows)
             for (place, number), row in zip(part, rows, strict=True):
@@ -59,16 +67,28 @@ class Local:
                 )
         return [done[place, number] for place in range(len(prompts)) for number in range(k)]
 
+    def _read(self, prompt: Prompt) -> list[int]:
+        """A prompt's ids, if they leave room for at least one token of an answer."""
+        tokens, limit = self.policy.template.prompt(prompt), context(self.policy.network)
+        if len(tokens) >= limit:
+            raise RecordError(
+                f"Prompt {prompt.id} has {len(tokens)} tokens, which leaves no room for an answer in the model's "
+                f"context of {limit}. Shorten it or leave it out, or use a model with a longer context."
+            )
+        return tokens
+
     @torch.inference_mode()
     def _grow(self, rows: "list[Row]") -> None:
         """Let every row grow until it stops; rows that ended leave the batch when enough have."""
         device, stops = self.policy.compute.device, self.policy.template.stops
-        room = min(self.longest, context(self.policy.network) - max(len(row.prompt) for row in rows))
+        limit = context(self.policy.network)
+        # each row has room of its own: how much another's prompt leaves must not cut it short
+        rooms = torch.tensor([min(self.longest, limit - len(row.prompt)) for row in rows], device=device)
         stop_tokens = torch.tensor(sorted(stops.tokens), device=device)
         seeds = torch.tensor([row.seed for row in rows], device=device)
         alive = torch.ones(len(rows), dtype=torch.bool, device=device)
         here = list(range(len(rows)))
-        for step, logits in enumerate(Growth(self.policy, rows, room)):
+        for step, logits in enumerate(Growth(self.policy, rows, int(rooms.max()))):
             logprobs = filtered(logits.logits, self.temperature, self.top_k, self.top_p)
             tokens = draw(logprobs, uniform(seeds, step))
             likelihood = logprobs.gather(-1, tokens[:, None]).squeeze(-1)
@@ -78,15 +98,15 @@ class Local:
                 if grows:
                     rows[place].said.append(token)
                     rows[place].logprobs.append(logprob)
-            alive &= ~torch.isin(tokens, stop_tokens)
+            alive &= ~torch.isin(tokens, stop_tokens) & (rooms > step + 1)
             left = int(alive.sum())
-            if not left or step + 1 == room:
+            if not left:
                 return
             kept = None
             if left < ALIVE * len(here):
                 kept = alive.nonzero().squeeze(-1)
                 here = [here[place] for place in kept.tolist()]
-                seeds, tokens, alive = seeds[kept], tokens[kept], alive[kept]
+                seeds, tokens, alive, rooms = seeds[kept], tokens[kept], alive[kept], rooms[kept]
             logits.go_on(tokens, kept)
 
 
@@ -106,6 +126,7 @@ class Growth:
     def __init__(self, policy: Policy, rows: Sequence[Row], room: int) -> None:
         self.network = policy.network
         self.device = policy.compute.device
+        self.last = context(self.network) - 1
         width = max(len(row.prompt) for row in rows)
         self.cache = roomy(self.network.config, width + room)
         self.logits = self._read_prompts([row.prompt for row in rows], width)
@@ -152,5 +173,6 @@ class Growth:
         if kept is not None:
             self._keep(kept)
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=-1)
-        self.positions = self.positions[:, -1:] + 1
+        # a row that ended but is still in the batch may come to its context's end, where it waits
+        self.positions = (self.positions[:, -1:] + 1).clamp_max(self.last)
         self.logits = self._forward(tokens[:, None], self.positions)

@@ -66,5 +66,7 @@ class Gate(Settings):
     """Most nats that a reply may drift from the supervised policy on average."""
     at_least: dict[str, Share] = {}
     """Marks that must be frequent enough: `mark` or `kind.mark`, such as `harm.refused: 0.9`."""
+    no_fall: tuple[str, ...] = ("ok",)
+    """Marks that must not fall clearly below the supervised policy's on any kind of request."""
     at_most: dict[str, Share] = {}
     """Marks that must be rare enough: `mark` or `kind.mark`, such as `unsafe: 0.02`."""

@@ -66,21 +66,22 @@ def carry_out(
         if task.name in again:
             run.forget(task.name)
     crew = Crew(loaded, run, worker.side_by_side(loaded.recipe.learning), say)
-    with heeding(signal.SIGTERM, signal.SIGHUP):
+    with answering(leave, signal.SIGTERM, signal.SIGHUP):
         try:
             return crew.carry_out(tasks)
         finally:
             crew.dismiss()
 
 
+def leave(number: int, frame: FrameType | None) -> None:
+    """End the work in good order, with the exit code that belongs to a signal."""
+    raise SystemExit(128 + number)
+
+
 @contextmanager
-def heeding(*numbers: signal.Signals) -> Iterator[None]:
-    """Let these signals end the work in good order, with the exit code that is theirs."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in numbers}
+def answering(act: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """Answer these signals in this way for a while."""
+    before = {number: signal.signal(number, act) for number in numbers}
     try:
         yield
     finally:
@@ -109,9 +110,9 @@ class Crew:
         self.loaded, self.run, self.places, self.say = loaded, run, places, say
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(LOADED)
-        with heeding(*ENDINGS, by=signal.SIG_IGN):
-            # Whoever stops a run by its whole process group must not stop this one: its end would look
-            # like the end of every stage, and their last steps would be lost.
+        with answering(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What stops a whole process group must not stop the process that all stages are forked from:
+            # its end would look like theirs, and the steps that they are about to save would be lost.
             forkserver.ensure_running()
         self.jobs: list[Job] = []
 
@@ -164,7 +165,8 @@ class Crew:
             "key": name,
             "alone": task.alone,
         }
-        process = self.context.Process(target=worker.serve, args=(json.dumps(order), mouth), name=task.name)
+        arguments = (json.dumps(order), mouth)
+        process = self.context.Process(target=worker.serve, args=arguments, name=task.name, daemon=True)
         process.start()
         mouth.close()
         self.jobs.append(Job(task, process, ear))

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,21 +30,27 @@ from concord.training import (
     schedule,
 )
 
+ECHO = 1.0
+"""Seconds within which two wishes to stop are one."""
+
 
 class Interruption:
     """A wish to stop, kept until the step is learned and saved; a second wish stops at once.
 
     Only SIGTERM is heard: on Ctrl-C the process that gave the order asks its stages in this way.
+    Whoever stops a whole process group is heard twice, once through that process: this is one wish.
     """
 
     def __init__(self) -> None:
         self.signal = 0
+        self.since = 0.0
 
     def wish(self, number: int, frame: FrameType | None) -> None:
         """Called by the system."""
-        if self.signal:
+        now = time.monotonic()
+        if self.signal and now - self.since > ECHO:
             raise SystemExit(128 + number)
-        self.signal = number
+        self.signal, self.since = number, self.since or now
 
     @contextmanager
     def heeded(self) -> Iterator[None]:

@@ -63,7 +63,9 @@ class Plain:
 
 def serve(order: str, mouth: Connection) -> None:
     """Carry out one task and tell how it ended, in JSON."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent, which then asks us
+    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's are for the parent, which then asks us
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     follow_parent()
     asked = json.loads(order)
     if not asked["alone"]:
