@@ -2,13 +2,14 @@
 # make test    the whole test suite
 # make check   lint, types, house rules
 # make bench   measure speed
+# make settings  write docs/settings.md anew
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test fast check bench clean
+.PHONY: demo test fast check bench settings clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -36,6 +37,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.stages
+
+settings: $(READY)
+	$(BIN)/python -m concord.cli.settings_page > docs/settings.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -68,10 +68,10 @@ class Tiny:
         words = self.command(verb, run, *more)
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
 
-    def begin(self, run: Path, mark: str, *more: str) -> "subprocess.Popen[str]":
-        """Start the whole run in a process group of its own; all its processes carry the mark."""
+    def begin(self, run: Path, mark: str, *more: str, verb: str = "run") -> "subprocess.Popen[str]":
+        """Start a command in a process group of its own; all its processes carry the mark."""
         return subprocess.Popen(
-            self.command("run", run, *more),
+            self.command(verb, run, *more),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -109,6 +109,12 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (few / "data" / f"{name}.jsonl").write_text("".join(islice(file, count)), encoding="utf-8")
     (few / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     return few
+
+
+@pytest.fixture(scope="session")
+def whole() -> type[Tiny]:
+    """For tests that share the recipe of the session, and leave it as it is."""
+    return Tiny
 
 
 @pytest.fixture

@@ -29,8 +29,9 @@ class Attempt:
 
     def listen(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip())
+        with self.process.stderr as said:
+            for line in said:
+                self.lines.append(line.rstrip())
 
     @property
     def begun(self) -> list[str]:

@@ -73,7 +73,7 @@ class Speaking:
     def speak(self) -> Rollout:
         """Ask the policy this round's prompts, score what it says, and see how far it has drifted."""
         plan, bench = self.settings, self.bench
-        prompts = chosen(bench.prompts, plan.prompts, bench.seed, self.round)
+        prompts = asked(bench.prompts, plan.prompts, bench.seed, self.round)
         sampler = bench.sampler(f"round {self.round}", plan.temperature, plan.longest)
         said = sampler.sample(prompts, plan.samples)
         bench.keep(self.round, said)
@@ -101,7 +101,7 @@ class Speaking:
         self.round = int(state["round"])
 
 
-def chosen(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[Prompt]:
+def asked(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[Prompt]:
     """This round's prompts: all are asked once before any is asked again."""
     picked = []
     for place in range(turn * count, (turn + 1) * count):

@@ -33,10 +33,10 @@ class Reading(Generic[Item, Made]):
         return steps_of(len(self.items), self.batch, self.epochs)
 
     def __iter__(self) -> Iterator[list[Made]]:
-        for chosen in reading(len(self.items), self.batch, self.epochs, self.seed, done=self.done):
+        for places in reading(len(self.items), self.batch, self.epochs, self.seed, done=self.done):
             self.done += 1
-            parts = cut([len(self.items[place]) for place in chosen], self.micro_tokens)
-            yield [self.collate([self.items[chosen[place]] for place in part]) for part in parts]
+            parts = cut([len(self.items[place]) for place in places], self.micro_tokens)
+            yield [self.collate([self.items[places[place]] for place in part]) for part in parts]
 
     def state(self) -> dict[str, Any]:
         """How many steps have been handed out."""

@@ -11,6 +11,11 @@ import torch
 from torch import Tensor
 
 
+def even(size: int, step: int = 8) -> int:
+    """The next multiple: a processor's library compiles a product anew for every other shape, and keeps it."""
+    return -(-size // step) * step
+
+
 @dataclass(frozen=True)
 class Sequences:
     """Token rows side by side: which places hold a token, and which tokens are the completion's."""
@@ -33,7 +38,7 @@ class Sequences:
     def rows(self, index: Tensor) -> "Sequences":
         """Some of the rows, without the columns that none of them fills."""
         real = self.real[index]
-        width = int(real.sum(-1).max())
+        width = min(even(int(real.sum(-1).max())), real.shape[1])
         return Sequences(self.tokens[index, :width], real[:, :width], self.scored[index, :width])
 
     def to(self, device: torch.device) -> "Sequences":
@@ -130,11 +135,6 @@ class Experience:
     def describe(self) -> dict[str, object]:
         """What the rows are, for a person who looks into a step that went wrong."""
         return {**self.sequences.describe(), "advantages": self.advantages.tolist()}
-
-
-def even(size: int, step: int = 8) -> int:
-    """The next multiple: a processor's library compiles a product anew for every other shape, and keeps it."""
-    return -(-size // step) * step
 
 
 def beside(rows: Sequence[Sequence[int]], scored: Sequence[Sequence[bool]]) -> Sequences:

@@ -85,8 +85,8 @@ def default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, Settings):
         told = value.model_dump(mode="json", exclude_defaults=True)
-        method = {"method": value.model_fields["method"].default} if "method" in value.model_fields else {}
-        shown = {**method, **told} if len(parts(field.annotation)) > 1 else told
+        method = getattr(value, "method", None)
+        shown = {"method": method, **told} if len(parts(field.annotation)) > 1 else told
         return f"`{plain(shown)}`" if shown else "as below"
     return "none" if value is None else f"`{plain(value)}`"
 
@@ -124,13 +124,13 @@ def kind(annotation: Any, limits: list[str]) -> str:
     if origin is Annotated:
         metadata = [item for extra in inner[1:] for item in getattr(extra, "metadata", [extra])]
         return kind(inner[0], [*limits, *bounds(metadata)])
-    if origin is Literal:
-        return ", ".join(f"`{word}`" for word in inner)
-    if origin is tuple:
-        return f"list of: {kind(inner[0], [])}"
     if origin in (Union, UnionType):
         return " or ".join(kind(part, limits) for part in inner if part is not NoneType) + ", or none"
-    return " ".join([WORDS[annotation], ", ".join(limits)]).strip()
+    told = {
+        Literal: lambda: ", ".join(f"`{word}`" for word in inner),
+        tuple: lambda: f"list of: {kind(inner[0], [])}",
+    }
+    return told[origin]() if origin in told else f"{WORDS[annotation]} {', '.join(limits)}".strip()
 
 
 def anchor(one: type[Settings]) -> str:

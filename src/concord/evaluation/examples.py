@@ -24,7 +24,7 @@ def replies_to(rows: Sequence[Row], prompt_id: str, policies: Sequence[str], tem
     return [reply(answers[0]) for answers in found if answers]
 
 
-def chosen_prompts(rows: Sequence[Row]) -> list[Row]:
+def telling_prompts(rows: Sequence[Row]) -> list[Row]:
     """The first prompt of each kind in the order of their ids, which says nothing about the answers.
 
     New items go first where there are any. Without kinds it is the first few prompts.
@@ -58,7 +58,7 @@ def samples(rows: Sequence[Row], policies: Sequence[str], temperature: float) ->
             "prompt": row["prompt"],
             "replies": replies_to(inside, row["prompt_id"], policies, temperature),
         }
-        for row in chosen_prompts(inside)
+        for row in telling_prompts(inside)
     ]
 
 

@@ -72,8 +72,8 @@ def curve(field: str, title: str, words: str, curves: dict[str, Any], colours: d
 
 def pursuit(report: Report) -> str:
     """What the reward model believes against what the judge finds, for best-of-n and for policies."""
-    chosen, policies = best_of(report["curves"]["best_of_n"]), frontier(report) + drifts(report)
-    if not chosen and not policies:
+    best, policies = best_of(report["curves"]["best_of_n"]), frontier(report) + drifts(report)
+    if not best and not policies:
         return ""
     note = (
         "<p>A reward model is a stand-in for people. Push hard enough on a stand-in and its score keeps "
@@ -84,7 +84,7 @@ def pursuit(report: Report) -> str:
         "pursuit",
         "When does chasing the reward stop helping?",
         note,
-        chosen,
+        best,
         f'<div class="figures">{policies}</div>',
     )
 

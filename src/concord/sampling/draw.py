@@ -39,5 +39,5 @@ def _shift(value: Tensor, places: int) -> Tensor:
 def draw(logprobs: Tensor, uniforms: Tensor) -> Tensor:
     """[N] a token of each row, by where its number falls in the running sum of probabilities."""
     chances = logprobs.double().exp().cumsum(-1)
-    chosen = torch.searchsorted(chances, uniforms[:, None] * chances[:, -1:], right=True).squeeze(-1)
-    return chosen.clamp_max(logprobs.shape[-1] - 1)
+    found = torch.searchsorted(chances, uniforms[:, None] * chances[:, -1:], right=True).squeeze(-1)
+    return found.clamp_max(logprobs.shape[-1] - 1)

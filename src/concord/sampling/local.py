@@ -1,7 +1,7 @@
 """Sampling on this machine: batched, cached, and the same sample whatever the batch."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -88,8 +88,10 @@ class Local:
         seeds = torch.tensor([row.seed for row in rows], device=device)
         alive = torch.ones(len(rows), dtype=torch.bool, device=device)
         here = list(range(len(rows)))
-        for step, logits in enumerate(Growth(self.policy, rows, int(rooms.max()))):
-            logprobs = filtered(logits.logits, self.temperature, self.top_k, self.top_p)
+        most = int(rooms.max())
+        growth = Growth(self.policy, rows, most)
+        for step in range(most):
+            logprobs = filtered(growth.logits, self.temperature, self.top_k, self.top_p)
             tokens = draw(logprobs, uniform(seeds, step))
             likelihood = logprobs.gather(-1, tokens[:, None]).squeeze(-1)
             for place, grows, token, logprob in zip(
@@ -107,7 +109,7 @@ class Local:
                 kept = alive.nonzero().squeeze(-1)
                 here = [here[place] for place in kept.tolist()]
                 seeds, tokens, alive, rooms = seeds[kept], tokens[kept], alive[kept], rooms[kept]
-            logits.go_on(tokens, kept)
+            growth.go_on(tokens, kept)
 
 
 @dataclass
@@ -130,10 +132,6 @@ class Growth:
         width = max(len(row.prompt) for row in rows)
         self.cache = roomy(self.network.config, width + room)
         self.logits = self._read_prompts([row.prompt for row in rows], width)
-
-    def __iter__(self) -> "Iterator[Growth]":
-        while True:
-            yield self
 
     def _read_prompts(self, prompts: Sequence[list[int]], width: int) -> Tensor:
         """Each distinct prompt is read once; its cache is then shared out to all its rows."""

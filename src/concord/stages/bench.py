@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from concord import formats
 from concord.models import Compute, Critic, Policy, RewardModel, choose
-from concord.models.starter import starter
 from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
 from concord.roles import Sampler, Scorer
 from concord.runs import Loaded, Run
 from concord.sampling import BestOf, Local
 from concord.scoring import Learned
 from concord.settings import Learning, Recipe
+from concord.stages.plan import base
 from concord.world import GoldJudge
 
 R = TypeVar("R")
@@ -56,14 +56,9 @@ class Bench:
         """Where to compute."""
         return choose(self.learning.device, self.learning.precision)
 
-    @property
-    def base(self) -> Path:
-        """The model to begin with."""
-        return starter() if self.recipe.base == "starter" else self.loaded.folder / self.recipe.base
-
     def model(self, stage: str) -> Path:
         """The model that a finished stage made; the base for no stage."""
-        return self.run.path(stage) / "model" if stage else self.base
+        return self.run.path(stage) / "model" if stage else base(self.loaded)
 
     @cached_property
     def policy(self) -> Policy:

@@ -78,16 +78,7 @@ def learn(course: Course, folder: Path, key: str, seed: int, learning: Learning,
     guard = Guard(limits=course.limits, dump=folder / "skipped")
     checkpoints = Checkpoints(folder / "state", facts={"key": key})
     diary = Diary(folder / "metrics.jsonl", folder.name.removesuffix(".partial"), course.steps)
-    done = 0
-    found = checkpoints.newest()
-    if found is not None:
-        tensors = found.tensors()
-        restore_networks(course.networks, tensors)
-        optimizer.restore(tensors)
-        restore_rng(tensors)
-        course.feed.restore(found.state["feed"])
-        guard.restore(found.state["guard"])
-        done = found.step
+    done = resume(course, checkpoints, optimizer, guard)
     diary.rewind(done)
 
     def gather() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -119,3 +110,17 @@ def learn(course: Course, folder: Path, key: str, seed: int, learning: Learning,
     for network in course.networks.values():
         network.eval()
     shutil.rmtree(folder / "state", ignore_errors=True)
+
+
+def resume(course: Course, checkpoints: Checkpoints, optimizer: Optimizer, guard: Guard) -> int:
+    """Put everything back as it was in the newest checkpoint; returns its step, or 0 if there is none."""
+    found = checkpoints.newest()
+    if found is None:
+        return 0
+    tensors = found.tensors()
+    restore_networks(course.networks, tensors)
+    optimizer.restore(tensors)
+    restore_rng(tensors)
+    course.feed.restore(found.state["feed"])
+    guard.restore(found.state["guard"])
+    return found.step

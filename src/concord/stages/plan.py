@@ -1,6 +1,7 @@
 """What a recipe asks for, as tasks: which stage, after which others, from which files; no torch here."""
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,9 @@ def plan(loaded: Loaded) -> list[Task]:
             f"{loaded.source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
             "Set it, or set `rank.by` to panel to try the loop with simulated people."
         )
-    base = base_files(loaded)
+    model = base_files(loaded)
     tasks = [
-        Task("sft", (), (*base, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
+        Task("sft", (), (*model, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
         Task("sample", ("sft",), inputs, whole["sample"]),
         Task("rank", ("sample",), ranked, whole["rank"]),
         Task("reward", ("sft", "rank"), (), whole["reward"]),
@@ -69,12 +70,12 @@ def plan(loaded: Loaded) -> list[Task]:
     before = ("sft", "rank", "reward")
     tasks.append(Task("align", before, inputs, whole["align"], alone=False))
     for name, rival in recipe.rivals.items():
-        files = (*base, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
-        tasks.append(Task(f"rivals/{name}", before, files, whole["rivals"][name], alone=False))
+        read = (*model, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
+        tasks.append(Task(f"rivals/{name}", before, read, whole["rivals"][name], alone=False))
     held_out = (loaded.folder / recipe.evaluate.prompts,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
-        tasks.append(Task(f"answers/{name}", needs, (*base, *held_out), whole["evaluate"], alone=False))
+        tasks.append(Task(f"answers/{name}", needs, (*model, *held_out), whole["evaluate"], alone=False))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
     made = ("align", *(f"rivals/{name}" for name in recipe.rivals))
     tasks.append(
@@ -84,11 +85,15 @@ def plan(loaded: Loaded) -> list[Task]:
     return tasks
 
 
+def base(loaded: Loaded) -> Path:
+    """The folder of the model to begin with: the bundled one, or any that the recipe names."""
+    bundled = files("concord") / "models" / "starter_model"
+    return Path(str(bundled)) if loaded.recipe.base == "starter" else loaded.folder / loaded.recipe.base
+
+
 def base_files(loaded: Loaded) -> tuple[Path, ...]:
-    """The files of the model to begin with; the bundled one is part of the package and needs none."""
-    if loaded.recipe.base == "starter":
-        return ()
-    folder = loaded.folder / loaded.recipe.base
+    """The files of the model to begin with."""
+    folder = base(loaded)
     return tuple(sorted(path for path in folder.glob("*") if path.is_file())) or (folder,)
 
 

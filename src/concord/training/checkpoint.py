@@ -35,7 +35,8 @@ class Checkpoint:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that was saved as a tensor, on the CPU."""
-        return load_file(self.path / TENSORS)
+        tensors: dict[str, Tensor] = load_file(self.path / TENSORS)
+        return tensors
 
 
 class Checkpoints:

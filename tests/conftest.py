@@ -1,0 +1,13 @@
+"""What holds for all tests: the environment that the command line settles, and property tests that repeat."""
+
+import os
+
+import hypothesis
+
+# Before anything imports torch: idle threads that spin slow each other down where tests share the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("house")

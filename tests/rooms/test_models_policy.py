@@ -1,0 +1,194 @@
+"""Policy, reward model and critic: exact for every family, whatever stands beside a row, and nothing from the future."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from concord.batches import Sequences, collate
+from concord.models import Critic, Policy, RewardModel
+from concord.models.trunk import precise
+from concord.records import Completion
+
+SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
+families: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(families)
+torch.set_num_threads(1)
+
+asked = families.asked
+SAID = [
+    Completion(asked("hello"), "the sea was calm", finish="stop"),
+    Completion(asked("how far is it to the next town, please? one two three four"), "ten", finish="length"),
+    Completion(asked("a", "b", "c"), "it is far away and the little boat went out to sea", finish="stop"),
+    Completion(asked("x"), "", finish="stop"),
+]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("models")
+    return {family: families.folder(place / family, family) for family in families.FAMILIES}
+
+
+def plainly(path: Path, row: Sequences, temperature: float) -> list[float]:
+    """Log-probabilities of one row's scored tokens by plain transformers, alone and unpadded."""
+    network = AutoModelForCausalLM.from_pretrained(str(path), attn_implementation="eager").eval()
+    tokens = row.tokens[0, : int(row.real.sum())]
+    logprobs = (network(input_ids=tokens[None]).logits[0] / temperature).log_softmax(-1)
+    places = row.scored[0].nonzero().flatten().tolist()
+    return [float(logprobs[place - 1, tokens[place]]) for place in places]
+
+
+def scored(values: Tensor, row: Sequences) -> Tensor:
+    return values[0][row.scored[0]]
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+@torch.no_grad()
+def test_logprobs_are_those_of_plain_transformers(family: str, folders: dict[str, Path]) -> None:
+    """Pain 11: alone, in a batch, in any order, with other columns of padding: the same numbers, at any temperature."""
+    policy = Policy.load(folders[family], families.CPU)
+    together = collate.completions(SAID, policy.template)
+    whole = policy.logprobs(together)
+    assert bool((whole[~together.scored] == 0).all())
+    turned = policy.logprobs(collate.completions(SAID[::-1], policy.template)).flip(0)
+    torch.testing.assert_close(turned, whole, atol=1e-5, rtol=0)
+    wider = Sequences(*(torch.nn.functional.pad(part, (0, 8)) for part in (together.tokens, together.real, together.scored)))
+    noise = torch.where(wider.real, wider.tokens, 11)
+    torch.testing.assert_close(
+        policy.logprobs(Sequences(noise, wider.real, wider.scored))[:, :-8], whole, atol=1e-5, rtol=0
+    )
+    for place, completion in enumerate(SAID):
+        row = collate.completions([completion], policy.template)
+        for temperature in (1.0, 0.7):
+            alone = scored(policy.logprobs(row, temperature), row)
+            expected = torch.tensor(plainly(folders[family], row, temperature))
+            torch.testing.assert_close(alone, expected, atol=1e-5, rtol=0)
+            assert len(alone) == len(policy.template.said(completion))
+        torch.testing.assert_close(
+            whole[place][together.scored[place]],
+            torch.tensor(plainly(folders[family], row, 1.0)),
+            atol=1e-5,
+            rtol=0,
+        )
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_only_a_plain_head_is_taken_apart(family: str, folders: dict[str, Path]) -> None:
+    """Gemma 2 caps its logits after the head: there hidden states times head would be wrong."""
+    policy = Policy.load(folders[family], families.CPU)
+    assert policy.headed == (family != "gemma2")
+    if family == "gemma2":
+        row = collate.completions(SAID[:1], policy.template)
+        honest = policy.logprobs(row)
+        policy.headed = True
+        assert float((policy.logprobs(row) - honest).abs().max()) > 0.01
+
+
+def test_dropout_is_off_until_a_course_turns_it_on(folders: dict[str, Path]) -> None:
+    """A loaded network is in evaluation mode; GPT-2's dropout would otherwise spoil every ratio."""
+    policy = Policy.load(folders["gpt2"], families.CPU)
+    row = collate.completions(SAID[:1], policy.template)
+    assert torch.equal(policy.logprobs(row), policy.logprobs(row))
+    policy.network.train()
+    assert not torch.equal(policy.logprobs(row), policy.logprobs(row))
+
+
+def reward_model(path: Path, seed: int = 3) -> RewardModel:
+    """A reward model with a head that says something."""
+    model = RewardModel.load(path, families.CPU)
+    torch.manual_seed(seed)
+    torch.nn.init.normal_(model.network.score.weight)
+    return model
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+@torch.no_grad()
+def test_scores_do_not_depend_on_company_and_survive_saving(
+    family: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """T13: read at the last real token of the completion, whatever padding and neighbours; the same after reloading."""
+    model = reward_model(folders[family])
+    batch = collate.completions(SAID, model.template)
+    scores = model.scores(batch)
+    for place, completion in enumerate(SAID):
+        row = collate.completions([completion], model.template)
+        torch.testing.assert_close(model.scores(row)[0], scores[place], atol=1e-5, rtol=1e-5)
+        tokens = row.tokens[0, : int(row.real.sum())]
+        inner = getattr(model.network, model.network.base_model_prefix)
+        state = inner(input_ids=tokens[None]).last_hidden_state[0, -1]
+        torch.testing.assert_close(model.network.score.weight[0] @ state, scores[place], atol=1e-4, rtol=1e-5)
+    model.save(tmp_path / "reward")
+    torch.testing.assert_close(RewardModel.load(tmp_path / "reward", families.CPU).scores(batch), scores, atol=0, rtol=0)
+    # any Hugging Face tool finds one label and the same head
+    plain = AutoModelForSequenceClassification.from_pretrained(str(tmp_path / "reward"))
+    assert plain.config.num_labels == 1
+    assert torch.equal(plain.score.weight, model.network.score.weight)
+
+
+def test_a_new_head_starts_at_nothing(folders: dict[str, Path]) -> None:
+    """From a language model the head is 0, so that all scores are 0 and not chance."""
+    model = RewardModel.load(folders["llama"], families.CPU)
+    assert model.scores(collate.completions(SAID, model.template)).tolist() == [0.0] * len(SAID)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
+@torch.no_grad()
+def test_values_are_expected_before_the_token_is_said(family: str, folders: dict[str, Path]) -> None:
+    """T11: the value at token t reads the tokens before t alone; change token t and those after it, and see."""
+    critic = Critic.load(folders[family], families.CPU)
+    torch.manual_seed(4)
+    torch.nn.init.normal_(critic.network.score.weight)
+    template = Policy.load(folders[family], families.CPU).template
+    row = collate.completions(SAID[2:3], template)
+    values = critic.values(row)
+    assert bool((values[~row.scored] == 0).all())
+    states = getattr(critic.network, critic.network.base_model_prefix)(input_ids=row.tokens).last_hidden_state
+    for place in row.scored[0].nonzero().flatten().tolist():
+        expected = critic.network.score.weight[0] @ states[0, place - 1]
+        torch.testing.assert_close(values[0, place], expected, atol=1e-4, rtol=1e-5)
+        changed = row.tokens.clone()
+        changed[0, place:] = (changed[0, place:] + 5) % 200 + 20
+        after = critic.values(Sequences(changed, row.real, row.scored))
+        torch.testing.assert_close(after[0, : place + 1], values[0, : place + 1], atol=1e-5, rtol=0)
+        if place + 1 < int(row.real.sum()):
+            assert float((after[0, place + 1] - values[0, place + 1]).abs()) > 1e-4
+
+
+def test_float64_stays_float64(folders: dict[str, Path]) -> None:
+    """What is learned in double precision is not rounded on the way; half precision is widened."""
+    model = reward_model(folders["gpt2"])
+    model.network.double()
+    policy = Policy.load(folders["gpt2"], families.CPU)
+    policy.network.double()
+    batch = collate.completions(SAID, model.template)
+    assert model.scores(batch).dtype == policy.logprobs(batch).dtype == torch.float64
+    assert precise(torch.ones(1, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+def test_saved_policy_is_a_plain_folder(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Pain 21: the saved folder loads with plain transformers, with the same weights, tokenizer and template."""
+    policy = Policy.load(folders["gemma2"], families.CPU)
+    policy.save(tmp_path / "saved")
+    assert not list((tmp_path / "saved").glob("*.bin"))
+    again = Policy.load(tmp_path / "saved", families.CPU)
+    assert again.template.same_ids(policy.template)
+    assert again.template.stops == policy.template.stops
+    for name, tensor in AutoModelForCausalLM.from_pretrained(str(tmp_path / "saved")).state_dict().items():
+        assert torch.equal(tensor, policy.network.state_dict()[name]), name
+    policy.save(tmp_path / "half", torch.bfloat16)
+    half = Policy.load(tmp_path / "half", families.CPU).network.state_dict()
+    assert half["model.norm.weight"].dtype == torch.float32
+    for name, tensor in policy.network.state_dict().items():
+        assert torch.equal(half[name], tensor.bfloat16().float()), name
+
+
+def test_same_ids_means_same_vocabulary_and_template(folders: dict[str, Path]) -> None:
+    """Pain 19: a critic may start from the reward model only where both read the same ids."""
+    templates = {name: Policy.load(path, families.CPU).template for name, path in folders.items()}
+    assert templates["qwen2"].same_ids(templates["qwen3"])
+    assert not templates["qwen2"].same_ids(templates["llama"])
