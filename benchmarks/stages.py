@@ -11,6 +11,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from concord.batches import collate
 from concord.cli.main import settle_environment
 from concord.maths.ranking import pair_counts
 from concord.models import Compute, Policy, RewardModel, choose, doctor
-from concord.models.starter import starter
 from concord.records import Completion
 from concord.records.files import write_json
 from concord.sampling import Local
@@ -32,6 +32,7 @@ from concord.training import Feed, Guard, Notes, Objective, Optimizer, fit
 from concord.training import Local as Engine
 from concord.world import GoldJudge, Panel, World
 
+STARTER = Path(str(files("concord") / "models" / "starter_model"))
 RESULTS = Path(__file__).with_name("results.json")
 CONTEXT, BATCH, WARM = 256, 32, 3
 
@@ -39,7 +40,7 @@ CONTEXT, BATCH, WARM = 256, 32, 3
 def main(path: Path = RESULTS) -> dict[str, Any]:
     """Measure everything, print it and write it down."""
     compute, world = choose(), World()
-    policy = Policy.load(starter(), compute)
+    policy = Policy.load(STARTER, compute)
     said = Local(policy, "base", seed=0).sample(world.prompts(16), 4)  # also warms up
     prompts = world.prompts(256)
     began = time.perf_counter()
@@ -70,7 +71,7 @@ def sft(policy: Policy, world: World) -> float:
 
 def reward(compute: Compute, said: Sequence[Completion]) -> float:
     """Pairs learned from in a second of reward modelling on rankings of four."""
-    model, panel = RewardModel.load(starter(), compute), Panel(GoldJudge())
+    model, panel = RewardModel.load(STARTER, compute), Panel(GoldJudge())
     by_prompt = [list(group) for _, group in itertools.groupby(said, lambda one: one.prompt.id)]
     rankings = [panel.rank(group[0].prompt, group) for group in by_prompt]
     lists = collate.rankings(rankings, model.template, CONTEXT, print)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from concord import formats
 from concord.stages.demo import init
 
 RECIPE = """\

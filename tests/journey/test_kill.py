@@ -15,6 +15,9 @@ import pytest
 
 KILLS = int(os.environ.get("CONCORD_KILLS", "20"))
 SEED = int(os.environ.get("CONCORD_KILL_SEED", "1"))
+STAGES = 21
+KILLS_A_RUN = 20
+"""So often is one run killed, from its first stage to its last, before it may come to its end."""
 STARTING = 1.5
 """Seconds in which a command loads its libraries; some of the kills fall there."""
 
@@ -43,9 +46,15 @@ class Attempt:
         return [name for name in self.begun if name not in done]
 
 
-def await_stages(attempt: Attempt, count: int) -> None:
-    while attempt.process.poll() is None and len(attempt.begun) < count:
+def await_stages(attempt: Attempt, run: Path, count: int) -> None:
+    """Wait until so many stages are done, in this life of the run or in earlier ones, and another has begun."""
+    while attempt.process.poll() is None and (not attempt.busy or finished(run) < count):
         time.sleep(0.005)
+
+
+def finished(run: Path) -> int:
+    places = (*run.glob("*/MANIFEST.json"), *run.glob("*/*/MANIFEST.json"))
+    return sum(not place.parent.name.endswith(".partial") for place in places)
 
 
 def kill(attempt: Attempt, whom: str, chance: random.Random, alive: Any) -> None:
@@ -73,7 +82,7 @@ def test_no_kill_leaves_a_trace(tiny: Any, tmp_path: Path) -> None:
     whole = time.monotonic() - began
     calm = tiny.results(tmp_path / "calm")
     assert sum(name.endswith(".safetensors") for name in calm) == 8
-    chance, pace = random.Random(SEED), whole / 21
+    chance, pace = random.Random(SEED), whole / STAGES
     kills, folders, marks, hit = 0, 0, [], []
     while kills < KILLS:
         run = tmp_path / f"killed-{folders}"
@@ -84,11 +93,11 @@ def test_no_kill_leaves_a_trace(tiny: Any, tmp_path: Path) -> None:
             marks.append(attempt.mark)
             ear = threading.Thread(target=attempt.listen)
             ear.start()
-            if kills < KILLS:
+            if kills < KILLS and (kills - before < KILLS_A_RUN):
                 if chance.random() < 0.15:
                     delay = chance.uniform(0, STARTING)
                 else:
-                    await_stages(attempt, chance.choice((1, 1, 1, 2)))
+                    await_stages(attempt, run, STAGES * (kills % KILLS_A_RUN) // KILLS_A_RUN)
                     delay = chance.uniform(0, 1.5 * pace)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     attempt.process.wait(delay)
@@ -107,6 +116,8 @@ def test_no_kill_leaves_a_trace(tiny: Any, tmp_path: Path) -> None:
         folders += 1
     assert tiny.gone(marks, within=10), "a process outlived its run"
     seconds = time.monotonic() - began
-    print(f"\n{kills} kills, {len(marks)} starts, {folders} runs bit-equal, {seconds:.0f} s (calm: {whole:.0f} s)")
+    print(
+        f"\n{kills} kills, {len(marks)} starts, {folders} runs bit-equal, {seconds:.0f} s (calm: {whole:.0f} s)"
+    )
     print("\n".join(" ".join(one) for one in hit))
     assert len({name for one in hit for name in one[1:]}) >= min(8, KILLS // 2)

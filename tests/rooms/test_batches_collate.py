@@ -55,7 +55,10 @@ def test_rankings_become_lists() -> None:
         said.append,
     )
     assert [(candidate.tiers, len(candidate.rows)) for candidate in kept] == [([1, 1, 0], 3)]
-    texts = [TEMPLATE.decode([t for t, own in zip(row.tokens, row.scored, strict=True) if own]) for row in kept[0].rows]
+    texts = [
+        TEMPLATE.decode([t for t, own in zip(row.tokens, row.scored, strict=True) if own])
+        for row in kept[0].rows
+    ]
     assert texts == ["a", "b", "c"]
     assert [line.split(" rankings")[0] for line in said] == ["1 of 3", "1 of 2"]
     assert "one tier" in said[0] and "longer than" in said[1]

@@ -1,4 +1,4 @@
-"""One way from messages to ids: what is trained, sampled and scored are the same ids, and only the answer bears loss."""
+"""One way from messages to ids: trained, sampled and scored are the same ids, and only the answer bears loss."""
 
 import importlib.util
 from pathlib import Path
@@ -23,7 +23,9 @@ KINDS = list(families.SPEECH)
 BOS = {"chatml": 0, "llama3": 1, "gemma": 1, "plain": 1}
 END = {"chatml": "<|im_end|>", "llama3": "<|eot_id|>", "gemma": "<end_of_turn>", "plain": "<|endoftext|>"}
 TEMPLATES = {kind: Template(families.tokenizer(kind)) for kind in KINDS}
-MARKS = sorted({mark for bos, eos, pad, marks, _ in families.SPEECH.values() for mark in (bos, eos, pad, *marks) if mark})
+MARKS = sorted(
+    {mark for bos, eos, pad, marks, _ in families.SPEECH.values() for mark in (bos, eos, pad, *marks) if mark}
+)
 
 asked = families.asked
 
@@ -82,7 +84,10 @@ def test_trained_ids_are_sampled_ids(kind: str) -> None:
     assert template.decode(said) == "ten miles"
     # the whole dialogue as the template itself writes it begins with the very same ids
     whole = template.tokenizer.apply_chat_template(
-        [{"role": m.role, "content": m.content} for m in (*prompt.messages, Message("assistant", "ten miles"))],
+        [
+            {"role": m.role, "content": m.content}
+            for m in (*prompt.messages, Message("assistant", "ten miles"))
+        ],
         tokenize=True,
         return_dict=False,
     )
@@ -98,7 +103,8 @@ def test_an_answer_that_was_cut_off_has_no_end(kind: str) -> None:
 
 
 texts = st.lists(
-    st.one_of(st.sampled_from(MARKS), st.text(alphabet="ab<|>_ \n\ufdd0\ufdd1\ue000é", max_size=6)), max_size=5
+    st.one_of(st.sampled_from(MARKS), st.text(alphabet="ab<|>_ \n\ufdd0\ufdd1\ue000é", max_size=6)),
+    max_size=5,
 ).map("".join)
 
 
@@ -158,7 +164,9 @@ def test_one_pass_is_as_good_as_many(family: str, tmp_path: Path) -> None:
     """T2: the loss of all turns in one pass is the sum of one pass for each turn."""
     policy = Policy.load(families.folder(tmp_path / family, family), families.CPU)
     prompt = asked("hello", "good day", "how far?", "a mile", "to sea?")
-    one = collate.sequences([policy.template.demonstration(Demonstration(prompt, "ten miles"), every_turn=True)])
+    one = collate.sequences(
+        [policy.template.demonstration(Demonstration(prompt, "ten miles"), every_turn=True)]
+    )
     apart = [
         Completion(Prompt(prompt.messages[:1]), "good day", finish="stop"),
         Completion(Prompt(prompt.messages[:3]), "a mile", finish="stop"),
@@ -177,7 +185,9 @@ def test_pad_equal_to_eos_still_trains_the_end(tmp_path: Path) -> None:
     assert policy.template.tokenizer.pad_token_id == policy.template.stops.end == 0
     rows = [
         policy.template.demonstration(Demonstration(asked("a", "b", "c"), "d"), every_turn=True),
-        policy.template.demonstration(Demonstration(asked("one two three"), "four five six seven"), every_turn=True),
+        policy.template.demonstration(
+            Demonstration(asked("one two three"), "four five six seven"), every_turn=True
+        ),
     ]
     batch = collate.sequences(rows)
     for tokens, scored, real in zip(batch.tokens, batch.scored, batch.real, strict=True):
@@ -225,7 +235,8 @@ def test_a_tokenizer_without_an_end_is_refused() -> None:
 def test_a_template_that_refuses_a_role_is_quoted() -> None:
     words = families.tokenizer("gemma")
     words.chat_template = (
-        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}" + families.GEMMA
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+        + families.GEMMA
     )
     with pytest.raises(ModelError, match="refuses a dialogue of system, user: no system here"):
         Template(words).prompt(Prompt((Message("system", "be kind"), Message("user", "hi"))))

@@ -5,7 +5,7 @@ from concord.evaluation.markup import escape, figure, said
 
 
 def test_escaping_by_hand() -> None:
-    assert escape("<a href=\"x\">'&") == "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;"
+    assert escape('<a href="x">\'&') == "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;"
     assert escape("a\u202eb\x07c\nd") == "a\ufffdb\ufffdc\nd"
     assert "and 100 characters more" in said("x" * 1000)
     assert said("  ") == '<p class="said empty">(nothing)</p>'

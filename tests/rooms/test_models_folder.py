@@ -76,7 +76,10 @@ NETWORK: dict[str, tuple[Spoil, str]] = {
     "other width": (config(hidden_size=64), "cannot be loaded|lacks weights"),
     "other vocabulary": (config(vocab_size=10), "cannot be loaded|lacks weights"),
     "code in the config": (config(auto_map={"AutoConfig": "mine.Mine"}), "auto_map"),
-    "attention from elsewhere": (config(_attn_implementation_internal="a/b"), "_attn_implementation_internal"),
+    "attention from elsewhere": (
+        config(_attn_implementation_internal="a/b"),
+        "_attn_implementation_internal",
+    ),
     "code beside the weights": (written("modeling_mine.py", "1 / 0"), "Python files"),
     "adapter that points elsewhere": (
         written("adapter_config.json", json.dumps({"peft_type": "LORA", "base_model_name_or_path": "/"})),
@@ -97,7 +100,10 @@ WORDS: dict[str, tuple[Spoil, str]] = {
     "tokenizer settings are a list": (written("tokenizer_config.json", "[]"), "no tokenizer"),
     "template that is none": (written("chat_template.jinja", "{% for %}"), "chat template"),
     "stops are not JSON": (written("generation_config.json", "{"), "generation_config.json cannot be read"),
-    "stops are words": (written("generation_config.json", '{"eos_token_id": "x"}'), "generation_config.json cannot"),
+    "stops are words": (
+        written("generation_config.json", '{"eos_token_id": "x"}'),
+        "generation_config.json cannot",
+    ),
 }
 
 

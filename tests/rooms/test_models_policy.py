@@ -1,4 +1,4 @@
-"""Policy, reward model and critic: exact for every family, whatever stands beside a row, and nothing from the future."""
+"""Policy, reward model and critic: exact for every family, whatever stands beside a row, blind to the future."""
 
 import importlib.util
 from pathlib import Path
@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from concord.batches import Sequences, collate
 from concord.models import Critic, Policy, RewardModel
+from concord.models.policy import plain_head
 from concord.models.trunk import precise
 from concord.records import Completion
 
@@ -57,7 +58,9 @@ def test_logprobs_are_those_of_plain_transformers(family: str, folders: dict[str
     assert bool((whole[~together.scored] == 0).all())
     turned = policy.logprobs(collate.completions(SAID[::-1], policy.template)).flip(0)
     torch.testing.assert_close(turned, whole, atol=1e-5, rtol=0)
-    wider = Sequences(*(torch.nn.functional.pad(part, (0, 8)) for part in (together.tokens, together.real, together.scored)))
+    wider = Sequences(
+        *(torch.nn.functional.pad(part, (0, 8)) for part in (together.tokens, together.real, together.scored))
+    )
     noise = torch.where(wider.real, wider.tokens, 11)
     torch.testing.assert_close(
         policy.logprobs(Sequences(noise, wider.real, wider.scored))[:, :-8], whole, atol=1e-5, rtol=0
@@ -78,6 +81,7 @@ def test_logprobs_are_those_of_plain_transformers(family: str, folders: dict[str
 
 
 @pytest.mark.parametrize("family", families.FAMILIES)
+@torch.no_grad()
 def test_only_a_plain_head_is_taken_apart(family: str, folders: dict[str, Path]) -> None:
     """Gemma 2 caps its logits after the head: there hidden states times head would be wrong."""
     policy = Policy.load(folders[family], families.CPU)
@@ -87,6 +91,17 @@ def test_only_a_plain_head_is_taken_apart(family: str, folders: dict[str, Path])
         honest = policy.logprobs(row)
         policy.headed = True
         assert float((policy.logprobs(row) - honest).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("loudness", [0.002, 0.2])
+def test_a_cap_is_found_even_where_it_hardly_bites(loudness: float) -> None:
+    """A fresh network's logits are near 0, where a cap of 30 leaves them almost as they are: not for long."""
+    for family, plain in (("gemma2", False), ("llama", True)):
+        changes = {} if plain else {"final_logit_softcapping": 30.0}
+        network = families.network(family, 300, initializer_range=loudness, **changes)
+        assert [plain_head(network, families.CPU) for _ in range(8)] == [plain] * 8
+        before = network(input_ids=torch.arange(5)[None]).logits
+        assert float(before.detach().abs().max()) < 100  # the probe leaves nothing behind
 
 
 def test_dropout_is_off_until_a_course_turns_it_on(folders: dict[str, Path]) -> None:
@@ -123,7 +138,9 @@ def test_scores_do_not_depend_on_company_and_survive_saving(
         state = inner(input_ids=tokens[None]).last_hidden_state[0, -1]
         torch.testing.assert_close(model.network.score.weight[0] @ state, scores[place], atol=1e-4, rtol=1e-5)
     model.save(tmp_path / "reward")
-    torch.testing.assert_close(RewardModel.load(tmp_path / "reward", families.CPU).scores(batch), scores, atol=0, rtol=0)
+    torch.testing.assert_close(
+        RewardModel.load(tmp_path / "reward", families.CPU).scores(batch), scores, atol=0, rtol=0
+    )
     # any Hugging Face tool finds one label and the same head
     plain = AutoModelForSequenceClassification.from_pretrained(str(tmp_path / "reward"))
     assert plain.config.num_labels == 1

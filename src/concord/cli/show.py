@@ -98,7 +98,9 @@ def lines(value: Mapping[str, Any]) -> list[str]:
     for row in value["stages"]:
         seconds = "" if row["seconds"] is None else f"{row['seconds']:.1f} s"
         told.append(f"  {row['name']:{width}} {row['state']:8} {seconds:>10}".rstrip())
-    told += [f"  {win(item)}" for item in value["win_rates"]]
+    # a terminal has room for the hardest test alone: items that no guidance touched, if there are any
+    split = "new" if any(item["split"] == "new" for item in value["win_rates"]) else None
+    told += [f"  {win(item)}" for item in value["win_rates"] if item["split"] == split]
     verdict = value["verdict"]
     if verdict:
         told.append(f"The gate says {'go' if verdict.get('go') else 'no-go'}.")

@@ -32,10 +32,8 @@ def criterion(name: str, title: str, estimate: Estimate, need: float, direction:
     verdict = state(estimate, need, direction)
     more: int | None = None
     if verdict == "inconclusive" and estimate["value"] is not None:
-        if name == "kl":
-            more = more_for_mean(estimate, need)
-        else:
-            more = more_for_share(estimate["value"], estimate["n"], need)
+        share, n = estimate["value"], estimate["n"]
+        more = more_for_mean(estimate, need) if name == "kl" else more_for_share(share, n, need)
     return {
         "name": name,
         "title": title,

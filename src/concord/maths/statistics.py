@@ -1,7 +1,6 @@
 """Estimates with honest error bars, from numbers alone (numpy, no torch)."""
 
 import math
-
 from functools import cache
 
 import numpy as np

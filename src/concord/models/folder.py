@@ -78,8 +78,9 @@ def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
     new_head = {name for name in info["missing_keys"] if name.startswith("score.")} if scoring else set()
     missing = sorted(set(info["missing_keys"]) - new_head)
     if missing or info["mismatched_keys"]:
+        named = ", ".join(map(str, missing[:3])) or info["mismatched_keys"]
         raise ModelError(
-            f"{folder} lacks weights that its config asks for: {', '.join(map(str, missing[:3])) or info['mismatched_keys']}. "
+            f"{folder} lacks weights that its config asks for: {named}. "
             "They would be random; fetch the model again."
         )
     for name, tensor in network.state_dict().items():

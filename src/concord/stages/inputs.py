@@ -35,7 +35,8 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> N
         model_folder(loaded, "base", loaded.recipe.base)
     if judged:
         model_folder(loaded, "evaluate.judge", loaded.recipe.evaluate.judge)
-    counts, learned = {}, []
+    counts: dict[str, int] = {}
+    learned: list[tuple[Path, Sequence[Any]]] = []
     for source in sources(loaded):
         # Whoever is judged must not have learned what it is judged on, so then all of them are read.
         if judged or wanted.intersection(source.tasks):

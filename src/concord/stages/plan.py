@@ -60,7 +60,7 @@ def plan(loaded: Loaded) -> list[Task]:
             f"{loaded.source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
             "Set it, or set `rank.by` to panel to try the loop with simulated people."
         )
-    model = base_files(loaded)
+    model = (base(loaded),)
     tasks = [
         Task("sft", (), (*model, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
         Task("sample", ("sft",), inputs, whole["sample"]),
@@ -91,12 +91,6 @@ def base(loaded: Loaded) -> Path:
     return Path(str(bundled)) if loaded.recipe.base == "starter" else loaded.folder / loaded.recipe.base
 
 
-def base_files(loaded: Loaded) -> tuple[Path, ...]:
-    """The files of the model to begin with."""
-    folder = base(loaded)
-    return tuple(sorted(path for path in folder.glob("*") if path.is_file())) or (folder,)
-
-
 def key(task: Task, loaded: Loaded, run: Run) -> str | None:
     """A name for all that a task's result follows from, or None while those before it are not done."""
     before = {}
@@ -118,7 +112,9 @@ _known: dict[tuple[str, int, int], str] = {}
 
 
 def content(path: Path) -> str:
-    """The sha256 of an input file, read once as long as it does not change."""
+    """The sha256 of an input file, or of a folder's, read once as long as it does not change."""
+    if path.is_dir():
+        return digest(*(f"{file.name} {content(file)}" for file in sorted(path.iterdir()) if file.is_file()))
     with storing(path):
         status = path.stat()
         mark = (str(path.absolute()), status.st_size, status.st_mtime_ns)
