@@ -179,7 +179,6 @@ def test_rooms_without_torch() -> None:
     """In a fresh interpreter, module after module: the first that loads torch is named."""
     names = [name_of(path) for path in files("src")]
     modules = [f"concord.{name}" for name in names if room_of(name) in TORCH_FREE or name in LIGHT]
-    assert {name.split(".")[1] for name in modules} >= {*TORCH_FREE, "cli", "stages"}
     script = (
         "import importlib, sys\n"
         f"for name in {modules!r}:\n"
@@ -281,13 +280,8 @@ def test_settings_are_few() -> None:
     from concord import settings
 
     classes = [getattr(settings, name) for name in settings.__all__ if name != "Method"]
-    complain(
-        [
-            f"{one.__name__} has {len(one.model_fields)} fields; the most is {MOST_FIELDS}"
-            for one in classes
-            if len(one.model_fields) > MOST_FIELDS
-        ]
-    )
+    counts = {one.__name__: len(one.model_fields) for one in classes}
+    complain([f"{name} has {count} fields" for name, count in counts.items() if count > MOST_FIELDS])
 
 
 def test_tests_are_plain_functions() -> None:

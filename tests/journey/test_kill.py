@@ -16,8 +16,6 @@ import pytest
 KILLS = int(os.environ.get("CONCORD_KILLS", "20"))
 SEED = int(os.environ.get("CONCORD_KILL_SEED", "1"))
 STAGES = 21
-KILLS_A_RUN = 20
-"""So often is one run killed, from its first stage to its last, before it may come to its end."""
 STARTING = 1.5
 """Seconds in which a command loads its libraries; some of the kills fall there."""
 
@@ -93,11 +91,12 @@ def test_no_kill_leaves_a_trace(tiny: Any, tmp_path: Path) -> None:
             marks.append(attempt.mark)
             ear = threading.Thread(target=attempt.listen)
             ear.start()
-            if kills < KILLS and (kills - before < KILLS_A_RUN):
+            if kills < KILLS:
                 if chance.random() < 0.15:
                     delay = chance.uniform(0, STARTING)
                 else:
-                    await_stages(attempt, run, STAGES * (kills % KILLS_A_RUN) // KILLS_A_RUN)
+                    # The kills go with the run, from its first stage nearly to its last.
+                    await_stages(attempt, run, (STAGES - 3) * kills // KILLS)
                     delay = chance.uniform(0, 1.5 * pace)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     attempt.process.wait(delay)

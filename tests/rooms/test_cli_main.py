@@ -40,7 +40,7 @@ def demo_does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Act], None]:
     return install
 
 
-def started(folder: Path) -> list[Path]:
+def started(folder: Path, demonstrators: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text("{}")
     return [folder / "recipe.yaml"]

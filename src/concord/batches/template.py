@@ -55,7 +55,10 @@ class Template:
         if not tokenizer.chat_template:
             bos = tokenizer.bos_token is not None
             tokenizer.chat_template = PLAIN if bos else PLAIN.removeprefix("{{ bos_token }}")
-            self.notice = "The tokenizer has no chat template; a plain one (`User:`, `Assistant:`) is used and saved with it."
+            self.notice = (
+                "The tokenizer has no chat template; a plain one (`User:`, `Assistant:`) "
+                "is used and saved with it."
+            )
         self.stops = self._stops(stop_tokens)
 
     def _stops(self, tokens: Sequence[int]) -> StopSet:

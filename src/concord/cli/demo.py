@@ -28,7 +28,7 @@ def init(args: argparse.Namespace, voice: Voice) -> int:
 
     from concord.stages.demo import init as write
 
-    files = write(folder)
+    files = write(folder, args.demonstrators)
     recipe = folder / "recipe.yaml"
     voice.tell(
         [*(f"wrote {file}" for file in files), f"Now give `{shlex.join(['concord', 'run', str(recipe)])}`."],
@@ -96,6 +96,10 @@ def other_seeds(folder: Path) -> list[Path]:
 def asks_init(parser: Parser) -> None:
     """What `init` is told."""
     parser.add_argument("folder", metavar="DIR", help="the folder to make")
+    meaning = "who wrote the demonstrations: `typical` people show less than they recognise (default), see docs/world.md"
+    parser.add_argument(
+        "--demonstrators", choices=("good", "typical", "lazy"), default="typical", help=meaning
+    )
 
 
 def asks_demo(parser: Parser) -> None:

@@ -83,7 +83,7 @@ class Rejected:
             text.append("No row is left to go on with.")
         else:
             text.append(
-                "Correct them, or leave them out with --skip-invalid (skip_invalid=True): "
+                "Correct them. To leave them out, read the file in Python with skip_invalid=True: "
                 f"they are then listed in {self.file.name}."
             )
         return "\n".join(text)

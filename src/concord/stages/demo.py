@@ -1,5 +1,6 @@
 """The starter recipe with its data: what `concord init` writes and `concord demo` runs."""
 
+import shutil
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from concord.runs import Run, load
 from concord.stages.carry_out import carry_out
 from concord.stages.plan import plan
 from concord.world import World
+from concord.world.demonstrators import Demonstrators
 
 DEMONSTRATIONS = 300
 MORE = 1500
@@ -20,26 +22,27 @@ PROMPTS = 1200
 HELD_OUT = 600
 
 
-def init(folder: Path) -> list[Path]:
-    """Write the starter recipe and its data into a folder; nothing there is overwritten."""
-    recipe = files("concord.stages").joinpath("starter.yaml").read_text(encoding="utf-8")
-    world = World()
-    paths = [folder / "recipe.yaml", *(folder / "data" / name for name in DATA)]
-    for path in paths:
-        if path.exists():
-            raise StoreError(f"{path} exists already. Choose another folder, or move it away.")
-    with storing(folder):
-        (folder / "data").mkdir(parents=True, exist_ok=True)
-    more = world.demonstrations(MORE)
-    formats.write_demonstrations(paths[1], more[:DEMONSTRATIONS])
-    formats.write_demonstrations(paths[2], more)
-    formats.write_prompts(paths[3], world.prompts(PROMPTS))
-    formats.write_prompts(paths[4], world.held_out(HELD_OUT))
-    write_text(paths[0], recipe)
-    return paths
-
-
 DATA = ("demonstrations.jsonl", "more_demonstrations.jsonl", "prompts.jsonl", "held_out.jsonl")
+
+
+def init(folder: Path, demonstrators: Demonstrators = "typical") -> list[Path]:
+    """Write the starter recipe and its data into a folder that is new or empty, all of it or nothing."""
+    recipe = files("concord.stages").joinpath("starter.yaml").read_text(encoding="utf-8")
+    world = World(demonstrators=demonstrators)
+    if folder.exists() and any(folder.iterdir()):
+        raise StoreError(f"{folder} is not empty. Choose another folder, or move what is there away.")
+    draft = folder.absolute().with_name(f".{folder.name}.draft")
+    with storing(folder):
+        shutil.rmtree(draft, ignore_errors=True)
+        (draft / "data").mkdir(parents=True)
+        more = world.demonstrations(MORE)
+        formats.write_demonstrations(draft / "data" / DATA[0], more[:DEMONSTRATIONS])
+        formats.write_demonstrations(draft / "data" / DATA[1], more)
+        formats.write_prompts(draft / "data" / DATA[2], world.prompts(PROMPTS))
+        formats.write_prompts(draft / "data" / DATA[3], world.held_out(HELD_OUT))
+        write_text(draft / "recipe.yaml", recipe)
+        draft.rename(folder)
+    return [folder / "recipe.yaml", *(folder / "data" / name for name in DATA)]
 
 
 def demo(folder: Path, seeds: int, say: Callable[[str], None]) -> Path:

@@ -36,7 +36,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> N
     if judged:
         model_folder(loaded, "evaluate.judge", loaded.recipe.evaluate.judge)
     counts: dict[str, int] = {}
-    learned: list[tuple[Path, Sequence[Any]]] = []
+    learned: list[tuple[Path, formats.Rows[Any]]] = []
     for source in sources(loaded):
         # Whoever is judged must not have learned what it is judged on, so then all of them are read.
         if judged or wanted.intersection(source.tasks):

@@ -3,7 +3,7 @@
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -62,7 +62,15 @@ class Interruption:
             signal.signal(signal.SIGTERM, before)
 
 
-def learn(course: Course, folder: Path, key: str, seed: int, learning: Learning, compute: Compute) -> None:
+def learn(
+    course: Course,
+    folder: Path,
+    key: str,
+    seed: int,
+    learning: Learning,
+    compute: Compute,
+    say: Callable[[str], None],
+) -> None:
     """Run a course to its end in a stage's folder, from its newest checkpoint if it has one."""
     torch.manual_seed(seed)
     engine = Local(compute.device)
@@ -83,7 +91,8 @@ def learn(course: Course, folder: Path, key: str, seed: int, learning: Learning,
 
     def gather() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         tensors = {**network_tensors(course.networks), **optimizer.tensors(), **rng_tensors()}
-        return tensors, {"feed": course.feed.state(), "guard": guard.state()}
+        state = {"feed": course.feed.state(), "guard": guard.state(), "threads": torch.get_num_threads()}
+        return tensors, state
 
     saving = Saving(checkpoints, learning.checkpoint_seconds, gather, course.feed)
     interruption = Interruption()
@@ -123,4 +132,28 @@ def resume(course: Course, checkpoints: Checkpoints, optimizer: Optimizer, guard
     restore_rng(tensors)
     course.feed.restore(found.state["feed"])
     guard.restore(found.state["guard"])
+    return found.step
+
+
+def resume(
+    course: Course, optimizer: Optimizer, guard: Guard, checkpoints: Checkpoints, say: Callable[[str], None]
+) -> int:
+    """Put everything back to where the newest sound checkpoint was taken; returns the steps learned by then."""
+    found = checkpoints.newest()
+    for flaw in checkpoints.skipped:
+        say(f"{flaw}: this checkpoint is passed over.")
+    if found is None:
+        if checkpoints.skipped:
+            say("no checkpoint is left that can be used, so the stage begins again.")
+        return 0
+    tensors = found.tensors()
+    restore_networks(course.networks, tensors)
+    optimizer.restore(tensors)
+    restore_rng(tensors)
+    course.feed.restore(found.state["feed"])
+    guard.restore(found.state["guard"])
+    say(f"goes on after step {found.step} of {course.steps}.")
+    threads = found.state.get("threads"), torch.get_num_threads()
+    if threads[0] != threads[1]:
+        say(f"began with {threads[0]} threads and goes on with {threads[1]}: the last bits may differ.")
     return found.step

@@ -1,0 +1,224 @@
+"""What a recipe asks for, as tasks: their names, their keys, and which of them a change makes stale."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from concord.errors import SettingsError, StoreError
+from concord.runs import Loaded, Run, load
+from concord.stages.plan import key, plan, policies, state, states
+
+RECIPE = """\
+base: {base}
+rank: {{by: panel}}
+rivals:
+  dpo: {{method: dpo}}
+  more: {{method: sft, demonstrations: more.jsonl}}
+evaluate: {{best_of: [4]}}
+"""
+ALL = [
+    "sft",
+    "sample",
+    "rank",
+    "reward",
+    "align",
+    "rivals/dpo",
+    "rivals/more",
+    "answers/base",
+    "answers/sft",
+    "answers/ppo",
+    "answers/dpo",
+    "answers/more",
+    "answers/best-of-4",
+    "evaluate",
+    "gate",
+]
+LEARNED = [name for name in ALL if name not in ("answers/base", "answers/sft", "answers/best-of-4")]
+Asked = Callable[..., Loaded]
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    """The recipe with some settings laid over it."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (tmp_path / "data").mkdir()
+    for name in ("data/prompts", "data/demonstrations", "data/held_out", "more", "ranked"):
+        (tmp_path / f"{name}.jsonl").write_text(name)
+    (tmp_path / "r.yaml").write_text(RECIPE.format(base="model"))
+
+    def ask(*overrides: str) -> Loaded:
+        return load(tmp_path / "r.yaml", overrides)
+
+    return ask
+
+
+@pytest.fixture
+def run(asked: Asked, tmp_path: Path) -> Run:
+    """A run in which everything is done."""
+    loaded, made = asked(), Run(tmp_path / "run")
+    for task in plan(loaded):
+        name = key(task, loaded, made)
+        assert name is not None
+        made.begin(task.name, name)
+        made.finish(task.name, {"key": name, "seconds": 1.0})
+    return made
+
+
+def below(*roots: str) -> list[str]:
+    """These tasks and everything that stands on them."""
+    stale: list[str] = []
+    for name in ALL:
+        if name in roots or set(AFTER[name]).intersection(stale):
+            stale.append(name)
+    return stale
+
+
+AFTER: dict[str, Sequence[str]] = {
+    "sft": (),
+    "sample": ("sft",),
+    "rank": ("sample",),
+    "reward": ("sft", "rank"),
+    "align": ("sft", "rank", "reward"),
+    "rivals/dpo": ("sft", "rank", "reward"),
+    "rivals/more": ("sft", "rank", "reward"),
+    "answers/base": ("sft", "reward"),
+    "answers/sft": ("sft", "reward"),
+    "answers/ppo": ("sft", "reward", "align"),
+    "answers/dpo": ("sft", "reward", "rivals/dpo"),
+    "answers/more": ("sft", "reward", "rivals/more"),
+    "answers/best-of-4": ("sft", "reward"),
+    "evaluate": [name for name in ALL if name not in ("evaluate", "gate")],
+    "gate": ("evaluate",),
+}
+
+
+def stale(loaded: Loaded, run: Run) -> list[str]:
+    return [name for name, seen in states(loaded, run).items() if seen == "stale"]
+
+
+def test_tasks_stand_in_order_and_after_what_they_need(asked: Asked) -> None:
+    tasks = plan(asked())
+    assert [task.name for task in tasks] == ALL
+    assert {task.name: set(task.after) for task in tasks} == {name: set(after) for name, after in AFTER.items()}
+    alone = [task.name for task in tasks if task.alone]
+    assert alone == ["sft", "sample", "rank", "reward", "evaluate", "gate"]
+
+
+def test_everything_is_done_and_stays_so(asked: Asked, run: Run) -> None:
+    assert set(states(asked(), run).values()) == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "first"),
+    [
+        ("seed=1", ["sft"]),
+        ("learning.micro_tokens=100", ["sft"]),
+        ("learning.threads=1", ["sft"]),
+        ("sft.epochs=9", ["sft"]),
+        ("sample.k=3", ["sample"]),
+        ("rank.noise=2", ["rank"]),
+        ("reward.epochs=9", ["reward"]),
+        ("align.kl=0.5", ["align"]),
+        ("rivals.dpo.beta=0.5", ["rivals/dpo"]),
+        ("rivals.more.epochs=9", ["rivals/more"]),
+        ("evaluate.curve=7", [name for name in ALL if name.startswith("answers/")]),
+        ("gate.win_rate=0.9", ["gate"]),
+        ("learning.workers=1", []),
+        ("learning.checkpoint_seconds=1", []),
+    ],
+)
+def test_a_changed_setting_makes_stale_what_stands_on_it(
+    asked: Asked, run: Run, setting: str, first: list[str]
+) -> None:
+    found = asked(setting)
+    assert stale(found, run) == [name for name in below(*first)] if first else stale(found, run) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("data/demonstrations.jsonl", ["sft"]),
+        ("more.jsonl", ["rivals/more"]),
+        ("data/prompts.jsonl", ["sample"]),
+        ("data/held_out.jsonl", [name for name in ALL if name.startswith("answers/")]),
+        ("model/config.json", ["sft"]),
+    ],
+)
+def test_a_changed_file_makes_stale_what_was_made_from_it(
+    asked: Asked, run: Run, tmp_path: Path, file: str, first: list[str]
+) -> None:
+    (tmp_path / file).write_text("something else")
+    assert stale(asked(), run) == below(*first)
+
+
+def test_a_recipe_may_move(asked: Asked, run: Run, tmp_path: Path) -> None:
+    """Content counts, not where it lies."""
+    for name in ("data", "model", "more.jsonl", "r.yaml"):
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "elsewhere" / name)
+    assert set(states(load(tmp_path / "elsewhere" / "r.yaml"), run).values()) == {"done"}
+
+
+def test_a_missing_stage_hides_what_stands_on_it_but_not_its_own_neighbours(asked: Asked, run: Run) -> None:
+    run.forget("rivals/dpo")
+    found = states(asked(), run)
+    assert found["rivals/dpo"] == "missing"
+    assert [name for name, seen in found.items() if seen == "stale"] == ["answers/dpo", "evaluate"]
+    assert found["gate"] == "done"
+    run.begin("rivals/dpo", "k")
+    assert states(asked(), run)["rivals/dpo"] == "partial"
+
+
+def test_a_damaged_stage_is_called_so(asked: Asked, run: Run) -> None:
+    (run.path("reward") / "MANIFEST.json").write_text("{")
+    loaded = asked()
+    reward = next(task for task in plan(loaded) if task.name == "reward")
+    assert state(reward, loaded, run) == "damaged"
+
+
+def test_the_base_matters_by_its_weights(asked: Asked, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "model" / "model.safetensors").write_text("weights")
+    assert stale(asked(), run)[0] == "sft"
+    with pytest.raises(StoreError, match="nowhere: No such file or directory"):
+        key(plan(asked("base=nowhere"))[0], asked("base=nowhere"), run)
+
+
+def test_policies_go_by_the_names_of_their_methods_and_rivals(asked: Asked) -> None:
+    found = policies(asked("align.method=grpo"))
+    assert found == {
+        "base": "",
+        "sft": "sft",
+        "grpo": "align",
+        "dpo": "rivals/dpo",
+        "more": "rivals/more",
+        "best-of-4": "sft",
+    }
+
+
+@pytest.mark.parametrize("name", ["ppo", "sft", "base", "best-of-4", "best-of-9"])
+def test_a_rival_needs_a_name_of_its_own(asked: Asked, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"the rival {name} has the name of another policy. Call it other"):
+        plan(asked(f"rivals={{{name}: {{method: dpo}}}}"))
+
+
+def test_to_align_by_imitation_is_what_sft_does(asked: Asked) -> None:
+    with pytest.raises(SettingsError, match=r"`align.method` is sft, which is what the sft stage does"):
+        plan(asked("align={method: sft}"))
+
+
+def test_people_s_rankings_must_be_named(asked: Asked, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="`rank.by` is file, so `rank.rankings` must name a file"):
+        plan(asked("rank={by: file}"))
+    rank = plan(asked("rank={by: file, rankings: ranked.jsonl}"))[2]
+    assert rank.files == (tmp_path / "ranked.jsonl",)
+
+
+def test_the_same_recipe_gives_the_same_keys(asked: Asked, run: Run, tmp_path: Path) -> None:
+    loaded = asked()
+    other = replace(loaded, source=Path("other.yaml"), overrides=("x=1",))
+    for one, two in zip(plan(loaded), plan(other), strict=True):
+        assert key(one, loaded, run) == key(two, other, Run(tmp_path / "run"))
