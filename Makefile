@@ -1,4 +1,4 @@
-# make demo    align the bundled model and open the report
+# make demo    align the bundled model and say where the report is
 # make test    the whole test suite
 # make check   lint, types, house rules
 # make bench   measure speed

@@ -79,7 +79,17 @@ class Tiny:
         )
 
     @staticmethod
-    def results(run: Path) -> dict[str, str]:
+    @pytest.fixture(scope="session")
+def begun(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose first stages are done, to be copied and damaged."""
+    run = tmp_path_factory.mktemp("begun") / "run"
+    for verb in ("sft", "sample", "rank", "reward"):
+        done = Tiny(cut).carry_out(verb, run)
+        assert done.returncode == 0, done.stderr
+    return run
+
+
+def results(run: Path) -> dict[str, str]:
         return results(run)
 
     @staticmethod

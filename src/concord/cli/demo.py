@@ -96,7 +96,7 @@ def other_seeds(folder: Path) -> list[Path]:
 def asks_init(parser: Parser) -> None:
     """What `init` is told."""
     parser.add_argument("folder", metavar="DIR", help="the folder to make")
-    meaning = "who wrote the demonstrations: `typical` people show less than they recognise (default), see docs/world.md"
+    meaning = "who wrote the demonstrations (default: `typical`, people who show less than they recognise)"
     parser.add_argument(
         "--demonstrators", choices=("good", "typical", "lazy"), default="typical", help=meaning
     )

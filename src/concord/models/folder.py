@@ -59,6 +59,7 @@ def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what it would warn of is checked below, and is an error
     check(folder)
     family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
     extra = {"num_labels": 1} if scoring else {}

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,8 @@ KEY = ".key"
 PARTIAL = ".partial"
 OLD = ".old"
 TRASH = ".trash"
+DRAFT = ".tmp-*"
+"""What a file is called while it is being written; one that is found belongs to somebody who was killed."""
 PATIENCE = 10.0
 
 # What has verified in this process, by its manifest: (path, inode, time of writing).
@@ -117,6 +120,7 @@ class Run:
             if _text(partial / KEY) == key:
                 # It may have been sealed and not published; from here on it changes again.
                 (partial / manifest.NAME).unlink(missing_ok=True)
+                sweep(partial.rglob(DRAFT))
                 return partial
             self._discard(partial)
             partial.mkdir(parents=True)
@@ -175,6 +179,7 @@ class Run:
                     sync(final.parent)
             shutil.rmtree(self.folder / OLD, ignore_errors=True)
             shutil.rmtree(self.folder / TRASH, ignore_errors=True)
+            sweep(self.folder.glob(DRAFT))
 
     def _replace(self, name: str) -> None:
         """Put a sealed stage in its place. The old one steps aside by a rename, never by a deletion."""
@@ -211,6 +216,15 @@ class Run:
             trash.parent.mkdir(exist_ok=True)
             folder.rename(trash)
             shutil.rmtree(trash)
+
+
+def sweep(drafts: Iterable[Path]) -> None:
+    """Delete what nobody will finish."""
+    for path in list(drafts):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sealed(folder: Path) -> list[str]:

@@ -92,38 +92,33 @@ class PPO(Settings):
     """How much the policy says a round."""
 
 
-class GRPO(Settings):
+class Grouped(Settings):
+    """What the methods have in common that credit an answer within its group."""
+
+    kl: Price = 0.05
+    """Price of one nat of drift from the reference, in the loss."""
+    kl_limit: Positive = 6.0
+    """Stop, with an error, once a completion drifts by this many nats on average."""
+    clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """How far a token's probability ratio may leave 1 in one round."""
+    rate: Positive = 2e-4
+    """Learning rate at its highest."""
+    rollout: Rollouts = Rollouts(prompts=16, samples=8)
+    """How much the policy says a round."""
+
+
+class GRPO(Grouped):
     """Clipped steps on the policy's own words, credited against their group's mean and spread."""
 
     method: Literal["grpo"] = "grpo"
     """Which method this is."""
-    kl: Price = 0.05
-    """Price of one nat of drift from the reference, in the loss."""
-    kl_limit: Positive = 6.0
-    """Stop, with an error, once a completion drifts by this many nats on average."""
-    clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """How far a token's probability ratio may leave 1 in one round."""
-    rate: Positive = 2e-4
-    """Learning rate at its highest."""
-    rollout: Rollouts = Rollouts(prompts=16, samples=8)
-    """How much the policy says a round."""
 
 
-class RLOO(Settings):
+class RLOO(Grouped):
     """Like GRPO, but each completion is credited against the mean of the others in its group."""
 
     method: Literal["rloo"] = "rloo"
     """Which method this is."""
-    kl: Price = 0.05
-    """Price of one nat of drift from the reference, in the loss."""
-    kl_limit: Positive = 6.0
-    """Stop, with an error, once a completion drifts by this many nats on average."""
-    clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """How far a token's probability ratio may leave 1 in one round."""
-    rate: Positive = 2e-4
-    """Learning rate at its highest."""
-    rollout: Rollouts = Rollouts(prompts=16, samples=8)
-    """How much the policy says a round."""
 
 
 class Rejection(Settings):

@@ -6,10 +6,11 @@ from typing import Any
 
 from concord import formats
 from concord.algorithms.experience import as_said, likelihood
-from concord.models import Policy
+from concord.models import Policy, RewardModel
 from concord.records import Completion, Prompt
 from concord.records.files import write_rows
 from concord.roles import Scorer
+from concord.scoring import Learned
 from concord.stages.bench import Bench
 from concord.stages.plan import policies
 from concord.world import GoldJudge
@@ -27,7 +28,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     prompts = bench.read(formats.read_prompts, bench.loaded.folder / asked.prompts)
     policy = Policy.load(bench.model(policies(bench.loaded)[name]), bench.compute)
     n = int(name.removeprefix("best-of-")) if name.startswith("best-of-") else 1
-    examiner = Examiner(bench.judge, bench.scorer)
+    examiner = Examiner(judge(bench), bench.scorer)
     rows = []
     for temperature in asked.temperatures:
         sampler = bench.speaker(policy, name, "answers", temperature, asked.longest, n)
@@ -74,6 +75,15 @@ class Examiner:
             return {}
         seen = self.judge.verdict(one)
         return {"ok": seen.ok, "refused": seen.refused, "unsafe": seen.unsafe, "garbled": seen.garbled}
+
+
+def judge(bench: Bench) -> Scorer:
+    """Who judges: never anything that a stage of this run has learned from."""
+    named = bench.recipe.evaluate.judge
+    if named == "starter":
+        return GoldJudge()
+    model = RewardModel.load(bench.loaded.folder / named, bench.compute)
+    return Learned(model, bench.learning.micro_tokens)
 
 
 def tag(prompt: Prompt, place: int) -> str | None:

@@ -15,7 +15,6 @@ from concord.sampling import BestOf, Local
 from concord.scoring import Learned
 from concord.settings import Learning, Recipe
 from concord.stages.plan import base
-from concord.world import GoldJudge
 
 R = TypeVar("R")
 
@@ -92,15 +91,6 @@ class Bench:
     def scorer(self) -> Scorer:
         """Who says what a completion is worth while a policy learns: never the judge of the evaluation."""
         return Learned(self.reward_model, self.learning.micro_tokens)
-
-    @cached_property
-    def judge(self) -> Scorer:
-        """Who judges in the evaluation: never anything that a stage of this run has learned from."""
-        named = self.recipe.evaluate.judge
-        if named == "starter":
-            return GoldJudge()
-        model = RewardModel.load(self.loaded.folder / named, self.compute)
-        return Learned(model, self.learning.micro_tokens)
 
     @cached_property
     def prompts(self) -> Sequence[Prompt]:

@@ -8,6 +8,7 @@ from concord import __version__, formats
 from concord.evaluation.report import report
 from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Run
+from concord.stages.answers import judge
 from concord.stages.bench import Bench, rollouts
 from concord.stages.plan import plan, policies
 
@@ -49,9 +50,10 @@ def judged(bench: Bench, name: str) -> list[dict[str, Any]]:
     """A stage's metrics, and beside each round's score what the judge thinks of the same completions."""
     folder = bench.run.path(name)
     found = rows(folder / "metrics.jsonl")
+    examiner = judge(bench)
     gold = {}
     for path in sorted(rollouts(folder).glob("*.jsonl")):
-        scores = bench.judge.score(formats.read_completions(path).records)
+        scores = examiner.score(formats.read_completions(path).records)
         gold[int(path.stem)] = sum(scores) / len(scores)
     return [{**row, "gold": gold.get(row.get("round"))} for row in found]
 

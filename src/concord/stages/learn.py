@@ -15,6 +15,7 @@ from concord.algorithms import Course
 from concord.models import Compute
 from concord.settings import Learning
 from concord.training import (
+    After,
     Checkpoints,
     Diary,
     Guard,
@@ -76,17 +77,13 @@ def learn(
     engine = Local(compute.device)
     for network in course.networks.values():
         engine.prepare(network).train(course.dropout)
-    optimizer = Optimizer(
-        course.networks,
-        course.rates,
-        learning.weight_decay,
-        learning.clip_norm,
-        schedule(learning.schedule, course.steps, learning.warmup),
-    )
+    rise_and_fall = schedule(learning.schedule, course.steps, learning.warmup)
+    decay, clip = learning.weight_decay, learning.clip_norm
+    optimizer = Optimizer(course.networks, course.rates, decay, clip, rise_and_fall)
     guard = Guard(limits=course.limits, dump=folder / "skipped")
     checkpoints = Checkpoints(folder / "state", facts={"key": key})
     diary = Diary(folder / "metrics.jsonl", folder.name.removesuffix(".partial"), course.steps)
-    done = resume(course, checkpoints, optimizer, guard)
+    done = resume(course, optimizer, guard, checkpoints, say)
     diary.rewind(done)
 
     def gather() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -103,36 +100,15 @@ def learn(
             saving(number, notes)
             raise SystemExit(128 + interruption.signal)
 
+    after: list[After] = [*course.tells, diary, guard, saving, stop]
     try:
         with interruption.heeded():
-            fit(
-                course.feed,
-                course.objective,
-                engine,
-                optimizer,
-                guard,
-                [*course.tells, diary, guard, saving, stop],
-                done,
-            )
+            fit(course.feed, course.objective, engine, optimizer, guard, after, done)
     finally:
         diary.close()
     for network in course.networks.values():
         network.eval()
     shutil.rmtree(folder / "state", ignore_errors=True)
-
-
-def resume(course: Course, checkpoints: Checkpoints, optimizer: Optimizer, guard: Guard) -> int:
-    """Put everything back as it was in the newest checkpoint; returns its step, or 0 if there is none."""
-    found = checkpoints.newest()
-    if found is None:
-        return 0
-    tensors = found.tensors()
-    restore_networks(course.networks, tensors)
-    optimizer.restore(tensors)
-    restore_rng(tensors)
-    course.feed.restore(found.state["feed"])
-    guard.restore(found.state["guard"])
-    return found.step
 
 
 def resume(

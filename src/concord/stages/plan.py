@@ -9,6 +9,7 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
+from concord.settings import Method
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
@@ -37,7 +38,7 @@ def policies(loaded: Loaded) -> dict[str, str]:
             f"{loaded.source}: `align.method` is sft, which is what the sft stage does. "
             "Choose ppo, grpo, rloo, dpo or rejection."
         )
-    for name in recipe.rivals:
+    for name in rivals(loaded):
         if name in found or name.startswith("best-of-"):
             raise SettingsError(
                 f"{loaded.source}: the rival {name} has the name of another policy. "
@@ -47,6 +48,16 @@ def policies(loaded: Loaded) -> dict[str, str]:
     for n in recipe.evaluate.best_of:
         found[f"best-of-{n}"] = "sft"
     return found
+
+
+def rivals(loaded: Loaded) -> dict[str, Method]:
+    """The rivals by name; one that is the candidate's method under its name is the candidate itself."""
+    recipe = loaded.recipe
+    return {
+        name: rival
+        for name, rival in recipe.rivals.items()
+        if not name == rival.method == recipe.align.method
+    }
 
 
 def plan(loaded: Loaded) -> list[Task]:
@@ -69,15 +80,17 @@ def plan(loaded: Loaded) -> list[Task]:
     ]
     before = ("sft", "rank", "reward")
     tasks.append(Task("align", before, inputs, whole["align"], alone=False))
-    for name, rival in recipe.rivals.items():
+    for name, rival in rivals(loaded).items():
         read = (*model, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
         tasks.append(Task(f"rivals/{name}", before, read, whole["rivals"][name], alone=False))
-    held_out = (loaded.folder / recipe.evaluate.prompts,)
+    held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
+    if recipe.evaluate.judge != "starter":
+        held_out += (loaded.folder / recipe.evaluate.judge,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
         tasks.append(Task(f"answers/{name}", needs, (*model, *held_out), whole["evaluate"], alone=False))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
-    made = ("align", *(f"rivals/{name}" for name in recipe.rivals))
+    made = ("align", *(f"rivals/{name}" for name in rivals(loaded)))
     tasks.append(
         Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone), (), whole["evaluate"])
     )
@@ -136,5 +149,12 @@ def state(task: Task, loaded: Loaded, run: Run) -> str:
 
 
 def states(loaded: Loaded, run: Run) -> dict[str, str]:
-    """The state of every task of a recipe in a run folder."""
-    return {task.name: state(task, loaded, run) for task in plan(loaded)}
+    """The state of every task of a recipe in a run folder; what stands on something stale is stale too."""
+    found: dict[str, str] = {}
+    for task in plan(loaded):
+        seen = state(task, loaded, run)
+        below = {found[name] for name in task.after}
+        if seen == "done" and below - {"done"}:
+            seen = "damaged" if "damaged" in below else "stale"
+        found[task.name] = seen
+    return found
