@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_every_file_is_read_before_anything_starts(tiny: Any, said: Said, name: 
         expected = f"{path}:8: byte 11 of the line (0xe4) is not UTF-8"
     else:
         row = json.loads(lines[7])
-        (row["prompt"] if "prompt" in row else row)["messages"][0]["content"] = 7
+        row.get("prompt", row)["messages"][0]["content"] = 7
         lines[7] = json.dumps(row).encode() + b"\n"
         path.write_bytes(b"".join(lines))
         expected = f"{path}:8: `{field}` is 7; "
@@ -80,7 +81,9 @@ def test_an_unknown_role(tiny: Any, said: Said) -> None:
     write(tiny.data("prompts"), found)
     code, words = said()
     assert code == 3
-    assert f"{tiny.data('prompts')}:5: `messages[0].role` is \"wizard\"; it must be one of system, user" in words
+    assert (
+        f'{tiny.data("prompts")}:5: `messages[0].role` is "wizard"; it must be one of system, user' in words
+    )
 
 
 def test_a_ranking_of_one_answer(tiny: Any, said: Said) -> None:
@@ -206,7 +209,7 @@ def test_a_damaged_stage_is_named_and_kept(cut: Path, whole: Any, copy: Path) ->
     assert "Traceback" not in found.stderr
     assert (copy / "reward" / "MANIFEST.json").exists()
     shown = whole(cut).carry_out("run", copy, "--plan")
-    assert "sft          stop  (damaged)" in shown.stdout
+    assert shown.stdout.splitlines()[1].split()[:3] == ["sft", "stop", "(damaged)"]
     again = whole(cut).carry_out("sft", copy, "--again")
     assert again.returncode == 0, again.stderr
     assert (copy / "sample" / "MANIFEST.json").exists()
@@ -228,13 +231,13 @@ def test_a_damaged_checkpoint_is_passed_over(cut: Path, whole: Any, tmp_path: Pa
     process.communicate()
     assert tiny.gone([tmp_path.name], within=10)
     found = sorted(path for path in states.iterdir() if not path.name.startswith("."))
-    assert len(found) == 2
+    assert len(found) >= 2
     for path in found[-1:] if damaged == "newest" else found:
         flip(path / "tensors.safetensors")
     again = tiny.carry_out("sft", run, *many)
     assert again.returncode == 0, again.stderr
     assert f"{found[-1]}/tensors.safetensors has changed since it was written" in again.stderr
-    told = f"goes on after step {int(found[0].name)}" if damaged == "newest" else "begins again"
+    told = f"goes on after step {int(found[-2].name)} of 36" if damaged == "newest" else "begins again"
     assert told in again.stderr
     assert tiny.results(run) == tiny.results(calm)
 
@@ -259,9 +262,8 @@ def test_a_full_disk(cut: Path, whole: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_tokenizer_without_an_end(tiny: Any, tmp_path: Path) -> None:
-    from concord.models.starter import starter
-
-    model = Path(shutil.copytree(starter(), tiny.folder / "model"))
+    starter = files("concord") / "models" / "starter_model"
+    model = Path(shutil.copytree(str(starter), tiny.folder / "model"))
     settings = json.loads((model / "tokenizer_config.json").read_text())
     del settings["eos_token"]
     (model / "tokenizer_config.json").write_text(json.dumps(settings))

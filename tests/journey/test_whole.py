@@ -28,8 +28,9 @@ def test_the_same_recipe_gives_the_same_files_and_says_so_to_machines(tiny: Any,
     assert told["verdict"]["go"] is True
     assert [one["name"] for one in told["outcomes"]][:4] == ["sft", "sample", "rank", "reward"]
     assert {one["state"] for one in told["outcomes"]} == {"done"}
-    assert "24 demonstrations, 12 prompts, 32 demonstrations for rivals/imitation, 16 held-out prompts" in (
-        first.stderr.splitlines()[0]
+    assert (
+        "24 demonstrations, 12 prompts, 32 demonstrations for rivals/imitation, 16 held-out prompts"
+        in (first.stderr.splitlines()[0])
     )
     # Neither where it lies nor how often it is saved nor what runs beside it makes a difference.
     elsewhere = type(tiny)(Path(shutil.copytree(tiny.folder, tmp_path / "else where")))
@@ -38,7 +39,9 @@ def test_the_same_recipe_gives_the_same_files_and_says_so_to_machines(tiny: Any,
     assert second.returncode == 0, second.stderr
     one, two = tiny.results(tmp_path / "a"), tiny.results(tmp_path / "b")
     passing = {"recipe.yaml", "resolved.yaml"}
-    assert {k: v for k, v in one.items() if k not in passing} == {k: v for k, v in two.items() if k not in passing}
+    assert {k: v for k, v in one.items() if k not in passing} == {
+        k: v for k, v in two.items() if k not in passing
+    }
 
     third = tiny.carry_out("run", tmp_path / "a", "--json")
     assert {one["state"] for one in json.loads(third.stdout)["outcomes"]} == {"skipped"}
@@ -162,6 +165,8 @@ def test_who_scores_while_a_policy_learns_is_the_reward_model(begun: Path, cut: 
     assert bench.scorer.model is bench.reward_model
     assert not any(parameter.requires_grad for parameter in bench.reward_model.network.parameters())
     offered = {name for name in vars(course.Bench) if not name.startswith("_")}
-    parts = [getattr(bench, name) for name in ("policy", "reference", "critic", "scorer", "prompts", "rankings")]
+    parts = [
+        getattr(bench, name) for name in ("policy", "reference", "critic", "scorer", "prompts", "rankings")
+    ]
     assert not any(isinstance(part, GoldJudge) for part in parts)
     assert "judge" not in offered | {field.name for field in fields(bench)}

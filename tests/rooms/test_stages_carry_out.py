@@ -146,7 +146,7 @@ def test_what_is_done_is_skipped_and_tells_its_seconds(hire: Hire) -> None:
 def test_a_failure_is_raised_as_its_own_kind_and_stops_the_others(hire: Hire) -> None:
     crew, place = hire(**{"rivals/a": {"error": "Diverged", "message": "Step 3: kl."}, "align": {}})
     place.answers["align"] = {"error": "Diverged", "message": "Step 3: `kl` is 9."}
-    with pytest.raises(Diverged, match="^align: Step 3: `kl` is 9.$"):
+    with pytest.raises(Diverged, match=r"^align: Step 3: `kl` is 9[.]$"):
         crew.carry_out(TASKS)
     crew.dismiss()
     assert place.ended == ["rivals/a"]
@@ -165,7 +165,7 @@ def test_a_damaged_stage_stops_before_it_is_made_again(hire: Hire) -> None:
 
 def test_a_task_without_what_it_needs_says_what_is_missing(hire: Hire) -> None:
     crew, _ = hire()
-    with pytest.raises(StoreError, match="reward needs the stage sft, which is not done in .* `concord run "):
+    with pytest.raises(StoreError, match=r"reward needs the stage sft, which is not done in .* `concord run "):
         crew.carry_out([TASKS[1]])
 
 
@@ -193,7 +193,12 @@ def test_an_evaluation_brings_its_answers_along() -> None:
         ({"error": "int", "message": "x"}, 1, StoreError, "ended without a word"),
         ({"exit": 143}, 0, SystemExit, "143"),
         ({"bug": "Traceback: here"}, 1, RuntimeError, "^sft failed:\nTraceback: here"),
-        ({}, -9, StoreError, r"ended without a word \(exit -9\): it was killed. .*memory ran out: lower `learn"),
+        (
+            {},
+            -9,
+            StoreError,
+            r"ended without a word \(exit -9\): it was killed. .*memory ran out: lower `learn",
+        ),
         ({}, -11, StoreError, "Give the same command to go on where it stopped"),
     ],
 )

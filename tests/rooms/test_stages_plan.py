@@ -103,7 +103,9 @@ def stale(loaded: Loaded, run: Run) -> list[str]:
 def test_tasks_stand_in_order_and_after_what_they_need(asked: Asked) -> None:
     tasks = plan(asked())
     assert [task.name for task in tasks] == ALL
-    assert {task.name: set(task.after) for task in tasks} == {name: set(after) for name, after in AFTER.items()}
+    assert {task.name: set(task.after) for task in tasks} == {
+        name: set(after) for name, after in AFTER.items()
+    }
     alone = [task.name for task in tasks if task.alone]
     assert alone == ["sft", "sample", "rank", "reward", "evaluate", "gate"]
 
@@ -201,7 +203,9 @@ def test_policies_go_by_the_names_of_their_methods_and_rivals(asked: Asked) -> N
 
 @pytest.mark.parametrize("name", ["ppo", "sft", "base", "best-of-4", "best-of-9"])
 def test_a_rival_needs_a_name_of_its_own(asked: Asked, name: str) -> None:
-    with pytest.raises(SettingsError, match=f"the rival {name} has the name of another policy. Call it other"):
+    with pytest.raises(
+        SettingsError, match=f"the rival {name} has the name of another policy. Call it other"
+    ):
         plan(asked(f"rivals={{{name}: {{method: dpo}}}}"))
 
 
@@ -211,7 +215,7 @@ def test_to_align_by_imitation_is_what_sft_does(asked: Asked) -> None:
 
 
 def test_people_s_rankings_must_be_named(asked: Asked, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="`rank.by` is file, so `rank.rankings` must name a file"):
+    with pytest.raises(SettingsError, match=r"`rank.by` is file, so `rank.rankings` must name a file"):
         plan(asked("rank={by: file}"))
     rank = plan(asked("rank={by: file, rankings: ranked.jsonl}"))[2]
     assert rank.files == (tmp_path / "ranked.jsonl",)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from concord.algorithms.course import Bench
-from concord.batches import Experience, Rollout, Sequences, beside
+from concord.batches import Experience, Rendered, Rollout, Sequences, collate
 from concord.batches.order import cut, permutation
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
@@ -111,14 +111,15 @@ def asked(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[P
 
 
 def as_said(completions: Sequence[Completion], policy: Policy) -> Sequences:
-    """The very tokens that were sampled, after their prompts; nothing is read back from text."""
-    rows, marks = [], []
-    for completion in completions:
-        before = policy.template.prompt(completion.prompt)
-        said = list(completion.tokens or ())
-        rows.append(before + said)
-        marks.append([False] * len(before) + [True] * len(said))
-    return beside(rows, marks)
+    """What was said, side by side."""
+    return collate.sequences([spoken(completion, policy) for completion in completions])
+
+
+def spoken(completion: Completion, policy: Policy) -> Rendered:
+    """The very tokens that were sampled, after their prompt; nothing is read back from text."""
+    before = policy.template.prompt(completion.prompt)
+    said = list(completion.tokens or ())
+    return Rendered(before + said, [False] * len(before) + [True] * len(said))
 
 
 @torch.no_grad()
@@ -128,7 +129,7 @@ def likelihood(policy: Policy, sequences: Sequences, temperature: float, micro_t
     for group in cut(sequences.real.sum(-1).tolist(), micro_tokens):
         rows = torch.tensor(group)
         part = sequences.rows(rows)
-        result[rows, : part.tokens.shape[1]] = policy.logprobs(part, temperature).cpu()
+        result[rows, : part.tokens.shape[1]] = policy.logprobs(part, temperature).to(result)
     return result
 
 

@@ -59,7 +59,7 @@ class Crediting:
         for group in cut(rollout.sequences.real.sum(-1).tolist(), self.micro_tokens):
             rows = torch.tensor(group)
             part = rollout.sequences.rows(rows)
-            values[rows, : part.tokens.shape[1]] = self.critic.values(part).cpu()
+            values[rows, : part.tokens.shape[1]] = self.critic.values(part).to(values)
         drift = k1(rollout.logprobs, rollout.reference)
         rewards = token_rewards(rollout.scores, drift, mask, self.price.now)
         advantages, returns = gae(rewards, values, mask, self.settings.discount, self.settings.decay)

@@ -34,15 +34,15 @@ class PreferenceObjective:
         losses = dpo(
             said[row, better], said[row, worse], reference[row, better], reference[row, worse], self.beta
         )
-        mean = (losses / pairs.sum((-2, -1))[row]).sum() / len(pairs)
+        share = 1 / (pairs.sum((-2, -1))[row] * len(pairs))  # of each pair in the mean over lists
         drift = (said - reference).detach()
         notes = {
             "accuracy": pair_accuracy(drift, batch.tiers).mean(),
-            "better_logprob": said[row, better].detach().mean(),
-            "worse_logprob": said[row, worse].detach().mean(),
-            "margin": self.beta * (drift[row, better] - drift[row, worse]).mean(),
+            "better_logprob": (said[row, better].detach() * share).sum(),
+            "worse_logprob": (said[row, worse].detach() * share).sum(),
+            "margin": self.beta * ((drift[row, better] - drift[row, worse]) * share).sum(),
         }
-        return Loss(mean, notes, {"tokens": float(batch.sequences.real.sum())})
+        return Loss((losses * share).sum(), notes, {"tokens": float(batch.sequences.real.sum())})
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Rejection sampling: say many things, keep the best by the scorer, and imitate that."""
 
 from concord.algorithms.course import Bench, Course
+from concord.algorithms.experience import spoken
 from concord.algorithms.sft import imitate
 from concord.settings import Rejection
 
@@ -10,5 +11,5 @@ def build(settings: Rejection, bench: Bench) -> Course:
     policy = bench.policy
     sampler = bench.sampler("rejection", settings.temperature, settings.longest, best_of=settings.samples)
     best = sampler.sample(bench.prompts, 1)
-    rows = [policy.template.completion(completion) for completion in best]
+    rows = [spoken(completion, policy) for completion in best]
     return imitate(policy, rows, settings.epochs, settings.batch, settings.rate, bench)

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import TypedDict
 
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
-
 from concord.maths.statistics import cluster_interval
 
 FAR = 1_000_000
@@ -23,6 +21,8 @@ class Estimate(TypedDict):
 
 def wilson(count: float, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share: honest also near 0 and 1 and for few answers."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to load, and few stages need it
+
     low, high = proportion_confint(count, n, alpha=0.05, method="wilson")
     return float(low), float(high)
 
@@ -45,6 +45,8 @@ def share(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
 
 def change(after: Estimate, before: Estimate, alpha: float) -> Estimate:
     """The difference of two shares of different answers, with Newcombe's interval."""
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     a, b = after["value"] or 0.0, before["value"] or 0.0
     counts = a * after["n"], after["n"], b * before["n"], before["n"]
     low, high = confint_proportions_2indep(*counts, method="newcomb", compare="diff", alpha=alpha)

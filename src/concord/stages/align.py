@@ -13,5 +13,5 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     settings = bench.recipe.rivals[rival] if rival else bench.recipe.align
     bench.from_base = settings.method == "sft"
     course = ALGORITHMS[settings.method](settings, bench)
-    learn(course, folder, key, bench.seed, bench.learning, bench.compute, bench.say)
+    learn(course, bench, folder, key)
     bench.policy.save(folder / "model")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from concord import formats
-from concord.errors import ModelError, RecordError
+from concord.errors import JudgeError, ModelError, RecordError
 from concord.records import Prompt
 from concord.runs import Loaded
 from concord.settings import SFT
+from concord.world import known
 
 WARNINGS = 5
 EXAMPLES = 3
@@ -44,11 +45,15 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> N
             warn(source.path, rows.warnings, say)
             counts[source.what] = counts.get(source.what, 0) + len(rows)
             learned.append((source.path, rows))
+            if source.what == "prompts" and loaded.recipe.rank.by == "panel":
+                of_milford(source.path, rows, "`rank.by` is panel. Set it to file and name people's rankings")
     if judged:
         path = loaded.folder / loaded.recipe.evaluate.prompts
         held_out = formats.read_prompts(path)
         warn(path, held_out.warnings, say)
         counts["held-out prompts"] = len(held_out)
+        if loaded.recipe.evaluate.judge == "starter":
+            of_milford(path, held_out, "`evaluate.judge` is starter. Name a reward model's folder there")
         for other, rows in learned:
             refuse_overlap(path, held_out, other, rows)
     if counts:
@@ -79,6 +84,17 @@ def model_folder(loaded: Loaded, setting: str, named: str) -> None:
         raise ModelError(
             f"{loaded.source}: `{setting}` is {named}, but {folder} is not {missing}. "
             "Give the path of a Hugging Face model folder, counted from the recipe, or `starter`."
+        )
+
+
+def of_milford(path: Path, prompts: Sequence[Prompt], because: str) -> None:
+    """The starter world's people and judge know their own town and nothing else."""
+    strange = [prompt for prompt in prompts if not known(prompt)]
+    if strange:
+        examples = "".join(f"\n  {prompt.id}: {shown(prompt)}" for prompt in strange[:EXAMPLES])
+        raise JudgeError(
+            f"{path}: {len(strange):,} of {len(prompts):,} prompts are not of the starter world, so nobody there "
+            f"can judge them, but {because}, or take these out:{examples}"
         )
 
 

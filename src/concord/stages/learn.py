@@ -1,6 +1,5 @@
 """Learning within a stage: resume if there is something to resume, learn, and leave a finished model."""
 
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ from typing import Any
 import torch
 
 from concord.algorithms import Course
-from concord.models import Compute
-from concord.settings import Learning
+from concord.stages.bench import Bench
+from concord.stages.worker import STATE
 from concord.training import (
     After,
     Checkpoints,
@@ -63,27 +62,20 @@ class Interruption:
             signal.signal(signal.SIGTERM, before)
 
 
-def learn(
-    course: Course,
-    folder: Path,
-    key: str,
-    seed: int,
-    learning: Learning,
-    compute: Compute,
-    say: Callable[[str], None],
-) -> None:
+def learn(course: Course, bench: Bench, folder: Path, key: str) -> None:
     """Run a course to its end in a stage's folder, from its newest checkpoint if it has one."""
-    torch.manual_seed(seed)
-    engine = Local(compute.device)
+    learning = bench.learning
+    torch.manual_seed(bench.seed)
+    engine = Local(bench.compute.device)
     for network in course.networks.values():
         engine.prepare(network).train(course.dropout)
     rise_and_fall = schedule(learning.schedule, course.steps, learning.warmup)
     decay, clip = learning.weight_decay, learning.clip_norm
     optimizer = Optimizer(course.networks, course.rates, decay, clip, rise_and_fall)
     guard = Guard(limits=course.limits, dump=folder / "skipped")
-    checkpoints = Checkpoints(folder / "state", facts={"key": key})
+    checkpoints = Checkpoints(folder / STATE, facts={"key": key})
     diary = Diary(folder / "metrics.jsonl", folder.name.removesuffix(".partial"), course.steps)
-    done = resume(course, optimizer, guard, checkpoints, say)
+    done = resume(course, optimizer, guard, checkpoints, bench.say)
     diary.rewind(done)
 
     def gather() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -108,7 +100,6 @@ def learn(
         diary.close()
     for network in course.networks.values():
         network.eval()
-    shutil.rmtree(folder / "state", ignore_errors=True)
 
 
 def resume(

@@ -22,7 +22,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     shown, kept = parted(bench.rankings, asked.hold_out, bench.recipe.seed)
     model = RewardModel.load(bench.model("sft"), bench.compute, bench.learning.adapter)
     course = reward.build(asked, bench, model, shown)
-    learn(course, folder, key, bench.seed, bench.learning, bench.compute, bench.say)
+    learn(course, bench, folder, key)
     model.save(folder / "model")
     scorer = Learned(model, bench.learning.micro_tokens)
     prove(folder / "model", scorer, [*kept, *shown][:EXAMPLES], bench)

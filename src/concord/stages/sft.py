@@ -18,7 +18,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     for file in (bench.recipe.prompts, bench.recipe.evaluate.prompts):
         refuse_long_prompts(bench, bench.loaded.folder / file)
     course = ALGORITHMS["sft"](bench.recipe.sft, bench)
-    learn(course, folder, key, bench.seed, bench.learning, bench.compute, bench.say)
+    learn(course, bench, folder, key)
     bench.policy.save(folder / "model")
 
 

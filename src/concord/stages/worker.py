@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import threading
@@ -16,6 +17,9 @@ from typing import Any, TextIO
 from concord.errors import ConcordError
 from concord.runs import Loaded, Run
 from concord.settings import Learning, Recipe
+
+STATE = "state"
+"""Where a stage keeps its checkpoints until it is done."""
 
 MEGABYTE = 2**20 if sys.platform == "darwin" else 2**10
 """What `ru_maxrss` counts in, on either system, as a share of a megabyte."""
@@ -108,6 +112,7 @@ def perform(asked: dict[str, Any]) -> float:
     folder = run.begin(name, asked["key"])
     before = spent(folder)
     work.work(loaded, run, name, folder, asked["key"])
+    shutil.rmtree(folder / STATE, ignore_errors=True)  # kept until all else is there: a kill loses no steps
     seconds = round(before + time.monotonic() - began, 2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     run.finish(name, {"key": asked["key"], "seconds": seconds, "peak_mb": round(peak), "threads": count})

@@ -65,6 +65,15 @@ def request_of(prompt: Prompt) -> Request:
     return request
 
 
+def known(prompt: Prompt) -> bool:
+    """Whether people in Milford ask this."""
+    try:
+        request_of(prompt)
+    except JudgeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=65536)
 def _read(text: str) -> Request | None:
     return read_request(text)
