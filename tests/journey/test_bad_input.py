@@ -117,19 +117,16 @@ def test_a_model_that_is_not_there(tiny: Any, said: Said, setting: str) -> None:
 
 
 def test_held_out_prompts_that_were_learned_from(tiny: Any, said: Said) -> None:
-    held_out = rows(tiny.data("held_out"))
-    for place, row in enumerate(held_out[:5]):
-        text = row["messages"][0]["content"]
-        messages = [{"role": "user", "content": f"  {text.upper()} ".replace(" ", "\n ")}]
-        held_out[place] = {"messages": messages}
-    write(tiny.data("prompts"), rows(tiny.data("prompts")) + held_out[:5])
+    shown = rows(tiny.data("demonstrations"))
+    for row, other in zip(shown, rows(tiny.data("held_out"))[:5], strict=False):
+        text = other["messages"][0]["content"]
+        row["prompt"] = {"messages": [{"role": "user", "content": f"  {text.upper()} ".replace(" ", "\n ")}]}
+    write(tiny.data("demonstrations"), shown)
     code, words = said()
     assert code == 3
-    first = f"{tiny.data('held_out')}: 5 of 16 held-out prompts also stand in {tiny.data('prompts')}"
+    first = f"{tiny.data('held_out')}: 5 of 16 held-out prompts also stand in {tiny.data('demonstrations')}"
     assert words.splitlines()[-4].startswith(first)
     assert len(words.splitlines()[-3:]) == 3
-    # To imitate the demonstrations is no harm, as long as nobody is judged.
-    assert main(["sft", str(tiny.recipe), "--plan", "--run", str(tiny.folder / "r")]) == 0
 
 
 def test_a_demonstration_that_is_held_out(tiny: Any, said: Said) -> None:

@@ -235,7 +235,7 @@ def test_dpo_begins_at_log_2_and_prefers_the_better(path: Path) -> None:
 
 
 def test_dpo_by_hand_away_from_the_reference(path: Path) -> None:
-    """T27, pain 24: the reference stays what the policy was at first; each ranking counts the same, whatever its pairs."""
+    """T27, pain 24: the reference stays what the policy was at first; each ranking counts once, whatever its pairs."""
     course = made("dpo", path, 8192)
     policy = course.objective.policy
     before = {one: sums(policy, one) for one in RANKINGS}

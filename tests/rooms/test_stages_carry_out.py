@@ -165,7 +165,9 @@ def test_a_damaged_stage_stops_before_it_is_made_again(hire: Hire) -> None:
 
 def test_a_task_without_what_it_needs_says_what_is_missing(hire: Hire) -> None:
     crew, _ = hire()
-    with pytest.raises(StoreError, match=r"reward needs the stage sft, which is not done in .* `concord run "):
+    with pytest.raises(
+        StoreError, match=r"reward needs the stage sft, which is not done in .* `concord run "
+    ):
         crew.carry_out([TASKS[1]])
 
 

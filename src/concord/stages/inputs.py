@@ -10,6 +10,7 @@ from concord.errors import JudgeError, ModelError, RecordError
 from concord.records import Prompt
 from concord.runs import Loaded
 from concord.settings import SFT
+from concord.stages.plan import rivals
 from concord.world import known
 
 WARNINGS = 5
@@ -63,8 +64,8 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> N
 def sources(loaded: Loaded) -> Iterator[Source]:
     """The files that a recipe learns from."""
     recipe, folder = loaded.recipe, loaded.folder
-    imitators = {name: rival for name, rival in recipe.rivals.items() if isinstance(rival, SFT)}
-    others = tuple(f"rivals/{name}" for name in recipe.rivals if name not in imitators)
+    imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
+    others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
     yield Source("demonstrations", folder / recipe.sft.demonstrations, formats.read_demonstrations, ("sft",))
     yield Source("prompts", folder / recipe.prompts, formats.read_prompts, ("sample", "align", *others))
     if recipe.rank.by == "file":
