@@ -118,6 +118,7 @@ def test_a_resumed_feed_says_the_same(method: str, path: Path) -> None:
         course.feed.restore(state)
         rest = [tensors(step) for step in course.feed]
         assert len(rest) == len(steps) - 4 * turn
+        assert course.feed.state() == states[-1]
         for mine, theirs in zip(rest, steps[4 * turn :], strict=True):
             assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True))
     if method == "ppo":

@@ -134,8 +134,15 @@ def test_finish_tells_how_it_ended(policies: dict[str, Policy]) -> None:
         assert completion.by == "p" and completion.seed is not None
 
 
-def test_each_row_has_the_room_that_its_own_prompt_leaves(tmp_path: Path) -> None:
-    """A long prompt beside it does not cut a short one's answer; nobody goes beyond the context."""
+@pytest.mark.parametrize("alive", [0.0, 0.7, 1.0])
+def test_each_row_has_the_room_that_its_own_prompt_leaves(
+    alive: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long prompt beside it does not cut a short one's answer; nobody goes beyond the context.
+
+    Not even a row that ended and stays in the batch: GPT-2 has no position for it there.
+    """
+    monkeypatch.setattr(local, "ALIVE", alive)
     policy = Policy.load(families.folder(tmp_path / "gpt2", "gpt2"), families.CPU)
     short, long = asked("a"), asked("one two three four five six seven eight nine ten " * 2)
     size = {prompt: len(policy.template.prompt(prompt)) for prompt in (short, long)}

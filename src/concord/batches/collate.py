@@ -35,6 +35,10 @@ class Fit:
                 f"{len(self.dropped)} of {self.kept + len(self.dropped)} {what} are longer than the model's context "
                 f"of {self.limit} tokens and were left out, such as {examples}."
             )
+        if not self.kept and not self.dropped:
+            raise RecordError(
+                f"There are no {what} to learn from. Bring more of them, or let `reward.hold_out` keep back fewer."
+            )
         if not self.kept:
             raise RecordError(
                 f"No {what} are left: each is longer than the model's context of {self.limit} tokens. "

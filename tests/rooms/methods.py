@@ -1,0 +1,146 @@
+"""A bench on a tiny model, and the gradients of whatever course is made on it: what tests of algorithms share."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from concord.algorithms import ALGORITHMS, Course, reward
+from concord.batches import collate
+from concord.models import Critic, Policy, RewardModel
+from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
+from concord.roles import Sampler
+from concord.sampling import BestOf, Local
+from concord.settings import DPO, GRPO, PPO, RLOO, SFT, Learning, Reward, Rollouts
+from concord.training import Guard, Optimizer, fit
+from concord.training import Local as OneDevice
+
+SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
+families: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(families)
+torch.set_num_threads(1)
+
+asked = families.asked
+PROMPTS = [asked(text) for text in ("hi", "how far is it?", "one two three", "a b c d e f", "sea")]
+DEMONSTRATIONS = [
+    Demonstration(asked("hello"), "the sea was calm"),
+    Demonstration(asked("a", "b", "how far?"), "ten miles"),
+    Demonstration(asked("x"), "y"),
+    Demonstration(asked("could you tell me"), "it is far to the next town and to the sea"),
+]
+
+
+def ranking(prompt: Prompt, tiers: tuple[tuple[int, ...], ...], *texts: str) -> Ranking:
+    return Ranking(prompt, tuple(Completion(prompt, text, finish="stop") for text in texts), tiers)
+
+
+RANKINGS = [
+    ranking(PROMPTS[0], ((1,), (0,)), "no", "yes please"),
+    ranking(PROMPTS[1], ((0,), (2,), (1,)), "ten miles to the sea and back", "no", "far"),
+    ranking(PROMPTS[2], ((3,), (0, 1), (2,)), "a", "b b b", "c", "four five six seven"),
+    ranking(PROMPTS[3], ((0,), (1,)), "it is far away from here", "it is"),
+]
+ROLLOUT = Rollouts(rounds=1, prompts=3, samples=3, passes=1, updates=1, longest=7)
+
+
+class Lengths:
+    """A scorer with simple tastes: an answer is worth a number that follows from its tokens."""
+
+    def score(self, completions: Sequence[Completion]) -> list[float]:
+        return [sum(completion.tokens or ()) % 17 / 4 for completion in completions]
+
+
+@dataclass
+class Bench:
+    """The parts that a method asks for, on a tiny model."""
+
+    policy: Policy
+    reference: Policy
+    critic: Critic
+    learning: Learning
+    seed: int = 3
+    scorer: Any = field(default_factory=Lengths)
+    prompts: Sequence[Prompt] = tuple(PROMPTS)
+    rankings: Sequence[Ranking] = tuple(RANKINGS)
+    kept: list[list[Completion]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def sampler(self, occasion: str, temperature: float, longest: int, best_of: int = 1) -> Sampler:
+        local = Local(self.policy, "p", seed_of(self.seed, occasion), temperature, longest)
+        return local if best_of == 1 else BestOf(local, self.scorer, best_of)
+
+    def demonstrations(self, file: str) -> Sequence[Demonstration]:
+        assert file == SFT().demonstrations
+        return DEMONSTRATIONS
+
+    def keep(self, turn: int, said: Sequence[Completion]) -> None:
+        self.kept.append(list(said))
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+def bench(path: Path, micro_tokens: int = 8192, reference: int | None = None, **parts: Any) -> Bench:
+    """Everything in float64; a `reference` of another seed is another model, so that drift is not 0."""
+    policy, critic = Policy.load(path, families.CPU), Critic.load(path, families.CPU)
+    other = Policy.load(path, families.CPU)
+    torch.manual_seed(1)
+    torch.nn.init.normal_(critic.network.score.weight, std=0.2)
+    if reference is not None:
+        torch.manual_seed(reference)
+        for parameter in other.network.parameters():
+            parameter.data.add_(torch.randn_like(parameter) * 0.02)
+    for network in (policy.network, other.network, critic.network):
+        network.double()
+    return Bench(policy, other, critic, Learning(micro_tokens=micro_tokens), **parts)
+
+
+class Watching(OneDevice):
+    """An engine that keeps the gradient of each step, and takes no step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[dict[str, Tensor]] = []
+
+    def step(self, optimizer: Optimizer, number: int, norms: dict[str, float]) -> None:
+        self.seen.append({name: p.grad.clone() for name, p in optimizer.named() if p.grad is not None})
+
+
+def gradients(course: Course) -> tuple[list[dict[str, Tensor]], list[dict[str, float]]]:
+    """The gradients and notes of all of a course's steps, the weights left as they are."""
+    engine, notes = Watching(), []
+    optimizer = Optimizer(course.networks, course.rates, 0.0, None)
+
+    def tell(number: int, told: dict[str, Any]) -> None:
+        notes.append({name: float(torch.as_tensor(value).detach()) for name, value in told.items()})
+
+    fit(course.feed, course.objective, engine, optimizer, Guard(), [*course.tells, tell])
+    assert len(engine.seen) == course.steps
+    return engine.seen, notes
+
+
+def made(method: str, path: Path, micro_tokens: int) -> Course:
+    parts = bench(path, micro_tokens, reference=5)
+    if method in ("bradley-terry", "plackett-luce"):
+        model = RewardModel.load(path, families.CPU)
+        torch.manual_seed(2)
+        torch.nn.init.normal_(model.network.score.weight)
+        model.network.double()
+        return reward.build(Reward(likelihood=method, epochs=1, batch=4), parts, model, RANKINGS)
+    settings: dict[str, Any] = {
+        "sft": SFT(epochs=1, batch=4),
+        "dpo": DPO(epochs=1, batch=4),
+        "ppo": PPO(critic_rounds=0, rollout=ROLLOUT),
+        "grpo": GRPO(rollout=ROLLOUT, kl=0.3),
+        "rloo": RLOO(rollout=ROLLOUT, kl=0.3),
+    }
+    return ALGORITHMS[method](settings[method], parts)
+
+
+@torch.no_grad()
+def sums(policy: Policy, one: Ranking) -> list[float]:
+    return [float(policy.logprobs(collate.completions([c], policy.template)).sum()) for c in one.completions]

@@ -1,0 +1,180 @@
+"""Learning from what the policy says: credit token by token, by hand, and the first step of each method."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from concord.algorithms import ALGORITHMS, group, ppo
+from concord.algorithms.experience import spoken
+from concord.batches import Rollout, beside
+from concord.records import seed_of
+from concord.sampling import Local
+from concord.settings import GRPO, PPO, Rejection, Rollouts
+
+SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
+methods: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(methods)
+
+bench, gradients, made, sums = methods.bench, methods.gradients, methods.made, methods.sums
+DEMONSTRATIONS, PROMPTS, RANKINGS, ROLLOUT = (
+    methods.DEMONSTRATIONS,
+    methods.PROMPTS,
+    methods.RANKINGS,
+    methods.ROLLOUT,
+)
+Lengths, families = methods.Lengths, methods.families
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GPT-2 computes in float64 throughout if asked to; Llamas round to float32 in their norms."""
+    return families.folder(tmp_path_factory.mktemp("learning") / "gpt2", "gpt2")
+
+
+def test_ppo_begins_as_the_policy_gradient(path: Path) -> None:
+    """T19: where the policy that learns is the one that spoke, the gradient is that of -mean(A log p), cosine 1."""
+    course = made("ppo", path, 8192)
+    ((batch,),) = list(course.feed)
+    (seen,), (notes,) = gradients(made("ppo", path, 8192))
+    policy, mask = course.objective.policy, batch.sequences.scored
+    loss = -(policy.logprobs(batch.sequences) * batch.advantages)[mask].sum() / mask.sum()
+    policy.network.zero_grad()
+    loss.backward()
+    for name, parameter in policy.network.named_parameters():
+        torch.testing.assert_close(seen[f"policy.{name}"], parameter.grad, atol=1e-6, rtol=1e-5)
+    assert notes["clipped"] == 0.0
+    shown = batch.advantages[mask]
+    assert float(shown.mean()) == pytest.approx(0, abs=1e-6)
+    assert float(shown.square().mean()) == pytest.approx(1, abs=1e-5)
+
+
+def rollout(scores: list[float], said: list[int], groups: list[int], drift: float = 0.0) -> Rollout:
+    """Rows of two prompt tokens and some said ones; each said token drifts alike."""
+    rows = [[7, 8] + [9] * count for count in said]
+    sequences = beside(rows, [[False, False] + [True] * count for count in said])
+    now = torch.where(sequences.scored, -1.0, 0.0)
+    then = torch.where(sequences.scored, -1.0 - drift, 0.0)
+    return Rollout(sequences, now, then, torch.tensor(scores), torch.tensor(groups))
+
+
+class Silent:
+    """A critic that expects nothing."""
+
+    def values(self, sequences: Any) -> Tensor:
+        return torch.zeros(sequences.tokens.shape)
+
+
+def test_the_score_lands_on_the_last_token_and_drift_on_each(path: Path) -> None:
+    """Pain 4, T21, T22: by index, with a critic that expects nothing and lambda 0; also with lambda 1."""
+    told = rollout([2.0, -1.0], [3, 1], [0, 1], drift=0.5)
+    price = ppo.Price(PPO(kl=0.2), 0.2)
+    short = ppo.Crediting(Silent(), price, PPO(decay=0.0), 8192)(told)  # type: ignore[arg-type]
+    width = told.sequences.tokens.shape[1]
+    paid = -0.2 * 0.5
+    expected = torch.zeros(2, width)
+    expected[0, 2:5] = torch.tensor([paid, paid, paid + 2.0])
+    expected[1, 2] = paid - 1.0
+    torch.testing.assert_close(short.returns, expected)
+    long = ppo.Crediting(Silent(), price, PPO(decay=1.0), 8192)(told)  # type: ignore[arg-type]
+    expected[0, 2:5] = torch.tensor([2.0 + 3 * paid, 2.0 + 2 * paid, 2.0 + paid])
+    torch.testing.assert_close(long.returns, expected)
+    # the loss sees the token that earned the score
+    assert bool(told.sequences.scored[0, 4]) and not bool(told.sequences.scored[0, 5:].any())
+
+
+def test_price_follows_its_target() -> None:
+    """T21: too much drift makes drift dearer by at most a fifth of samples / 2000; fixed without a target."""
+    told = rollout([0.0] * 4, [2, 2, 2, 2], [0, 0, 1, 1], drift=1.5)  # 3 nats a completion
+    fixed = ppo.Price(PPO(kl=0.1), 0.1)
+    assert fixed.heard(told) == {"price": 0.1}
+    dear = ppo.Price(PPO(kl=0.1, target_kl=1.0), 0.1)
+    assert dear.heard(told)["price"] == pytest.approx(0.1 * (1 + 0.2 * 4 / 2000))
+    near = ppo.Price(PPO(kl=0.1, target_kl=3.3), 0.1)
+    assert near.heard(told)["price"] == pytest.approx(0.1 * (1 + (3 / 3.3 - 1) * 4 / 2000))
+
+
+def test_the_critic_may_learn_alone_at_first(path: Path) -> None:
+    """T22: for so many rounds, to the step, the policy has no gradient; then it has."""
+    plan = Rollouts(rounds=3, prompts=2, samples=2, passes=2, updates=2, longest=4)
+    course = ALGORITHMS["ppo"](PPO(critic_rounds=2, rollout=plan), bench(path))
+    seen, notes = gradients(course)
+    alone = [not any(name.startswith("policy.") for name in step) for step in seen]
+    assert alone == [True] * 8 + [False] * 4
+    assert [note["round"] for note in notes] == [0.0] * 4 + [1.0] * 4 + [2.0] * 4
+    assert all("policy" in name or "critic" in name for step in seen for name in step)
+
+
+def test_grpo_and_rloo_differ_by_one_function(path: Path) -> None:
+    """Golden values of the contract; every said token has its completion's advantage, others 0; one objective."""
+    told = rollout([1.0, 0.0, 0.0, 3.0, 5.0, 5.0], [2, 1, 3, 1, 2, 2], [0, 0, 0, 0, 1, 1])
+    for method, expected in (
+        (
+            "grpo",
+            [0.0, -0.7071, -0.7071, 1.4142, 0.0, 0.0],
+        ),  # spread by n - 1, as in TRL; no spread, no credit
+        ("rloo", [0.0, -1.3333, -1.3333, 2.6667, 0.0, 0.0]),
+    ):
+        experience = group.credit(told, method)
+        wanted = torch.where(told.sequences.scored, torch.tensor(expected)[:, None], 0.0)
+        torch.testing.assert_close(experience.advantages, wanted, atol=2e-4, rtol=0)
+        assert bool(experience.values.isnan().all())
+    grpo, rloo = (made(method, path, 8192) for method in ("grpo", "rloo"))
+    assert type(grpo.objective) is type(rloo.objective) and type(grpo.feed) is type(rloo.feed)
+    ((batch,),) = list(grpo.feed)
+    ((other,),) = list(rloo.feed)
+    assert torch.equal(batch.sequences.tokens, other.sequences.tokens)
+    assert not torch.equal(batch.advantages, other.advantages)
+    assert torch.equal(grpo.objective(batch).mean, rloo.objective(batch).mean)
+
+
+def test_group_objective_by_hand(path: Path) -> None:
+    """The clipped surrogate at ratio 1 plus price times k3, a mean over tokens; k3 = q/p - 1 - log(q/p)."""
+    parts = bench(path, reference=5)
+    course = ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.3), parts)
+    ((batch,),) = list(course.feed)
+    mask = batch.sequences.scored
+    with torch.no_grad():
+        now = parts.policy.logprobs(batch.sequences)[mask]
+        gap = parts.reference.logprobs(batch.sequences)[mask] - now
+    drift = gap.exp() - 1 - gap
+    loss = course.objective(batch)
+    assert float(loss.notes["drift"]) == pytest.approx(float(drift.mean()), rel=1e-5)
+    assert float(drift.mean()) > 0.01
+    by_hand = (-batch.advantages[mask].double() + 0.3 * drift).mean()
+    assert float(loss.mean.detach()) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_rejection_keeps_the_best_and_its_very_tokens(path: Path) -> None:
+    """T32, pain 14: of each prompt's n answers the one that scores highest, learned as the ids that were sampled."""
+    parts = bench(path)
+    course = ALGORITHMS["rejection"](Rejection(samples=4, longest=7, epochs=1, batch=5), parts)
+    everything = Local(parts.policy, "p", seed_of(parts.seed, "rejection"), 1.0, 7).sample(PROMPTS, 4)
+    scores = Lengths().score(everything)
+    expected = []
+    for place in range(len(PROMPTS)):
+        best = max(range(4 * place, 4 * place + 4), key=lambda number: (scores[number], -number))
+        expected.append(spoken(everything[best], parts.policy).tokens)
+    items = list(course.feed.items)
+    assert [row.tokens for row in items] == expected
+    assert all(
+        sum(row.scored) == len(row) - len(parts.policy.template.prompt(p))
+        for row, p in zip(items, PROMPTS, strict=True)
+    )
+    (notes,) = gradients(course)[1]
+    assert notes["loss"] > 0
+
+
+def test_temperature_is_the_same_in_speaking_and_learning(path: Path) -> None:
+    """Pain 13: the likelihood of what was said is that of the temperature it was said at; the first ratio is 1."""
+    parts = bench(path, reference=5)
+    settings = GRPO(rollout=ROLLOUT.model_copy(update={"temperature": 0.7}))
+    ((batch,),) = list(ALGORITHMS["grpo"](settings, parts).feed)
+    with torch.no_grad():
+        now = parts.policy.logprobs(batch.sequences, 0.7)
+    torch.testing.assert_close(batch.logprobs.double(), now, atol=1e-6, rtol=0)
+    sampled = sorted(value for one in parts.kept[0] for value in one.logprobs or ())
+    assert sorted(batch.logprobs[batch.sequences.scored].tolist()) == pytest.approx(sampled, abs=1e-5)
