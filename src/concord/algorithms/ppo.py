@@ -63,9 +63,7 @@ class Crediting:
         drift = k1(rollout.logprobs, rollout.reference)
         rewards = token_rewards(rollout.scores, drift, mask, self.price.now)
         advantages, returns = gae(rewards, values, mask, self.settings.discount, self.settings.decay)
-        return Experience(
-            rollout.sequences, rollout.logprobs, rollout.reference, whiten(advantages, mask), values, returns
-        )
+        return Experience(rollout.sequences, rollout.logprobs, whiten(advantages, mask), values, returns)
 
 
 class PPOFeed(Speaking):

@@ -105,8 +105,6 @@ class Experience:
     sequences: Sequences
     logprobs: Tensor
     """[N, T] under the policy that said it."""
-    reference: Tensor
-    """[N, T] under the reference."""
     advantages: Tensor
     """[N, T] how much better than expected."""
     values: Tensor
@@ -130,7 +128,7 @@ class Experience:
         return Experience(self.sequences.to(device), *(part.to(device) for part in self._rest()))
 
     def _rest(self) -> list[Tensor]:
-        return [self.logprobs, self.reference, self.advantages, self.values, self.returns]
+        return [self.logprobs, self.advantages, self.values, self.returns]
 
     def describe(self) -> dict[str, object]:
         """What the rows are, for a person who looks into a step that went wrong."""

@@ -96,7 +96,7 @@ class Grouped(Settings):
     """What the methods have in common that credit an answer within its group."""
 
     kl: Price = 0.05
-    """Price of one nat of drift from the reference, in the loss."""
+    """Price of one nat of drift from the reference, taken out of each completion's score."""
     kl_limit: Positive = 6.0
     """Stop, with an error, once a completion drifts by this many nats on average."""
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
