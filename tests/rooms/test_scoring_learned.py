@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from concord.batches import collate
-from concord.errors import Diverged
+from concord.errors import Diverged, RecordError
 from concord.models import RewardModel
+from concord.models.folder import context
 from concord.records import Completion
 from concord.scoring import Learned
 
@@ -47,3 +48,11 @@ def test_a_score_that_is_no_number_is_an_error(model: RewardModel) -> None:
     with pytest.raises(Diverged, match=f"prompt {SAID[0].prompt.id} as nan"):
         Learned(model).score(SAID[:1])
     model.network.score.weight.data.copy_(before)
+
+
+def test_an_answer_beyond_the_reward_models_context_is_an_error(model: RewardModel) -> None:
+    """A reward model need not have the policy's context; it says so and names the prompt."""
+    limit = context(model.network)
+    long = Completion(families.asked("hi"), "no " * limit, finish="stop")
+    with pytest.raises(RecordError, match=rf"prompt {long.prompt.id} has \d+ tokens .* context of {limit}"):
+        Learned(model).score([long])

@@ -128,9 +128,9 @@ def save(network: nn.Module, template: Template, folder: Path, dtype: torch.dtyp
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         network.config.pad_token_id = template.tokenizer.pad_token_id  # type: ignore[union-attr]
-        once: dict[int, torch.Tensor] = {}  # tied weights stay one tensor, and are saved once
+        once: dict[object, torch.Tensor] = {}  # tied weights stay one tensor, and are saved once
         state = {
-            name: once.setdefault(tensor.data_ptr(), tensor.to(dtype))
+            name: once.setdefault((tensor.data_ptr(), tensor.shape), tensor.to(dtype))
             for name, tensor in network.state_dict().items()
         }
         network.save_pretrained(str(folder), state_dict=state)  # type: ignore[operator]

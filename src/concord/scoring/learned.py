@@ -8,8 +8,9 @@ import torch
 
 from concord.batches import collate
 from concord.batches.order import cut
-from concord.errors import Diverged
+from concord.errors import Diverged, RecordError
 from concord.models import RewardModel
+from concord.models.folder import context
 from concord.records import Completion
 
 
@@ -25,6 +26,13 @@ class Learned:
         """One finite score a completion, in the same order."""
         template = self.model.template
         rows = [template.completion(completion) for completion in completions]
+        limit = context(self.model.network)
+        for row, completion in zip(rows, completions, strict=True):
+            if len(row) > limit:
+                raise RecordError(
+                    f"An answer to prompt {completion.prompt.id} has {len(row)} tokens with its prompt, more than the "
+                    f"reward model's context of {limit}. Use shorter prompts, a lower `longest`, or a larger model."
+                )
         scores = [math.nan] * len(rows)
         for group in cut([len(row) for row in rows], self.micro_tokens):
             found = self.model.scores(collate.sequences([rows[place] for place in group]))
