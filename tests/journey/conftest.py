@@ -1,15 +1,18 @@
 """A journey small enough to be made again and again: every stage and every method, in seconds."""
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +38,7 @@ rivals:
   imitation: {method: sft, demonstrations: data/more_demonstrations.jsonl, epochs: 1, batch: 8}
 evaluate: {prompts: data/held_out.jsonl, temperatures: [1.0], best_of: [2], longest: 12, curve: 4}
 gate: {win_rate: 0.0, kl: 1000}
-learning: {device: cpu, precision: float32, checkpoint_seconds: 0}
+learning: {device: cpu, precision: float32, threads: 1, checkpoint_seconds: 0}
 """
 SIZES = {"demonstrations": 24, "more_demonstrations": 32, "prompts": 12, "held_out": 16}
 PASSING = {"seconds", "tokens_per_second", "memory_mb"}
@@ -43,14 +46,7 @@ PASSING = {"seconds", "tokens_per_second", "memory_mb"}
 TIMED = {"MANIFEST.json", "run.json", "report.json", "report.html"}
 """Files that tell seconds or when; that they are there counts all the same."""
 MARK = "CONCORD_TEST_MARK"
-BEGIN = """\
-import sys
-from concord.runs import Run, load
-from concord.stages.carry_out import carry_out
-loaded = load(sys.argv[1])
-with Run.open(sys.argv[2], loaded) as run:
-    carry_out(loaded, run, ["sft", "sample", "rank", "reward"], frozenset(), print)
-"""
+FIRST = ("sft", "sample", "rank", "reward")
 MAIN = "import sys; from concord.cli.main import main; sys.exit(main())"
 
 
@@ -105,17 +101,43 @@ class Tiny:
         return True
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A run that went to its end, what the command said, and how long it took."""
+
+    run: Path
+    out: str
+    err: str
+    seconds: float
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
+    """A folder that is made once, also where several processes share the tests (pytest-xdist), and what came of it."""
+    own = factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, told = root / name, root / f"{name}.json"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            folder.mkdir()
+            told.write_text(json.dumps(make(folder)), encoding="utf-8")
+    return folder, json.loads(told.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="session")
 def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The starter recipe's data, cut to a few rows each."""
-    whole, few = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("few")
-    init(whole)
-    (few / "data").mkdir()
-    for name, count in SIZES.items():
-        with (whole / "data" / f"{name}.jsonl").open(encoding="utf-8") as file:
-            (few / "data" / f"{name}.jsonl").write_text("".join(islice(file, count)), encoding="utf-8")
-    (few / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
-    return few
+
+    def make(few: Path) -> None:
+        whole = tmp_path_factory.mktemp("whole")
+        init(whole)
+        (few / "data").mkdir()
+        for name, count in SIZES.items():
+            with (whole / "data" / f"{name}.jsonl").open(encoding="utf-8") as file:
+                (few / "data" / f"{name}.jsonl").write_text("".join(islice(file, count)), encoding="utf-8")
+        (few / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+
+    return once(tmp_path_factory, "few", make)[0]
 
 
 @pytest.fixture(scope="session")
@@ -136,13 +158,48 @@ def tiny(cut: Path, tmp_path: Path) -> Tiny:
 
 
 @pytest.fixture(scope="session")
-def begun(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose first stages are done, to be copied and damaged."""
-    run = tmp_path_factory.mktemp("begun") / "run"
-    words = [sys.executable, "-c", BEGIN, str(cut / "recipe.yaml"), str(run)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return run
+def finished(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The recipe carried out to its end: to be looked at and compared with; who changes it makes a copy."""
+
+    def make(folder: Path) -> list[Any]:
+        began = time.monotonic()
+        done = Tiny(cut).carry_out("run", folder / "run", "--json")
+        assert done.returncode == 0, done.stderr
+        return [done.stdout, done.stderr, time.monotonic() - began]
+
+    folder, (out, err, seconds) = once(tmp_path_factory, "finished", make)
+    return Finished(folder / "run", out, err, seconds)
+
+
+@pytest.fixture(scope="session")
+def begun(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose first stages are done, to be copied and damaged: state is in sealed folders and nowhere else."""
+
+    def make(folder: Path) -> None:
+        (folder / "run").mkdir()
+        for name in FIRST:
+            shutil.copytree(finished.run / name, folder / "run" / name)
+        for path in finished.run.iterdir():
+            if path.is_file() and not path.name.startswith((".", "report", "MANIFEST")):
+                shutil.copy2(path, folder / "run")
+
+    return once(tmp_path_factory, "begun", make)[0] / "run"
+
+
+@pytest.fixture(scope="session")
+def calm(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
+    """What stage sft gives under some settings when nobody disturbs it; made once for each."""
+
+    def of(*settings: str) -> dict[str, str]:
+        def make(folder: Path) -> dict[str, str]:
+            done = Tiny(cut).carry_out("sft", folder / "run", *settings)
+            assert done.returncode == 0, done.stderr
+            return results(folder / "run")
+
+        found: dict[str, str] = once(tmp_path_factory, "-".join(("calm", *settings)), make)[1]
+        return found
+
+    return of
 
 
 def results(run: Path) -> dict[str, str]:

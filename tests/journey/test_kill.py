@@ -74,13 +74,11 @@ def kill(attempt: Attempt, whom: str, chance: random.Random, alive: Any) -> None
 
 
 @pytest.mark.slow
-def test_no_kill_leaves_a_trace(tiny: Any, tmp_path: Path) -> None:
-    began = time.monotonic()
-    assert tiny.carry_out("run", tmp_path / "calm").returncode == 0
-    whole = time.monotonic() - began
-    calm = tiny.results(tmp_path / "calm")
+def test_no_kill_leaves_a_trace(whole: Any, cut: Path, finished: Any, tmp_path: Path) -> None:
+    began, tiny = time.monotonic(), whole(cut)
+    calm = tiny.results(finished.run)
     assert sum(name.endswith(".safetensors") for name in calm) == 8
-    chance, pace = random.Random(SEED), whole / STAGES
+    chance, pace = random.Random(SEED), finished.seconds / STAGES
     kills, folders, marks, hit = 0, 0, [], []
     while kills < KILLS:
         run = tmp_path / f"killed-{folders}"
@@ -115,8 +113,7 @@ def test_no_kill_leaves_a_trace(tiny: Any, tmp_path: Path) -> None:
         folders += 1
     assert tiny.gone(marks, within=10), "a process outlived its run"
     seconds = time.monotonic() - began
-    print(
-        f"\n{kills} kills, {len(marks)} starts, {folders} runs bit-equal, {seconds:.0f} s (calm: {whole:.0f} s)"
-    )
+    told = f"{kills} kills, {len(marks)} starts, {folders} runs bit-equal, {seconds:.0f} s"
+    print(f"\n{told} (calm: {finished.seconds:.0f} s)")
     print("\n".join(" ".join(one) for one in hit))
     assert len({name for one in hit for name in one[1:]}) >= min(8, KILLS // 2)

@@ -21,29 +21,29 @@ def write(path: Path, found: list[Any]) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_recipe_gives_the_same_files_and_says_so_to_machines(tiny: Any, tmp_path: Path) -> None:
-    first = tiny.carry_out("run", tmp_path / "a", "--json")
-    assert first.returncode == 0, first.stderr
-    told = json.loads(first.stdout)
+def test_the_same_recipe_gives_the_same_files_and_says_so_to_machines(
+    tiny: Any, whole: Any, cut: Path, finished: Any, tmp_path: Path
+) -> None:
+    told = json.loads(finished.out)
     assert told["verdict"]["go"] is True
     assert [one["name"] for one in told["outcomes"]][:4] == ["sft", "sample", "rank", "reward"]
     assert {one["state"] for one in told["outcomes"]} == {"done"}
     assert (
         "24 demonstrations, 12 prompts, 32 demonstrations for rivals/imitation, 16 held-out prompts"
-        in (first.stderr.splitlines()[0])
+        in (finished.err.splitlines()[0])
     )
     # Neither where it lies nor how often it is saved nor what runs beside it makes a difference.
     elsewhere = type(tiny)(Path(shutil.copytree(tiny.folder, tmp_path / "else where")))
     settings = ("learning.checkpoint_seconds=60", "learning.workers=2")
     second = elsewhere.carry_out("run", tmp_path / "b", *settings)
     assert second.returncode == 0, second.stderr
-    one, two = tiny.results(tmp_path / "a"), tiny.results(tmp_path / "b")
+    one, two = tiny.results(finished.run), tiny.results(tmp_path / "b")
     passing = {"recipe.yaml", "resolved.yaml"}
     assert {k: v for k, v in one.items() if k not in passing} == {
         k: v for k, v in two.items() if k not in passing
     }
 
-    third = tiny.carry_out("run", tmp_path / "a", "--json")
+    third = whole(cut).carry_out("run", Path(shutil.copytree(finished.run, tmp_path / "a")), "--json")
     assert {one["state"] for one in json.loads(third.stdout)["outcomes"]} == {"skipped"}
 
 

@@ -118,7 +118,7 @@ def test_grpo_and_rloo_differ_by_one_function(path: Path) -> None:
         ),  # spread by n - 1, as in TRL; no spread, no credit
         ("rloo", [0.0, -1.3333, -1.3333, 2.6667, 0.0, 0.0]),
     ):
-        experience = group.credit(told, method)
+        experience = group.credit(told, method, 0.7)  # nothing drifted: no price is paid
         wanted = torch.where(told.sequences.scored, torch.tensor(expected)[:, None], 0.0)
         torch.testing.assert_close(experience.advantages, wanted, atol=2e-4, rtol=0)
         assert bool(experience.values.isnan().all())
@@ -131,21 +131,46 @@ def test_grpo_and_rloo_differ_by_one_function(path: Path) -> None:
     assert torch.equal(grpo.objective(batch).mean, rloo.objective(batch).mean)
 
 
+def test_drift_is_paid_out_of_the_score() -> None:
+    """By hand: each said token drifts by 0.5 nats and a nat costs 2, so every token takes 1 out of the score.
+
+    Scores 4, 3, 2, 4 of answers of 1, 2, 3, 1 tokens leave 3, 1, -1, 3: mean 1.5, squares about it 11 in all.
+    """
+    told = rollout([4.0, 3.0, 2.0, 4.0, 9.0, 5.0], [1, 2, 3, 1, 6, 2], [0, 0, 0, 0, 1, 1], drift=0.5)
+    spread = (11 / 3) ** 0.5
+    for method, expected in (
+        ("grpo", [1.5 / spread, -0.5 / spread, -2.5 / spread, 1.5 / spread, 0.0, 0.0]),
+        ("rloo", [2.0, -2 / 3, -10 / 3, 2.0, 0.0, 0.0]),  # 3 - (1 - 1 + 3) / 3, and so on; 3 and 3 are alike
+    ):
+        experience = group.credit(told, method, 2.0)
+        wanted = torch.where(told.sequences.scored, torch.tensor(expected)[:, None], 0.0)
+        torch.testing.assert_close(experience.advantages, wanted, atol=2e-4, rtol=0)
+        free = group.credit(told, method, 0.0).advantages
+        torch.testing.assert_close(free[4:].sum(-1).sign(), torch.tensor([1.0, -1.0]))  # 9 is more than 5
+
+
 def test_group_objective_by_hand(path: Path) -> None:
-    """The clipped surrogate at ratio 1 plus price times k3, a mean over tokens; k3 = q/p - 1 - log(q/p)."""
+    """The clipped surrogate alone, a mean over tokens; the reference entered by the score."""
     parts = bench(path, reference=5)
-    course = ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.3), parts)
+    course = ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.3, clip=0.1), parts)
     ((batch,),) = list(course.feed)
     mask = batch.sequences.scored
+    assert set(course.objective(batch).notes) == {"clipped"}
+    torch.manual_seed(4)
+    for parameter in parts.policy.network.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.01)  # as after some steps
     with torch.no_grad():
-        now = parts.policy.logprobs(batch.sequences)[mask]
-        gap = parts.reference.logprobs(batch.sequences)[mask] - now
-    drift = gap.exp() - 1 - gap
+        ratios = (parts.policy.logprobs(batch.sequences) - batch.logprobs)[mask].exp().tolist()
+    credits = batch.advantages[mask].tolist()
+    gains = [min(r * a, min(max(r, 0.9), 1.1) * a) for r, a in zip(ratios, credits, strict=True)]
+    stopped = [(r > 1.1 and a > 0) or (r < 0.9 and a < 0) for r, a in zip(ratios, credits, strict=True)]
     loss = course.objective(batch)
-    assert float(loss.notes["drift"]) == pytest.approx(float(drift.mean()), rel=1e-5)
-    assert float(drift.mean()) > 0.01
-    by_hand = (-batch.advantages[mask].double() + 0.3 * drift).mean()
-    assert float(loss.mean.detach()) == pytest.approx(float(by_hand), rel=1e-5)
+    assert float(loss.mean.detach()) == pytest.approx(-sum(gains) / len(gains), rel=1e-5)
+    assert 0 < sum(stopped) < len(stopped)
+    assert float(loss.notes["clipped"]) == pytest.approx(sum(stopped) / len(stopped))
+    ((free,),) = list(ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.0), bench(path, reference=5)).feed)
+    assert torch.equal(free.sequences.tokens, batch.sequences.tokens)
+    assert not torch.equal(free.advantages, batch.advantages)
 
 
 def test_rejection_keeps_the_best_and_its_very_tokens(path: Path) -> None:

@@ -95,7 +95,6 @@ def tensors(step: Sequence[Any]) -> list[torch.Tensor]:
             batch.sequences.tokens,
             batch.sequences.scored,
             batch.logprobs,
-            batch.reference,
             batch.advantages,
         )
     ]

@@ -92,7 +92,7 @@ def test_beside_pads_on_the_right_and_rows_take_it_off() -> None:
     assert one.tokens.shape[1] < batch.tokens.shape[1]
     assert one.tokens[one.real].tolist() == [5, 0, 0] and one.scored[one.real].tolist() == [False, True, True]
     numbers = torch.arange(batch.tokens.numel()).reshape(batch.tokens.shape).float()
-    part = Experience(batch, *[numbers] * 5).rows(torch.tensor([1, 0]))
+    part = Experience(batch, *[numbers] * 4).rows(torch.tensor([1, 0]))
     assert part.values[1, :3].tolist() == [0.0, 1.0, 2.0] and part.values.shape == part.sequences.tokens.shape
 
 

@@ -80,7 +80,7 @@ def fall_criterion(
     candidate: str,
     reference: str,
 ) -> dict[str, Any] | None:
-    """Did any kind of request pay for the average? The one that fell most; None without kinds.
+    """Did any kind of request pay for the average? The weakest one; None without kinds.
 
     The more kinds are looked at, the wider each interval must be for the answer to stay honest.
     """
@@ -92,7 +92,7 @@ def fall_criterion(
         return None
     worst = min(changes, key=lambda kind: changes[kind]["high"] or 0.0)
     title = (
-        f"change of {mark} from {reference} to {candidate} on {worst}, which fell most of {len(kinds)} kinds"
+        f"change of {mark} from {reference} to {candidate} on {worst}, the weakest of {len(kinds)} kinds"
     )
     return criterion(f"no_fall.{mark}", title, changes[worst], 0.0, NO_FALL)
 

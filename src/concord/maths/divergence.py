@@ -30,7 +30,7 @@ def k2(logprobs: Tensor, reference: Tensor) -> Tensor:
 
 
 def k3(logprobs: Tensor, reference: Tensor) -> Tensor:
-    """The estimate of drift that is right on average and never negative (the one of GRPO).
+    """The estimate of drift that is right on average and never negative (GRPO was published with it).
 
     [N, T], [N, T] -> [N, T]:  q/p - 1 - log(q/p).
     """

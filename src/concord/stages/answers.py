@@ -7,7 +7,7 @@ from typing import Any
 from concord import formats
 from concord.algorithms.experience import as_said, likelihood
 from concord.models import Policy, RewardModel
-from concord.records import Completion, Prompt
+from concord.records import Completion, Prompt, digest
 from concord.records.files import write_rows
 from concord.roles import Scorer
 from concord.scoring import Learned
@@ -39,8 +39,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     write_rows(folder / "answers.jsonl", rows)
     more = CURVE_SAMPLES if name == "sft" else OWN_SAMPLES if name == bench.recipe.align.method else 0
     if more and asked.curve:
-        some = spread(prompts, asked.curve)
-        said = bench.speaker(policy, name, "many", 1.0, asked.longest).sample(some, more)
+        drawn = some(prompts, asked.curve)
+        said = bench.speaker(policy, name, "many", 1.0, asked.longest).sample(drawn, more)
         write_rows(folder / "many.jsonl", gathered(examiner.rows(said), more))
 
 
@@ -100,10 +100,9 @@ def drift(bench: Bench, policy: Policy, said: Sequence[Completion]) -> list[floa
     return found
 
 
-def spread(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-    """About so many of the prompts, evenly spread, so that all kinds come up."""
-    stride = max(1, len(prompts) // count)
-    return list(prompts[::stride])[:count]
+def some(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
+    """So many of the prompts, drawn by their names: whatever order the file has, no kind is favoured."""
+    return sorted(prompts, key=lambda prompt: digest("some", prompt.id))[:count]
 
 
 def gathered(rows: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:

@@ -1,0 +1,29 @@
+"""Which held-out prompts are asked more often, and how their answers are put together."""
+
+from collections import Counter
+
+from concord.stages.answers import gathered, some
+from concord.world import World
+
+
+def test_prompts_asked_more_often_favour_no_kind() -> None:
+    """The world hands out its kinds in turn; every sixth prompt would miss half of the eight kinds."""
+    prompts = World().held_out(600)
+    drawn = some(prompts, 100)
+    assert len({prompt.id for prompt in drawn}) == 100
+    assert drawn == some(prompts[::-1], 100)
+    kinds = Counter(prompt.tags[0] for prompt in drawn)
+    splits = Counter(prompt.tags[1] for prompt in drawn)
+    assert len(kinds) == 8 and min(kinds.values()) >= 5
+    assert min(splits.values()) >= 35
+
+
+def test_answers_to_one_prompt_are_gathered_in_order() -> None:
+    rows = [
+        {"prompt_id": place // 2, "kind": "k", "split": None, "proxy": place, "gold": -place, "text": str(place)}
+        for place in range(4)
+    ]
+    assert gathered(rows, 2) == [
+        {"prompt_id": 0, "kind": "k", "split": None, "proxy": [0, 1], "gold": [0, -1], "texts": ["0", "1"]},
+        {"prompt_id": 1, "kind": "k", "split": None, "proxy": [2, 3], "gold": [-2, -3], "texts": ["2", "3"]},
+    ]
