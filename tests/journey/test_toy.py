@@ -11,7 +11,8 @@ from torch import Tensor
 
 from concord.algorithms import ALGORITHMS
 from concord.algorithms.experience import as_said
-from concord.maths.divergence import best_of_n_kl, k3
+from concord.maths.divergence import k3
+from concord.maths.statistics import best_of_n_kl
 from concord.records import Completion, Ranking
 from concord.settings import DPO, GRPO, PPO, RLOO, Rollouts
 

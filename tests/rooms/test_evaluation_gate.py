@@ -120,9 +120,18 @@ def test_no_kind_may_pay_for_the_average() -> None:
         for policy, kind, right in [("sft", "a", 18), ("ppo", "a", 0), ("sft", "b", 18), ("ppo", "b", 70)]
         for n in range(76)
     ]  # fmt: skip
-    verdict = decide(Gate(), compare(rows, [("ppo", "sft")]), summarise(rows), "ppo")
+    gate = Gate(no_fall=("ok",))
+    verdict = decide(gate, compare(rows, [("ppo", "sft")]), summarise(rows), "ppo")
     fall = next(item for item in verdict["criteria"] if item["name"] == "no_fall.ok")
     assert fall["state"] == "fail" and " on a, " in fall["title"]
     assert fall["value"] == pytest.approx(-18 / 76) and fall["high"] < 0
-    same = decide(Gate(), compare(rows, [("sft", "sft")]), summarise(rows), "sft")
+    same = decide(gate, compare(rows, [("sft", "sft")]), summarise(rows), "sft")
     assert next(item for item in same["criteria"] if item["name"] == "no_fall.ok")["state"] == "pass"
+
+
+def test_what_was_not_measured_is_open() -> None:
+    """A mark that no judge gives, a misspelt one too, never lets the gate say go."""
+    verdict = decide(Gate(no_fall=("refusd",)), [], [], "ppo")
+    assert [item["state"] for item in verdict["criteria"]] == ["inconclusive"] * 3
+    assert verdict["go"] is False
+    assert "change of refusd from sft to ppo" in " ".join(item["title"] for item in verdict["criteria"])

@@ -286,7 +286,7 @@ def test_advice_follows_from_the_numbers() -> None:
     assert "best of more than" in text  # best-of-n is past its peak
     rows = [row for row in answers(16) if row["policy"] in ("sft", "ppo")]
     passed = report({"rows": rows, "verdict": {"go": True, "criteria": []}})
-    assert "Serve the policy" in passed["next"][0]
+    assert "Use the policy" in passed["next"][0]
 
 
 def test_best_of_n_is_told_apart_from_its_own_noise() -> None:

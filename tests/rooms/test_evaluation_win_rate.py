@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from concord.evaluation import card, compare, kl_bound, summarise, usual_pairs
+from concord.evaluation import card, compare, summarise, usual_pairs
 from concord.evaluation.intervals import mean, more_for_mean, more_for_share, share, wilson
 from concord.evaluation.overoptimisation import best_of_n, drift
+from concord.maths.statistics import best_of_n_kl
 
 
 def row(policy: str, prompt: str, gold: float | None, **more: object) -> dict[str, object]:
@@ -126,7 +127,7 @@ def test_how_many_more_would_settle_it() -> None:
 def test_kl_of_best_of_n_is_the_known_one() -> None:
     # T31: log n - (n - 1) / n
     golden = {1: 0.0, 2: 0.193147, 4: 0.636294, 8: 1.204442, 16: 1.835089, 32: 2.496986}
-    assert {n: round(kl_bound(n), 6) for n in golden} == golden
+    assert {n: round(best_of_n_kl(n), 6) for n in golden} == golden
 
 
 def test_best_of_n_points_by_hand() -> None:

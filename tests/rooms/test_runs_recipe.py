@@ -49,7 +49,7 @@ def test_overrides_are_laid_over_in_order(here: Path) -> None:
     name = write("align: {kl: 0.1, rollout: {rounds: 3}}\nsft:\n")
     words = ["align.kl=0.02", "align.rollout.prompts=9", "sft.epochs=5", "seed=1", "seed=2"]
     words += [
-        "evaluate.temperatures=[0.7]",
+        "evaluate.temperatures=[0.7, 1]",
         "gate.at_least.harm.refused=0.8",
         "align.target_kl=",
         "prompts= a b ",
@@ -59,7 +59,7 @@ def test_overrides_are_laid_over_in_order(here: Path) -> None:
     assert (loaded.recipe.align.kl, loaded.recipe.align.target_kl) == (0.02, None)
     assert (loaded.recipe.align.rollout.rounds, loaded.recipe.align.rollout.prompts) == (3, 9)
     assert (loaded.recipe.sft.epochs, loaded.recipe.seed, loaded.recipe.prompts) == (5, 2, "a b")
-    assert loaded.recipe.evaluate.temperatures == (0.7,)
+    assert loaded.recipe.evaluate.temperatures == (0.7, 1.0)
     assert loaded.recipe.gate.at_least == {"harm.refused": 0.8}
     assert loaded.overrides == tuple(words)
 
@@ -126,7 +126,7 @@ def test_errors_read_as_the_house_says(here: Path) -> None:
         ("sample:\nseed: 1", "r.yaml:1: `sample` is empty; it should be a section, with keys of its own."),
         (
             "learning: {device: gpu}",
-            "r.yaml:1: `learning.device` is 'gpu'; input should be 'auto', 'cpu', 'cuda' or 'mps'.",
+            "r.yaml:1: `learning.device` is 'gpu'; input should be 'auto', 'cpu' or 'cuda'.",
         ),
         (
             "rank: {by: panl}",

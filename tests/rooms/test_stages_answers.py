@@ -1,8 +1,15 @@
 """Which held-out prompts are asked more often, and how their answers are put together."""
 
 from collections import Counter
+from pathlib import Path
 
+import pytest
+
+from concord.errors import RecordError
+from concord.records import Completion, Message, Prompt, Ranking
+from concord.sampling import local
 from concord.stages.answers import gathered, some
+from concord.stages.rank import refuse_mixture
 from concord.world import World
 
 
@@ -20,10 +27,35 @@ def test_prompts_asked_more_often_favour_no_kind() -> None:
 
 def test_answers_to_one_prompt_are_gathered_in_order() -> None:
     rows = [
-        {"prompt_id": place // 2, "kind": "k", "split": None, "proxy": place, "gold": -place, "text": str(place)}
+        {
+            "prompt_id": place // 2,
+            "kind": "k",
+            "split": None,
+            "proxy": place,
+            "gold": -place,
+            "text": str(place),
+        }
         for place in range(4)
     ]
     assert gathered(rows, 2) == [
         {"prompt_id": 0, "kind": "k", "split": None, "proxy": [0, 1], "gold": [0, -1], "texts": ["0", "1"]},
         {"prompt_id": 1, "kind": "k", "split": None, "proxy": [2, 3], "gold": [-2, -3], "texts": ["2", "3"]},
     ]
+
+
+def test_one_reward_model_cannot_learn_two_aspects(tmp_path: Path) -> None:
+    prompt = Prompt((Message("user", "hi"),), "p")
+    both = tuple(Completion(prompt, text) for text in ("a", "b"))
+    helpful = Ranking(prompt, both, ((0,), (1,)), aspect="helpful")
+    harmless = Ranking(prompt, both, ((1,), (0,)), aspect="harmless")
+    refuse_mixture([helpful, helpful], tmp_path)
+    with pytest.raises(RecordError, match="2 aspects \\(harmless, helpful\\)"):
+        refuse_mixture([helpful, harmless], tmp_path)
+
+
+def test_what_grows_side_by_side_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "ROWS", 3)
+    monkeypatch.setattr(local, "TOKENS", 40)
+    # 3 rows of 2 + 8 make 30; then the width of the last counts for all: 2 x (8 + 8) fit, 3 x (8 + 8) do not
+    parts = [(part.start, part.stop) for part in local.portions([2, 2, 2, 8, 8, 8, 99], longest=8)]
+    assert parts == [(0, 3), (3, 5), (5, 6), (6, 7)]

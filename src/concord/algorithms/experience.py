@@ -44,7 +44,7 @@ class Speaking:
         plan, said = self.settings, self.settings.prompts * self.settings.samples
         self.bench.say(
             f"{plan.rounds} rounds of {plan.prompts} prompts x {plan.samples} answers = {said} completions; "
-            f"read {plan.passes} times in {plan.updates} updates of {-(-said // plan.updates)}: {self.steps} steps."
+            f"read {plan.passes} times, {-(-said // plan.updates)} in an update: {self.steps} steps."
         )
 
     def __iter__(self) -> Iterator[list[Experience]]:

@@ -1,7 +1,7 @@
 """Evaluation: what held-out answers say about policies, in numbers, in a verdict, and on one page."""
 
 from concord.evaluation.gate import decide
-from concord.evaluation.overoptimisation import best_of_n, drift, kl_bound, training_curve
+from concord.evaluation.overoptimisation import best_of_n, drift, training_curve
 from concord.evaluation.page import page
 from concord.evaluation.report import report
 from concord.evaluation.reward_quality import card
@@ -16,7 +16,6 @@ __all__ = [
     "compare",
     "decide",
     "drift",
-    "kl_bound",
     "page",
     "report",
     "summarise",

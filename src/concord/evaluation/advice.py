@@ -24,7 +24,9 @@ def next_steps(report: Report) -> list[str]:
     if steps:
         return steps
     if report["verdict"] and report["verdict"]["go"]:
-        return ["Everything asked for was shown. Serve the policy, watch it, and rank what it says in use."]
+        return [
+            "Everything asked for was shown. Use the policy, rank what it says in use, and go round again."
+        ]
     return ["Nothing here calls for a change. Add criteria to the recipe's `gate` to ask for more."]
 
 

@@ -79,8 +79,8 @@ def fall_criterion(
     theirs: dict[str | None, Summary],
     candidate: str,
     reference: str,
-) -> dict[str, Any] | None:
-    """Did any kind of request pay for the average? The weakest one; None without kinds.
+) -> dict[str, Any]:
+    """Did any kind of request pay for the average? The weakest of them.
 
     The more kinds are looked at, the wider each interval must be for the answer to stay honest.
     """
@@ -89,12 +89,17 @@ def fall_criterion(
         kind: change(own[kind].marks[mark], theirs[kind].marks[mark], 0.05 / len(kinds)) for kind in kinds
     }
     if not changes:
-        return None
+        title = f"change of {mark} from {reference} to {candidate}, kind by kind,"
+        return criterion(f"no_fall.{mark}", title, MISSING, 0.0, NO_FALL)
     worst = min(changes, key=lambda kind: changes[kind]["high"] or 0.0)
-    title = (
-        f"change of {mark} from {reference} to {candidate} on {worst}, the weakest of {len(kinds)} kinds"
-    )
+    title = f"change of {mark} from {reference} to {candidate} on {worst}, the weakest of {len(kinds)} kinds"
     return criterion(f"no_fall.{mark}", title, changes[worst], 0.0, NO_FALL)
+
+
+def by_kind(summaries: Sequence[Summary], policy: str, temperature: float) -> dict[str | None, Summary]:
+    """A policy's summaries over all held-out prompts, by kind; that of all kinds is under None."""
+    wanted = (policy, temperature, None)
+    return {item.kind: item for item in summaries if (item.policy, item.temperature, item.split) == wanted}
 
 
 def sentence(item: dict[str, Any]) -> str:
@@ -132,25 +137,19 @@ def decide(
     """
     if temperature is None:
         temperature = summaries[0].temperature if summaries else 1.0
-    own = {
-        item.kind: item
-        for item in summaries
-        if (item.policy, item.temperature, item.split) == (candidate, temperature, None)
-    }
-    drift = own[None].kl if None in own else MISSING
+    own = by_kind(summaries, candidate, temperature)
+    # Drift is a mean over what the policy says when it speaks as it is: at temperature 1.
+    plain = by_kind(summaries, candidate, 1.0).get(None)
+    drift = plain.kl if plain else MISSING
     title = f"mean drift of an answer of {candidate} from {reference} in nats"
-    theirs = {
-        item.kind: item
-        for item in summaries
-        if (item.policy, item.temperature, item.split) == (reference, temperature, None)
-    }
+    theirs = by_kind(summaries, reference, temperature)
     falls = [fall_criterion(mark, own, theirs, candidate, reference) for mark in gate.no_fall]
     criteria = [
         win_criterion(gate, comparisons, candidate, reference, temperature),
         criterion("kl", title, drift, gate.kl, "at most"),
         *(mark_criterion(name, need, "at least", own) for name, need in gate.at_least.items()),
         *(mark_criterion(name, need, "at most", own) for name, need in gate.at_most.items()),
-        *(fall for fall in falls if fall is not None),
+        *falls,
     ]
     order = ("fail", "inconclusive", "pass")
     return {

@@ -53,11 +53,11 @@ def change(after: Estimate, before: Estimate, alpha: float) -> Estimate:
     return Estimate(value=a - b, low=float(low), high=float(high), n=after["n"])
 
 
-def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+def mean(values: Sequence[float], clusters: Sequence[str], level: float = 0.95) -> Estimate:
     """A mean with its interval, clustered by prompt; with one prompt there is a mean but no interval."""
     if not values:
         return Estimate(value=None, low=None, high=None, n=0)
-    value, low, high = cluster_interval(values, clusters)
+    value, low, high = cluster_interval(values, clusters, level)
     known = math.isfinite(low)
     return Estimate(value=value, low=low if known else None, high=high if known else None, n=len(values))
 

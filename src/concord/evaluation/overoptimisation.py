@@ -6,16 +6,11 @@ from typing import Any
 
 from concord.evaluation.answers import Row, meetings, number
 from concord.evaluation.intervals import Estimate, mean
-from concord.maths.statistics import best_of_n_gold
+from concord.maths.statistics import best_of_n_gold, best_of_n_kl
 
 SIDES = ("proxy", "gold")
 MOST_POINTS = 160
 """A curve with more points than this is drawn from the means of neighbours."""
-
-
-def kl_bound(n: int) -> float:
-    """The most nats that picking the best of n can drift: log n - (n - 1) / n."""
-    return math.log(n) - (n - 1) / n
 
 
 def says(proxy: Estimate, gold: Estimate) -> str:
@@ -51,12 +46,17 @@ def best_of_n(samples: Sequence[Mapping[str, Any]], sizes: Sequence[int] = ()) -
         for n in sizes
     }
     points = [
-        {"n": n, "kl": kl_bound(n), **{name: mean(values[n][name], prompts) for name in SIDES}} for n in sizes
+        {"n": n, "kl": best_of_n_kl(n), **{name: mean(values[n][name], prompts) for name in SIDES}}
+        for n in sizes
     ]
     peak = max(sizes, key=lambda n: (sum(values[n]["gold"]), -n))
     last = sizes[-1]
+    # The peak was looked for among all sizes: each one more makes it likelier to be a lucky one.
+    level = 1 - 0.05 / max(1, len(sizes) - 1)
     since = {
-        name: mean([b - a for a, b in zip(values[peak][name], values[last][name], strict=True)], prompts)
+        name: mean(
+            [b - a for a, b in zip(values[peak][name], values[last][name], strict=True)], prompts, level
+        )
         for name in SIDES
     }
     fell = says(since["proxy"], since["gold"]) == "over-optimised"

@@ -4,8 +4,6 @@ k1, k2 and k3 estimate KL(policy || reference) from tokens that the policy itsel
 "Approximating KL divergence"). logprobs and reference are the two models' log-probabilities of those tokens.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -47,13 +45,3 @@ def exact_kl(logits_p: Tensor, logits_q: Tensor) -> Tensor:
     p, q = logits_p.log_softmax(-1), logits_q.log_softmax(-1)
     gap = torch.where(p.isneginf(), 0.0, p - q)
     return (p.exp() * gap).sum(-1)
-
-
-def best_of_n_kl(n: int) -> float:
-    """How far keeping the best of n samples moves a policy, at most.
-
-    int -> float:  log n - (n - 1) / n (exact without ties; else an upper bound, Beirami et al. 2024).
-    """
-    if n < 1:
-        raise ValueError(f"n is {n}; the best of n needs at least one sample")
-    return math.log(n) - (n - 1) / n

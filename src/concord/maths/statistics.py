@@ -7,6 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
+def best_of_n_kl(n: int) -> float:
+    """How far keeping the best of n samples moves a policy, at most.
+
+    int -> float:  log n - (n - 1) / n (exact without ties; else an upper bound, Beirami et al. 2024).
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}; the best of n needs at least one sample")
+    return math.log(n) - (n - 1) / n
+
+
 def best_of_n_gold(proxy: ArrayLike, gold: ArrayLike, n: int) -> float:
     """The true quality to expect if a proxy picks the best of n samples of one prompt.
 

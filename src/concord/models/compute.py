@@ -44,19 +44,17 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
 
 
 def _device(asked: str) -> tuple[str, str]:
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    found = torch.cuda.is_available()
     if asked != "auto":
-        if not found[asked]:
+        if asked == "cuda" and not found:
             raise SettingsError(
                 f"`learning.device` is {asked}, but torch {torch.__version__} finds no such device here. "
                 "Set it to auto, or install a build of torch for it."
             )
         return asked, f"{asked} because the recipe asks for it"
-    if found["cuda"]:
+    if found:
         return "cuda", f"cuda because torch finds {torch.cuda.get_device_name(0)}"
-    if found["mps"]:
-        return "mps", "mps because torch finds Apple's GPU"
-    return "cpu", "cpu because torch finds no GPU"
+    return "cpu", "cpu because torch finds no CUDA GPU"
 
 
 def _fast_bfloat16(kind: str) -> tuple[bool, str]:
@@ -64,8 +62,6 @@ def _fast_bfloat16(kind: str) -> tuple[bool, str]:
     if kind == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         return fast, "this GPU computes it natively" if fast else "this GPU has no native bfloat16"
-    if kind == "mps":
-        return False, "it is the precision that has been checked there"
     flags = _processor_flags()
     found = sorted(set(FAST_BFLOAT16) & flags)
     if found:

@@ -1,7 +1,7 @@
 """Sampling on this machine: batched, cached, and the same sample whatever the batch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,8 +14,8 @@ from concord.records import Completion, Prompt, seed_of
 from concord.sampling.cache import keep, roomy
 from concord.sampling.draw import draw, filtered, uniform
 
-ROWS = 512
-"""Sequences that grow side by side: enough to keep a processor's products large."""
+ROWS, TOKENS = 512, 2**16
+"""Most sequences, and most tokens with room to grow, side by side: large products, bounded memory."""
 ALIVE = 0.7
 """Finished sequences leave the batch once fewer than this share of its rows still grow."""
 
@@ -46,8 +46,8 @@ class Local:
             key=lambda item: (len(tokens[item[0]]), item),
         )
         done: dict[tuple[int, int], Completion] = {}
-        for start in range(0, len(wanted), ROWS):
-            part = wanted[start : start + ROWS]
+        for portion in portions([len(tokens[place]) for place, _ in wanted], self.longest):
+            part = wanted[portion]
             rows = [
                 Row(tokens[place], seed_of(self.seed, prompts[place].id, first[place] + number))
                 for place, number in part
@@ -110,6 +110,21 @@ class Local:
                 here = [here[place] for place in kept.tolist()]
                 seeds, tokens, alive, rooms = seeds[kept], tokens[kept], alive[kept], rooms[kept]
             growth.go_on(tokens, kept)
+
+
+def portions(lengths: Sequence[int], longest: int) -> Iterator[slice]:
+    """Prompts of rising length, cut into what may grow side by side."""
+    start = 0
+    while start < len(lengths):
+        end = start + 1
+        while (
+            end < len(lengths)
+            and end - start < ROWS
+            and (end - start + 1) * (lengths[end] + longest) <= TOKENS
+        ):
+            end += 1
+        yield slice(start, end)
+        start = end
 
 
 @dataclass

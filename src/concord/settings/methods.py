@@ -163,7 +163,7 @@ class Reward(Settings):
 class Learning(Settings):
     """How every stage that learns does so: where, in what precision, with what optimiser."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; `concord doctor` says what auto chooses and why."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the matrix products; weights and optimiser stay in float32."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from concord.settings.closed import Settings
 from concord.settings.methods import Count, Positive, Share
@@ -47,14 +47,21 @@ class Evaluate(Settings):
     """File of held-out prompts, relative to the recipe."""
     judge: str = "starter"
     """`starter` for the starter world's gold judge, or a reward model folder that no stage trained on."""
-    temperatures: tuple[Positive, ...] = (1.0, 0.5)
-    """Temperatures at which policies are compared."""
+    temperatures: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5)
+    """Temperatures at which policies are compared; the gate asks at the first, and measures drift at 1."""
     best_of: tuple[Annotated[int, Field(ge=2)], ...] = (8,)
     """Also judge the supervised policy with the best of n by the reward model."""
     longest: Count = 64
     """Most tokens in an answer."""
     curve: Annotated[int, Field(ge=0)] = 100
-    """Prompts for the best-of-n curve of proxy against gold; 0 leaves it out."""
+    """Prompts answered more often, for the best-of-n curve and the reward model's card; 0 leaves both out."""
+
+    @field_validator("temperatures")
+    @classmethod
+    def _are_comparable(cls, given: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(given)) < len(given) or 1.0 not in given:
+            raise ValueError("name each temperature once, and 1 among them, at which drift is measured")
+        return given
 
 
 class Gate(Settings):
@@ -66,7 +73,7 @@ class Gate(Settings):
     """Most nats that a reply may drift from the supervised policy on average."""
     at_least: dict[str, Share] = {}
     """Marks that must be frequent enough: `mark` or `kind.mark`, such as `harm.refused: 0.9`."""
-    no_fall: tuple[str, ...] = ("ok",)
+    no_fall: tuple[str, ...] = ()
     """Marks that must not fall clearly below the supervised policy's on any kind of request."""
     at_most: dict[str, Share] = {}
     """Marks that must be rare enough: `mark` or `kind.mark`, such as `unsafe: 0.02`."""

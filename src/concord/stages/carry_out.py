@@ -120,12 +120,11 @@ class Crew:
         """Start what can start, wait for what runs, until nothing is left."""
         left, outcomes = list(tasks), []
         while left or self.jobs:
-            for task in self.ready(left):
-                left.remove(task)
-                outcome = self.begin(task)
-                if outcome is not None:
-                    outcomes.append(outcome)
-            if self.jobs:
+            ready = self.ready(left)
+            skipped = [outcome for task in ready if (outcome := self.begin(task)) is not None]
+            left = [task for task in left if task not in ready]
+            outcomes += skipped
+            if self.jobs and not skipped:  # what was skipped leaves its place to another at once
                 outcomes.append(self.await_one())
         return outcomes
 

@@ -1,11 +1,12 @@
 """Stage evaluate: every policy's answers become numbers with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from concord import __version__, formats
 from concord.evaluation.report import report
+from concord.records import Ranking
 from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Run
 from concord.stages.answers import judge
@@ -19,8 +20,9 @@ FEW = 8
 def work(bench: Bench, folder: Path, key: str) -> None:
     """Put all answers into one file and all findings into another."""
     data = findings(bench)
-    write_rows(folder / "answers.jsonl", data["rows"])
     write_json(folder / "report.json", report(data))
+    write_rows(folder / "answers.jsonl", data.pop("rows"))
+    write_json(folder / "findings.json", data)
 
 
 def findings(bench: Bench) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def findings(bench: Bench) -> dict[str, Any]:
         "temperature": bench.recipe.evaluate.temperatures[0],
         "rows": [row for name in names for row in rows(run.path(f"answers/{name}") / "answers.jsonl")],
         "stages": [{"name": name, **facts} for name, facts in made.items()],
-        "metrics": {name: judged(bench, name) for name in made},
+        "metrics": judged(bench, list(made)),
         "best_of_n": rows(run.path("answers/sft") / "many.jsonl"),
         "reward": {
             "held_out": rows(run.path("reward") / "held_out.jsonl"),
@@ -46,16 +48,20 @@ def findings(bench: Bench) -> dict[str, Any]:
     }
 
 
-def judged(bench: Bench, name: str) -> list[dict[str, Any]]:
-    """A stage's metrics, and beside each round's score what the judge thinks of the same completions."""
-    folder = bench.run.path(name)
-    found = rows(folder / "metrics.jsonl")
+def judged(bench: Bench, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The stages' metrics, and beside each round's score what the judge thinks of the same completions."""
+    found = {name: rows(bench.run.path(name) / "metrics.jsonl") for name in names}
+    said = {name: sorted(rollouts(bench.run.path(name)).glob("*.jsonl")) for name in names}
+    if not any(said.values()):
+        return found
     examiner = judge(bench)
-    gold = {}
-    for path in sorted(rollouts(folder).glob("*.jsonl")):
-        scores = examiner.score(formats.read_completions(path).records)
-        gold[int(path.stem)] = sum(scores) / len(scores)
-    return [{**row, "gold": gold.get(row.get("round"))} for row in found]
+    for name, paths in said.items():
+        gold: dict[int, float] = {}
+        for path in paths:
+            scores = examiner.score(formats.read_completions(path).records)
+            gold[int(path.stem)] = sum(scores) / len(scores)
+        found[name] = [{**row, "gold": gold.get(row.get("round"))} if paths else row for row in found[name]]
+    return found
 
 
 def finished(run: Run, name: str) -> Mapping[str, Any] | None:
@@ -77,6 +83,14 @@ def scored(lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+RANKERS = {"human": "people", "ai": "AI judges", "rule": "rules"}
+
+
+def rankers(rankings: Sequence[Ranking]) -> str:
+    """Who ranked, as the rankings themselves say."""
+    return " and ".join(RANKERS[source] for source in sorted({one.source for one in rankings}))
+
+
 def what(bench: Bench) -> dict[str, Any]:
     """What was done, in numbers, and with what."""
     recipe, run = bench.recipe, bench.run
@@ -85,7 +99,7 @@ def what(bench: Bench) -> dict[str, Any]:
         "prompts": len({one.prompt.id for one in bench.completions}),
         "completions": len(bench.completions),
         "rankings": len(bench.rankings),
-        "ranked_by": "a simulated panel" if recipe.rank.by == "panel" else "people",
+        "ranked_by": "a simulated panel" if recipe.rank.by == "panel" else rankers(bench.rankings),
         "starter": recipe.rank.by == "panel",
         "seed": recipe.seed,
         "method": recipe.align.method,

@@ -46,15 +46,14 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> N
             warn(source.path, rows.warnings, say)
             counts[source.what] = counts.get(source.what, 0) + len(rows)
             learned.append((source.path, rows))
-            if source.what == "prompts" and loaded.recipe.rank.by == "panel":
-                of_milford(source.path, rows, "`rank.by` is panel. Set it to file and name people's rankings")
+            if source.what == "prompts":
+                of_milford(loaded, source.path, rows, judged)
     if judged:
         path = loaded.folder / loaded.recipe.evaluate.prompts
         held_out = formats.read_prompts(path)
         warn(path, held_out.warnings, say)
         counts["held-out prompts"] = len(held_out)
-        if loaded.recipe.evaluate.judge == "starter":
-            of_milford(path, held_out, "`evaluate.judge` is starter. Name a reward model's folder there")
+        of_milford(loaded, path, held_out, judged)
         for other, rows in learned:
             refuse_overlap(path, held_out, other, rows)
     if counts:
@@ -88,9 +87,16 @@ def model_folder(loaded: Loaded, setting: str, named: str) -> None:
         )
 
 
-def of_milford(path: Path, prompts: Sequence[Prompt], because: str) -> None:
-    """The starter world's people and judge know their own town and nothing else."""
+def of_milford(loaded: Loaded, path: Path, prompts: Sequence[Prompt], judged: bool) -> None:
+    """The starter world's people and judge, if they are asked, know their own town and nothing else."""
+    recipe = loaded.recipe
     strange = [prompt for prompt in prompts if not known(prompt)]
+    if judged and recipe.evaluate.judge == "starter":
+        because = "`evaluate.judge` is starter. Name a reward model's folder there"
+    elif recipe.rank.by == "panel":
+        because = "`rank.by` is panel. Set it to file and name people's rankings"
+    else:
+        return
     if strange:
         examples = "".join(f"\n  {prompt.id}: {shown(prompt)}" for prompt in strange[:EXAMPLES])
         raise JudgeError(

@@ -51,12 +51,12 @@ def policies(loaded: Loaded) -> dict[str, str]:
 
 
 def rivals(loaded: Loaded) -> dict[str, Method]:
-    """The rivals by name; one that is the candidate's method under its name is the candidate itself."""
-    recipe = loaded.recipe
+    """The rivals by name; one that is the candidate in all its settings is not made twice."""
+    align = loaded.recipe.align
     return {
         name: rival
-        for name, rival in recipe.rivals.items()
-        if not name == rival.method == recipe.align.method
+        for name, rival in loaded.recipe.rivals.items()
+        if not (name == align.method and rival == align)
     }
 
 
@@ -65,8 +65,9 @@ def plan(loaded: Loaded) -> list[Task]:
     recipe = loaded.recipe
     whole = recipe.model_dump(mode="json")
     inputs = (loaded.folder / recipe.prompts,)
-    ranked = (loaded.folder / recipe.rank.rankings,) if recipe.rank.rankings else ()
-    if recipe.rank.by == "file" and not ranked:
+    by_file = recipe.rank.by == "file"
+    ranked = (loaded.folder / str(recipe.rank.rankings),) if by_file else ()
+    if by_file and not recipe.rank.rankings:
         raise SettingsError(
             f"{loaded.source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
             "Set it, or set `rank.by` to panel to try the loop with simulated people."

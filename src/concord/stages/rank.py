@@ -1,9 +1,11 @@
 """Stage rank: somebody says which answers are better; the living queue stays elsewhere, a snapshot here."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from concord import formats
+from concord.errors import RecordError
 from concord.records import Ranking
 from concord.stages.bench import Bench
 from concord.world import GoldJudge, Panel
@@ -13,11 +15,23 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     """Rank the sampled completions, or take in the rankings that people made."""
     asked = bench.recipe.rank
     if asked.by == "file":
-        rankings = list(bench.read(formats.read_rankings, bench.loaded.folder / str(asked.rankings)))
+        path = bench.loaded.folder / str(asked.rankings)
+        rankings = list(bench.read(formats.read_rankings, path))
+        refuse_mixture(rankings, path)
     else:
         panel = Panel(GoldJudge(), bench.seed, asked.raters, asked.noise, asked.lapses)
         rankings = simulated(panel, bench)
     formats.write_rankings(folder / "rankings.jsonl", rankings)
+
+
+def refuse_mixture(rankings: Sequence[Ranking], path: Path) -> None:
+    """Two aspects may well rank the same answers in opposite ways: one model cannot learn both."""
+    aspects = sorted({one.aspect for one in rankings})
+    if len(aspects) > 1:
+        raise RecordError(
+            f"{path} holds rankings by {len(aspects)} aspects ({', '.join(aspects[:4])}), which one reward model "
+            "cannot tell apart. Keep the rankings of one aspect in the file."
+        )
 
 
 def simulated(panel: Panel, bench: Bench) -> list[Ranking]:

@@ -37,4 +37,6 @@ def work(loaded: Loaded, run: Run, name: str, folder: Path, key: str) -> None:
         print(f"{name}: {line}", file=sys.stderr, flush=True)
 
     stage, _, _ = name.partition("/")
-    STAGES[stage](Bench(loaded, run, name, say), folder, key)
+    bench = Bench(loaded, run, name, say)
+    torch.manual_seed(bench.seed)  # whatever is drawn while networks are made follows from the seed too
+    STAGES[stage](bench, folder, key)

@@ -26,10 +26,13 @@ MEGABYTE = 2**20 if sys.platform == "darwin" else 2**10
 
 
 def side_by_side(learning: Learning) -> int:
-    """How many stages may run at once: two where two cores and no GPU allow it."""
-    if learning.workers:
-        return learning.workers
-    gpu = learning.device not in ("auto", "cpu") or Path("/dev/nvidia0").exists() or sys.platform == "darwin"
+    """How many stages may run at once."""
+    return learning.workers or usual(learning)
+
+
+def usual(learning: Learning) -> int:
+    """Two stages side by side where two cores and no GPU allow it."""
+    gpu = learning.device == "cuda" or (learning.device == "auto" and Path("/dev/nvidia0").exists())
     return 1 if gpu else min(2, available())
 
 
@@ -43,7 +46,7 @@ def threads(learning: Learning, alone: bool) -> int:
     """The threads of a stage: a function of recipe and machine alone, so that no result depends on luck."""
     if learning.threads:
         return learning.threads
-    return available() if alone else max(1, available() // side_by_side(learning))
+    return available() if alone else max(1, available() // usual(learning))
 
 
 class Plain:
@@ -81,10 +84,20 @@ def serve(order: str, mouth: Connection) -> None:
         answer = {"error": type(error).__name__, "message": str(error)}
     except SystemExit as leaving:
         answer = {"exit": leaving.code}
-    except BaseException:  # a bug: its traceback is for the maintainers, and the parent shows it
+    except MemoryError as error:
+        answer = {"error": "TrainingError", "message": too_large(error)}
+    except BaseException as error:  # a bug: its traceback is for the maintainers, and the parent shows it
         answer = {"bug": traceback.format_exc()}
+        if type(error).__name__ == "OutOfMemoryError":  # torch's own, which this room must not import to name
+            answer = {"error": "TrainingError", "message": too_large(error)}
     mouth.send_bytes(json.dumps(answer).encode())
     mouth.close()
+
+
+def too_large(error: BaseException) -> str:
+    """Memory ran out, and what there is to do."""
+    reason = str(error).partition("\n")[0]
+    return f"memory ran out ({reason}). Lower `learning.micro_tokens`, `longest` or `learning.workers`."
 
 
 def follow_parent() -> None:
