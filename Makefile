@@ -24,7 +24,7 @@ demo: $(READY)
 	$(BIN)/concord demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow"

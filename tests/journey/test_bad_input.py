@@ -187,7 +187,8 @@ def flip(path: Path) -> None:
 @pytest.mark.slow
 def test_a_prompt_longer_than_the_context_is_found_before_learning(tiny: Any, tmp_path: Path) -> None:
     held_out = rows(tiny.data("held_out"))
-    held_out[2] = {"id": "long", "messages": [{"role": "user", "content": "Where is the town hall? " * 99}]}
+    told = {"role": "system", "content": "You know where the town hall is. " * 99}
+    held_out[2] = {"id": "long", "messages": [told, *held_out[2]["messages"]]}
     write(tiny.data("held_out"), held_out)
     found = tiny.carry_out("run", tmp_path / "run")
     assert found.returncode == 3
