@@ -43,7 +43,7 @@ learning: {device: cpu, precision: float32, threads: 1, checkpoint_seconds: 0}
 SIZES = {"demonstrations": 24, "more_demonstrations": 32, "prompts": 12, "held_out": 16}
 PASSING = {"seconds", "tokens_per_second", "memory_mb"}
 """What a line of metrics says of the moment it was written in, and not of what was learned."""
-TIMED = {"MANIFEST.json", "run.json", "report.json", "report.html"}
+TIMED = {"MANIFEST.json", "run.json", "findings.json", "report.json", "report.html"}
 """Files that tell seconds or when; that they are there counts all the same."""
 MARK = "CONCORD_TEST_MARK"
 FIRST = ("sft", "sample", "rank", "reward")
