@@ -107,3 +107,15 @@ def test_a_diary_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"metrics\.jsonl: "):
         Diary(tmp_path / "file" / "metrics.jsonl", "sft", show=False)(1, {"loss": 1.0})
+
+
+def test_a_watcher_sees_what_matters_and_how_long_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diary = Diary(tmp_path / "metrics.jsonl", "align", total=3)
+    diary.began -= 4.0  # as if the first step had taken four seconds: two steps are left
+    diary(1, {"loss": 1.0, "score": 0.5, "kl": 1.25})
+    diary.close()
+    line = capsys.readouterr().err.strip()
+    assert line.startswith("align: step 1 of 3, loss 1, score 0.50, drift 1.25 nats, ")
+    assert line.endswith(", 8 s left")

@@ -44,7 +44,7 @@ class Speaking:
         plan, said = self.settings, self.settings.prompts * self.settings.samples
         self.bench.say(
             f"{plan.rounds} rounds of {plan.prompts} prompts x {plan.samples} answers = {said} completions; "
-            f"read {plan.passes} times, {-(-said // plan.updates)} in an update: {self.steps} steps."
+            f"passes over them: {plan.passes}, {-(-said // plan.updates)} in an update; {self.steps} steps in all."
         )
 
     def __iter__(self) -> Iterator[list[Experience]]:

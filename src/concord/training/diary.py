@@ -17,6 +17,14 @@ from concord.records.files import dumps, storing, write_lines
 from concord.training.notes import Notes, floats, plain
 from concord.training.snapshot import gpus_in_use
 
+WATCHED = {
+    "loss": "loss {:.4g}",
+    "accuracy": "accuracy {:.2f}",
+    "score": "score {:.2f}",
+    "kl": "drift {:.2f} nats",
+}
+"""What a watcher is shown of a step's notes, if it has them."""
+
 PAUSE = 10.0
 """Seconds between lines where no terminal is watching."""
 
@@ -30,6 +38,7 @@ class Diary:
         self.total = total
         self.show = show
         self.file: TextIO | None = None
+        self.behind: int | None = None  # steps that earlier lives of the run had learned
         self.before = 0.0  # seconds spent by earlier lives of the run
         self.began = self.previous = time.monotonic()
         self.told = -math.inf
@@ -39,6 +48,7 @@ class Diary:
     def __call__(self, number: int, notes: Notes) -> None:
         """Add a step's line; only here do notes become numbers."""
         line: dict[str, Any] = {"step": number, **floats(notes)}
+        self.behind = number - 1 if self.behind is None else self.behind
         now = time.monotonic()
         line["seconds"] = round(self.before + now - self.began, 3)
         if "tokens" in line:
@@ -86,10 +96,17 @@ class Diary:
             self.progress.update(self.progress.task_ids[0], completed=number, words=words)
             return
         self.untold = f"{self.title}: step {number}{f' of {self.total}' if self.total else ''}, {words}"
+        if self.total and number < self.total:
+            self.untold += f", {self.left(number):.0f} s left"
         if self.previous - self.told >= PAUSE or number == self.total:
             print(self.untold, file=sys.stderr, flush=True)
             self.told = self.previous
             self.untold = ""
+
+    def left(self, number: int) -> float:
+        """Seconds to the last step, if the rest goes as this process has gone so far."""
+        pace = (self.previous - self.began) / max(1, number - (self.behind or 0))
+        return pace * ((self.total or number) - number)
 
 
 def rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -129,7 +146,7 @@ def board() -> Progress:
 
 def summary(line: dict[str, Any]) -> str:
     """The few numbers that a watcher wants, in words."""
-    words = [f"loss {line['loss']:.4g}"] if "loss" in line else []
+    words = [form.format(line[name]) for name, form in WATCHED.items() if name in line]
     if "tokens_per_second" in line:
         words.append(f"{line['tokens_per_second']:,.0f} tokens/s")
     words.append(f"{line['memory_mb']:,.0f} MB")
