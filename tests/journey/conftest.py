@@ -47,7 +47,9 @@ TIMED = {"MANIFEST.json", "run.json", "findings.json", "report.json", "report.ht
 """Files that tell seconds or when; that they are there counts all the same."""
 MARK = "CONCORD_TEST_MARK"
 FIRST = ("sft", "sample", "rank", "reward")
-MAIN = "import sys; from concord.cli.main import main; sys.exit(main())"
+# A shell starts what it puts in the background deaf to Ctrl-C; what a person starts in a terminal hears it.
+HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+MAIN = HEARS + "import sys; from concord.cli.main import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)
