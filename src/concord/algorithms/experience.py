@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from concord.algorithms.course import Bench
-from concord.batches import Experience, Rendered, Rollout, Sequences, collate
-from concord.batches.order import cut, permutation
+from concord.batches import Experience, Rendered, Rollout, Sequences, pack
+from concord.batches.order import permutation
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.models import Policy
@@ -66,9 +66,8 @@ class Speaking:
 
     def parts(self, experience: Experience, rows: Sequence[int]) -> list[Experience]:
         """Some rows, cut into batches by the budget of tokens."""
-        lengths = experience.sequences.real.sum(-1)[list(rows)].tolist()
-        groups = cut(lengths, self.bench.learning.micro_tokens)
-        return [experience.rows(torch.tensor([rows[place] for place in group])) for group in groups]
+        part = experience.some(rows)
+        return [part.some(group) for group in part.sequences.parts(self.bench.learning.micro_tokens)]
 
     def speak(self) -> Rollout:
         """Ask the policy this round's prompts, score what it says, and see how far it has drifted."""
@@ -111,8 +110,8 @@ def asked(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[P
 
 
 def as_said(completions: Sequence[Completion], policy: Policy) -> Sequences:
-    """What was said, side by side."""
-    return collate.sequences([spoken(completion, policy) for completion in completions])
+    """What was said, packed."""
+    return pack([spoken(completion, policy) for completion in completions])
 
 
 def spoken(completion: Completion, policy: Policy) -> Rendered:
@@ -124,12 +123,11 @@ def spoken(completion: Completion, policy: Policy) -> Rendered:
 
 @torch.no_grad()
 def likelihood(policy: Policy, sequences: Sequences, temperature: float, micro_tokens: int) -> Tensor:
-    """[N, T] log-probability of each scored token, batch by batch."""
-    result = torch.zeros(sequences.tokens.shape)
-    for group in cut(sequences.real.sum(-1).tolist(), micro_tokens):
-        rows = torch.tensor(group)
-        part = sequences.rows(rows)
-        result[rows, : part.tokens.shape[1]] = policy.logprobs(part, temperature).to(result)
+    """[N, S] log-probability of each scored token, batch by batch."""
+    result = torch.zeros(sequences.scored.shape)
+    for rows in sequences.parts(micro_tokens):
+        part = sequences.some(rows)
+        result[rows, : part.scored.shape[1]] = policy.logprobs(part, temperature).to(result)
     return result
 
 

@@ -48,8 +48,7 @@ class GroupObjective:
         logprobs = self.policy.logprobs(batch.sequences, self.settings.rollout.temperature)
         moves = clipped_policy_loss(logprobs, batch.logprobs, batch.advantages, clip, clip)
         clipped = clip_fraction(logprobs.detach(), batch.logprobs, batch.advantages, clip, clip, mask)
-        tokens = float(batch.sequences.real.sum())
-        return Loss(masked_mean(moves, mask), {"clipped": clipped}, {"tokens": tokens})
+        return Loss(masked_mean(moves, mask), {"clipped": clipped}, {"tokens": batch.sequences.size})
 
 
 def build(settings: GRPO | RLOO, bench: Bench) -> Course:

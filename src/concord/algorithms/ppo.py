@@ -8,7 +8,6 @@ import torch
 from concord.algorithms.course import Bench, Course
 from concord.algorithms.experience import Speaking
 from concord.batches import Experience, Rollout
-from concord.batches.order import cut
 from concord.maths.advantage import gae, token_rewards
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_mean, masked_sum, whiten
@@ -56,10 +55,9 @@ class Crediting:
     def __call__(self, rollout: Rollout) -> Experience:
         mask = rollout.sequences.scored
         values = torch.zeros(mask.shape)
-        for group in cut(rollout.sequences.real.sum(-1).tolist(), self.micro_tokens):
-            rows = torch.tensor(group)
-            part = rollout.sequences.rows(rows)
-            values[rows, : part.tokens.shape[1]] = self.critic.values(part).to(values)
+        for rows in rollout.sequences.parts(self.micro_tokens):
+            part = rollout.sequences.some(rows)
+            values[rows, : part.scored.shape[1]] = self.critic.values(part).to(values)
         drift = k1(rollout.logprobs, rollout.reference)
         rewards = token_rewards(rollout.scores, drift, mask, self.price.now)
         advantages, returns = gae(rewards, values, mask, self.settings.discount, self.settings.decay)
@@ -100,7 +98,7 @@ class PPOObjective:
             "value_loss": value_loss.detach(),
             "explained": explained_variance(batch.values, batch.returns, mask),
         }
-        counts = {"tokens": float(batch.sequences.real.sum())}
+        counts = {"tokens": batch.sequences.size}
         if self.learns_alone():
             return Loss(value_loss, notes, counts)
         logprobs = self.policy.logprobs(batch.sequences, self.settings.rollout.temperature)

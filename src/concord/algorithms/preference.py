@@ -7,9 +7,9 @@ import torch
 
 from concord.algorithms.course import Bench, Course
 from concord.algorithms.feeds import Reading
-from concord.batches import Lists, collate
+from concord.batches import Lists, collate, pack
 from concord.batches.collate import Candidate
-from concord.batches.order import cut
+from concord.batches.packing import parts
 from concord.maths.preference import dpo
 from concord.maths.ranking import implied_pairs, pair_accuracy
 from concord.models import Policy
@@ -42,7 +42,7 @@ class PreferenceObjective:
             "worse_logprob": (said[row, worse].detach() * share).sum(),
             "margin": self.beta * ((drift[row, better] - drift[row, worse]) * share).sum(),
         }
-        return Loss((losses * share).sum(), notes, {"tokens": float(batch.sequences.real.sum())})
+        return Loss((losses * share).sum(), notes, {"tokens": batch.sequences.size})
 
 
 @torch.no_grad()
@@ -50,8 +50,8 @@ def with_reference(lists: Sequence[Candidate], reference: Policy, micro_tokens: 
     """The lists with each row's log-probability under the reference, computed once."""
     rows = [row for candidate in lists for row in candidate.rows]
     found = [0.0] * len(rows)
-    for group in cut([len(row) for row in rows], micro_tokens):
-        sums = reference.logprobs(collate.sequences([rows[place] for place in group])).sum(-1)
+    for group in parts(rows, micro_tokens):
+        sums = reference.logprobs(pack([rows[place] for place in group])).sum(-1)
         for place, value in zip(group, sums.tolist(), strict=True):
             found[place] = value
     taken = iter(found)

@@ -33,8 +33,7 @@ class RewardObjective:
         surprise = SURPRISE[self.settings.likelihood](scores, tiers).mean()
         offset = centring(scores, tiers).mean()
         notes = {"surprise": surprise, "accuracy": pair_accuracy(scores.detach(), tiers).mean()}
-        tokens = float(batch.sequences.real.sum())
-        return Loss(surprise + self.settings.centring * offset, notes, {"tokens": tokens})
+        return Loss(surprise + self.settings.centring * offset, notes, {"tokens": batch.sequences.size})
 
 
 def build(settings: Reward, bench: Bench, model: RewardModel, rankings: Sequence[Ranking]) -> Course:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from concord.algorithms.course import Bench, Course
 from concord.algorithms.feeds import Reading
-from concord.batches import Rendered, Sequences, collate
+from concord.batches import Rendered, Sequences, collate, pack
 from concord.maths.sequence import masked_mean
 from concord.models import Policy
 from concord.models.folder import context
@@ -22,14 +22,14 @@ class Imitation:
     def __call__(self, batch: Sequences) -> Loss:
         batch = batch.to(self.policy.compute.device)
         logprobs = self.policy.logprobs(batch)
-        return Loss(-masked_mean(logprobs, batch.scored), counts={"tokens": float(batch.real.sum())})
+        return Loss(-masked_mean(logprobs, batch.scored), counts={"tokens": batch.size})
 
 
 def imitate(
     policy: Policy, rows: Sequence[Rendered], epochs: int, batch: int, rate: float, bench: Bench
 ) -> Course:
     """A course of imitation of any rows, wherever they came from."""
-    feed = Reading(rows, batch, epochs, bench.seed, collate.sequences, bench.learning.micro_tokens)
+    feed = Reading(rows, batch, epochs, bench.seed, pack, bench.learning.micro_tokens)
     return Course(feed, Imitation(policy), {"policy": policy.network}, {"policy": rate}, feed.steps)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from concord.batches.kinds import Lists, Sequences, beside
+from concord.batches.kinds import Lists, Sequences, pack
+from concord.batches.packing import cost
 from concord.batches.template import Rendered, Template
 from concord.errors import RecordError
 from concord.records import Completion, Demonstration, Ranking
@@ -55,7 +56,7 @@ class Candidate:
     reference: list[float]
 
     def __len__(self) -> int:
-        return max(len(row) for row in self.rows) * len(self.rows)
+        return cost(self.rows)
 
 
 def demonstrations(
@@ -100,14 +101,9 @@ def rankings(
     return lists
 
 
-def sequences(rows: Sequence[Rendered]) -> Sequences:
-    """Rows side by side."""
-    return beside([row.tokens for row in rows], [row.scored for row in rows])
-
-
 def completions(records: Sequence[Completion], template: Template) -> Sequences:
-    """Completions side by side, scored on what was said."""
-    return sequences([template.completion(record) for record in records])
+    """Completions packed, scored on what was said."""
+    return pack([template.completion(record) for record in records])
 
 
 def lists(candidates: Sequence[Candidate]) -> Lists:
@@ -123,4 +119,4 @@ def lists(candidates: Sequence[Candidate]) -> Lists:
         tiers[number, :size] = torch.tensor(candidate.tiers)
         rows += candidate.rows
         reference += candidate.reference or [float("nan")] * size
-    return Lists(sequences(rows), place, tiers, torch.tensor(reference))
+    return Lists(pack(rows), place, tiers, torch.tensor(reference))

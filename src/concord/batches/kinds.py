@@ -1,7 +1,7 @@
 """The tensors that learning works on: sequences, lists, rollouts and experience.
 
-Shapes: N sequences, T tokens, L lists, K candidates of a list. Everything about a token stands at the
-token's own position: the log-probability at t is that of token t given the tokens before it.
+Shapes: N sequences, P packed tokens, S scored tokens of a sequence, L lists, K candidates of a list. What is
+known of a scored token stands in a grid [N, S]: its sequence's row, and its number among those scored.
 """
 
 from collections.abc import Sequence
@@ -10,44 +10,68 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-
-def even(size: int, step: int = 8) -> int:
-    """The next multiple: a processor's library compiles a product anew for every other shape, and keeps it."""
-    return -(-size // step) * step
+from concord.batches import packing
+from concord.batches.packing import Family, Layout
+from concord.batches.template import Rendered
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Token rows side by side: which places hold a token, and which tokens are the completion's."""
+    """Rows of tokens packed end to end: a prompt that several rows share stands once, and nothing is padded."""
 
+    rows: tuple[Rendered, ...]
+    """What was packed."""
     tokens: Tensor
-    """[N, T] token ids."""
-    real: Tensor
-    """[N, T] whether a token stands there; what does not is never read."""
+    """[P] token ids; the last few may be there to make the number even, and no row has them."""
+    positions: Tensor
+    """[P] the place of each token in its own row."""
+    layout: Layout
+    """Which tokens see each other."""
     scored: Tensor
-    """[N, T] whether that token bears loss or credit."""
+    """[N, S] whether a row has a scored token of that number: one that bears loss or credit."""
+    at: Tensor
+    """[N, S] the place of each scored token; 0 where there is none."""
+    before: Tensor
+    """[N, S] the place of the token before each scored one, from which it is predicted; 0 where there is none."""
 
     def __len__(self) -> int:
-        return self.tokens.shape[0]
+        return len(self.rows)
 
     @property
     def weight(self) -> float:
         """How many tokens bear loss."""
         return float(self.scored.sum())
 
-    def rows(self, index: Tensor) -> "Sequences":
-        """Some of the rows, without the columns that none of them fills."""
-        real = self.real[index]
-        width = min(even(int(real.sum(-1).max())), real.shape[1])
-        return Sequences(self.tokens[index, :width], real[:, :width], self.scored[index, :width])
+    @property
+    def size(self) -> float:
+        """How many tokens a network has to read."""
+        return float(packing.cost(self.rows))
+
+    @property
+    def said(self) -> Tensor:
+        """[N, S] the scored tokens."""
+        return self.tokens[self.at]
+
+    def some(self, index: Sequence[int]) -> "Sequences":
+        """Some of the rows, packed anew."""
+        return pack([self.rows[row] for row in index])
+
+    def parts(self, most: int) -> list[list[int]]:
+        """All rows in groups of at most so many packed tokens."""
+        return packing.parts(self.rows, most)
 
     def to(self, device: torch.device) -> "Sequences":
         """The same rows on another device."""
-        return Sequences(self.tokens.to(device), self.real.to(device), self.scored.to(device))
+        if self.tokens.device == device:
+            return self
+        tensors = (self.tokens.to(device), self.positions.to(device), self.layout.to(device))
+        return Sequences(
+            self.rows, *tensors, *(one.to(device) for one in (self.scored, self.at, self.before))
+        )
 
     def describe(self) -> dict[str, list[list[int]]]:
         """What the rows are, for a person who looks into a step that went wrong."""
-        return {"tokens": [row[mask].tolist() for row, mask in zip(self.tokens, self.real, strict=True)]}
+        return {"tokens": [row.tokens for row in self.rows]}
 
 
 @dataclass(frozen=True)
@@ -89,9 +113,9 @@ class Rollout:
 
     sequences: Sequences
     logprobs: Tensor
-    """[N, T] under the policy that said it."""
+    """[N, S] under the policy that said it."""
     reference: Tensor
-    """[N, T] under the reference."""
+    """[N, S] under the reference."""
     scores: Tensor
     """[N] what the scorer gave each completion."""
     groups: Tensor
@@ -104,24 +128,24 @@ class Experience:
 
     sequences: Sequences
     logprobs: Tensor
-    """[N, T] under the policy that said it."""
+    """[N, S] under the policy that said it."""
     advantages: Tensor
-    """[N, T] how much better than expected."""
+    """[N, S] how much better than expected."""
     values: Tensor
-    """[N, T] what the critic expected; nan without a critic."""
+    """[N, S] what the critic expected; nan without a critic."""
     returns: Tensor
-    """[N, T] what the critic should have expected; nan without a critic."""
+    """[N, S] what the critic should have expected; nan without a critic."""
 
     @property
     def weight(self) -> float:
         """How many tokens bear credit."""
         return self.sequences.weight
 
-    def rows(self, index: Tensor) -> "Experience":
-        """Some of the rows, without the columns that none of them fills."""
-        sequences = self.sequences.rows(index)
-        width = sequences.tokens.shape[1]
-        return Experience(sequences, *(part[index, :width] for part in self._rest()))
+    def some(self, index: Sequence[int]) -> "Experience":
+        """Some of the rows, packed anew."""
+        sequences = self.sequences.some(index)
+        rows, width = torch.tensor(index), sequences.scored.shape[1]
+        return Experience(sequences, *(part[rows, :width] for part in self._rest()))
 
     def to(self, device: torch.device) -> "Experience":
         """The same rows on another device."""
@@ -135,14 +159,49 @@ class Experience:
         return {**self.sequences.describe(), "advantages": self.advantages.tolist()}
 
 
-def beside(rows: Sequence[Sequence[int]], scored: Sequence[Sequence[bool]]) -> Sequences:
-    """Rows of unequal length put side by side; the only place where padding is made."""
-    width = even(max(len(row) for row in rows))
-    tokens = torch.zeros(len(rows), width, dtype=torch.int64)
-    real = torch.zeros(len(rows), width, dtype=torch.bool)
-    marks = torch.zeros(len(rows), width, dtype=torch.bool)
-    for number, (row, mark) in enumerate(zip(rows, scored, strict=True)):
-        tokens[number, : len(row)] = torch.tensor(row)
-        real[number, : len(row)] = True
-        marks[number, : len(row)] = torch.tensor(mark)
-    return Sequences(tokens, real, marks)
+def pack(rows: Sequence[Rendered]) -> Sequences:
+    """Rows packed end to end, families side by side; the one place where tokens become tensors."""
+    tokens: list[int] = []
+    positions: list[int] = []
+    found: list[Family] = []
+    width = max(sum(row.scored) for row in rows)
+    scored = torch.zeros(len(rows), width, dtype=torch.bool)
+    at, before = torch.zeros(2, len(rows), width, dtype=torch.int64)
+    for shared, members in packing.families(rows):
+        alone, start = len(members) == 1, len(tokens)
+        opening = rows[members[0]].tokens if alone else rows[members[0]].tokens[:shared]
+        tokens += opening
+        positions += range(len(opening))
+        rest: list[tuple[int, int]] = []
+        for number in members:
+            row = rows[number]
+            # how far the row's own tokens stand from where they would if the row stood alone
+            shift = start if alone else len(tokens) - shared
+            if not alone:
+                rest.append((len(tokens), len(row) - shared))
+                tokens += row.tokens[shared:]
+                positions += range(shared, len(row))
+            places = [place for place, mark in enumerate(row.scored) if mark]
+            if places and not places[0]:
+                raise ValueError(
+                    "The first token of a row has nothing to be predicted from; it can't be scored."
+                )
+            here = torch.tensor(places, dtype=torch.int64)
+            scored[number, : len(places)] = True
+            at[number, : len(places)] = here + shift
+            before[number, : len(places)] = torch.where(here > shared, here - 1 + shift, here - 1 + start)
+        found.append(Family(start, len(opening), tuple(rest)))
+    spare = packing.even(len(tokens), packing.STEP) - len(tokens)
+    if spare:
+        found.append(Family(len(tokens), spare))
+        tokens += [0] * spare
+        positions += [0] * spare
+    return Sequences(
+        tuple(rows),
+        torch.tensor(tokens),
+        torch.tensor(positions),
+        packing.lay_out(found, len(tokens)),
+        scored,
+        at,
+        before,
+    )

@@ -13,16 +13,17 @@ def permutation(count: int, *names: object) -> list[int]:
     return [int(number) for number in torch.randperm(count, generator=generator)]
 
 
-def cut(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Rows as groups of like length, longest first, each within a budget of places, padding included."""
+def cut(sizes: Sequence[int], most: int) -> list[list[int]]:
+    """Items in groups, largest first, each group within a budget unless a single item is beyond it."""
     groups: list[list[int]] = []
-    width = 0
-    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        if groups and width * (len(groups[-1]) + 1) <= most:
-            groups[-1].append(row)
+    left = 0
+    for item in sorted(range(len(sizes)), key=lambda item: (-sizes[item], item)):
+        if groups and sizes[item] <= left:
+            groups[-1].append(item)
+            left -= sizes[item]
         else:
-            groups.append([row])
-            width = lengths[row]
+            groups.append([item])
+            left = most - sizes[item]
     return groups
 
 

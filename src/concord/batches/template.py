@@ -39,6 +39,11 @@ class Rendered:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def opening(self) -> int:
+        """How many tokens come before the first scored one; all of them if none is scored."""
+        return self.scored.index(True) if True in self.scored else len(self.scored)
+
 
 class Template:
     """A tokenizer with its chat template, and nothing else that turns text into ids."""

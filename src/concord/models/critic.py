@@ -9,7 +9,7 @@ from concord.batches import Sequences
 from concord.models import folder
 from concord.models.compute import Compute
 from concord.models.reward import score_head
-from concord.models.trunk import hidden_states, precise, scored_places, spread
+from concord.models.trunk import precise, spread, states_at, why_padded
 
 
 @dataclass
@@ -18,16 +18,17 @@ class Critic:
 
     network: nn.Module
     compute: Compute
+    padded: str | None = None
+    """Why rows are padded instead of packed, if they are."""
 
     @classmethod
     def load(cls, path: Path, compute: Compute) -> "Critic":
         """From a reward model's folder, or from a language model's with a head that starts at 0."""
-        return cls(folder.load(path, compute, scoring=True), compute)
+        network = folder.load(path, compute, scoring=True)
+        return cls(network, compute, why_padded(network, compute))
 
     def values(self, sequences: Sequences) -> Tensor:
-        """[N, T] what is expected just before each scored token is said; 0 elsewhere."""
+        """[N, S] what is expected just before each scored token is said; 0 where there is none."""
         sequences = sequences.to(self.compute.device)
-        states = hidden_states(self.network, sequences, self.compute)
-        rows, columns = scored_places(sequences)
-        found = score_head(self.network)(precise(states[rows, columns - 1])).squeeze(-1)
-        return spread(found, (rows, columns), sequences.tokens)
+        states = states_at(self.network, sequences, sequences.before, self.padded is not None, self.compute)
+        return spread(score_head(self.network)(precise(states)).squeeze(-1), sequences)

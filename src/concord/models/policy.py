@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from concord.batches import Sequences, Template
-from concord.batches.kinds import even
 from concord.maths.sequence import token_logprobs
 from concord.models import adapters, folder
 from concord.models.compute import Compute
-from concord.models.trunk import backbone, hidden_states, inside, precise, scored_places, spread
+from concord.models.likelihood import likelihood
+from concord.models.trunk import backbone, inside, precise, read, spots, spread, states_at, why_padded
 
 PROBE, SHOUT = 6, 1e4
 
@@ -27,6 +25,8 @@ class Policy:
     compute: Compute
     headed: bool
     """Whether hidden states times the output head are the network's logits, with nothing in between."""
+    padded: str | None = None
+    """Why rows are padded instead of packed, if they are."""
 
     @classmethod
     def load(cls, path: Path, compute: Compute, adapter: int = 0) -> "Policy":
@@ -34,32 +34,34 @@ class Policy:
         network = folder.load(path, compute)
         template = folder.template(path)
         headed = plain_head(network, compute)
+        padded = why_padded(network, compute)
         if adapter:
             network = adapters.add(network, adapter)
-        return cls(network, template, compute, headed)
+        return cls(network, template, compute, headed, padded)
 
     def logprobs(self, sequences: Sequences, temperature: float = 1.0) -> Tensor:
-        """[N, T] log-probability of each scored token given all before it; 0 elsewhere."""
+        """[N, S] log-probability of each scored token given all before it; 0 where there is none."""
         sequences = sequences.to(self.compute.device)
-        rows, columns = scored_places(sequences)
-        spare = even(len(rows), 128) - len(rows)  # repeats of one place, dropped again below
-        logits = self.logits(sequences, F.pad(rows, (0, spare)), F.pad(columns - 1, (0, spare)))[: len(rows)]
-        said = token_logprobs(precise(logits) / temperature, sequences.tokens[rows, columns])
-        return spread(said, (rows, columns), sequences.tokens)
-
-    def logits(self, sequences: Sequences, rows: Tensor, columns: Tensor) -> Tensor:
-        """[M, V] what the network expects after the tokens at the given places."""
+        said = sequences.said[sequences.scored]
         if self.headed:
-            states = hidden_states(self.network, sequences, self.compute)[rows, columns]
-            with self.compute.precision():
-                found: Tensor = head(self.network)(states)
-            return found
-        with self.compute.precision():
-            output: Any = self.network(
-                input_ids=sequences.tokens, attention_mask=sequences.real.long(), use_cache=False
+            states = states_at(
+                self.network, sequences, sequences.before, self.padded is not None, self.compute
             )
-        whole: Tensor = output.logits
-        return whole[rows, columns]
+            found = likelihood(states, head(self.network), said, temperature, self.compute)
+        else:
+            found = token_logprobs(precise(self.logits(sequences)) / temperature, said)
+        return spread(found, sequences)
+
+    def logits(self, sequences: Sequences) -> Tensor:
+        """[M, V] what the whole network expects at the scored tokens: for families with more than a head."""
+        padded = self.padded is not None
+        rows, columns = spots(sequences, sequences.before, padded)
+        with self.compute.precision():
+            if padded:
+                found: Tensor = read(self.network, sequences, True).logits[rows, columns]
+            else:
+                found = read(self.network, sequences, False, logits_to_keep=columns).logits[0]
+        return found
 
     def save(self, path: Path, dtype: torch.dtype = torch.float32) -> None:
         """A plain Hugging Face folder; adapters are merged into the weights."""

@@ -6,10 +6,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from concord.batches import Sequences, Template
-from concord.maths.sequence import last_true
 from concord.models import adapters, folder
 from concord.models.compute import Compute
-from concord.models.trunk import hidden_states, inside, precise
+from concord.models.trunk import inside, precise, states_at, why_padded
 
 
 @dataclass
@@ -19,20 +18,23 @@ class RewardModel:
     network: nn.Module
     template: Template
     compute: Compute
+    padded: str | None = None
+    """Why rows are padded instead of packed, if they are."""
 
     @classmethod
     def load(cls, path: Path, compute: Compute, adapter: int = 0) -> "RewardModel":
         """From a reward model's folder, or from a language model's with a head that starts at 0."""
         network = folder.load(path, compute, scoring=True)
+        padded = why_padded(network, compute)
         if adapter:
             network = adapters.add(network, adapter, head="score")
-        return cls(network, folder.template(path), compute)
+        return cls(network, folder.template(path), compute, padded)
 
     def scores(self, sequences: Sequences) -> Tensor:
         """[N] one score a row, read at its last scored token."""
         sequences = sequences.to(self.compute.device)
-        states = hidden_states(self.network, sequences, self.compute)
-        ends = states[range(len(sequences)), last_true(sequences.scored)]
+        states = states_at(self.network, sequences, sequences.at, self.padded is not None, self.compute)
+        ends = states[sequences.scored.sum(-1).cumsum(-1) - 1]
         return score_head(self.network)(precise(ends)).squeeze(-1)  # type: ignore[no-any-return]
 
     def save(self, path: Path) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from concord.batches import collate
-from concord.batches.order import cut
+from concord.batches import pack
+from concord.batches.packing import parts
 from concord.errors import Diverged, RecordError
 from concord.models import RewardModel
 from concord.models.folder import context
@@ -34,8 +34,8 @@ class Learned:
                     f"reward model's context of {limit}. Use shorter prompts, a lower `longest`, or a larger model."
                 )
         scores = [math.nan] * len(rows)
-        for group in cut([len(row) for row in rows], self.micro_tokens):
-            found = self.model.scores(collate.sequences([rows[place] for place in group]))
+        for group in parts(rows, self.micro_tokens):
+            found = self.model.scores(pack([rows[place] for place in group]))
             for place, score in zip(group, found.tolist(), strict=True):
                 scores[place] = score
         for place, score in enumerate(scores):

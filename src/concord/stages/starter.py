@@ -17,8 +17,7 @@ import torch
 
 from concord.algorithms import Course
 from concord.algorithms.sft import Imitation
-from concord.batches import Rendered, Sequences, Template, collate
-from concord.batches.kinds import even
+from concord.batches import Rendered, Sequences, Template, pack
 from concord.batches.order import permutation
 from concord.models import Policy, choose
 from concord.records import Message
@@ -31,7 +30,7 @@ VOCABULARY = 1536
 WIDTH, LAYERS, HEADS, INNER, CONTEXT = 192, 4, 6, 512, 256
 STEPS = 3600
 TOKENS = 4096
-"""Most tokens in a step, padding included."""
+"""Most tokens in a step."""
 RATE = 2.5e-3
 CHUNK = 4096
 """Documents that are sorted by length together."""
@@ -113,11 +112,11 @@ class Corpus:
             rows = sorted((self.ids(one) for one in itertools.islice(documents, CHUNK)), key=len)
             groups: list[list[Rendered]] = [[]]
             for row in rows:
-                if (len(groups[-1]) + 1) * even(len(row)) > TOKENS:
+                if sum(map(len, groups[-1])) + len(row) > TOKENS:
                     groups.append([])
                 groups[-1].append(row)
             for place in permutation(len(groups), "starter", chunk):
-                yield [collate.sequences(groups[place])]
+                yield [pack(groups[place])]
 
     def ids(self, document: Sequence[Message]) -> Rendered:
         """A dialogue as its template writes it; an article as plain text with an end."""

@@ -1,0 +1,189 @@
+"""Rows of tokens end to end: no padding, and a prompt that several rows share stands once.
+
+Shapes: N rows, S scored tokens of a row, P packed tokens, Z slots. Rows that begin with the same unscored
+tokens are a family: those tokens once, then what each row says after them. A token sees the tokens of its
+own row that come before it, wherever they stand.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from concord.batches.order import cut
+from concord.batches.template import Rendered
+
+STEP = 64
+"""Packed tokens come in multiples of this: a processor's library compiles a product anew for every other shape."""
+ROUND = 8
+"""Lengths inside attention come in multiples of this, for the same reason."""
+LEAST = 4
+"""Fewer tokens than this are not worth sharing."""
+WASTE = 1.4
+"""Families stand side by side in attention while that makes it at most so many times the work."""
+LARGEST = 2**20
+"""Most pairs of tokens that attention weighs at once for one head, so that they stay in the processor's cache."""
+
+
+def even(size: int, step: int) -> int:
+    """The next multiple."""
+    return -(-size // step) * step
+
+
+@dataclass(frozen=True)
+class Family:
+    """A prompt and what follows it, as places among the packed tokens."""
+
+    start: int
+    length: int
+    rest: tuple[tuple[int, int], ...] = ()
+    """Start and length of what each row says after the shared tokens; none if nothing is shared."""
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest rest."""
+        return max((length for _, length in self.rest), default=0)
+
+    @property
+    def work(self) -> int:
+        """How many pairs of tokens attention has to weigh."""
+        return self.length**2 + sum(length * (self.length + length) for _, length in self.rest)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Families of like size side by side, each padded to the longest of them: for attention alone."""
+
+    start: int
+    """The first of its slots: G x Lp of the shared tokens, then G x K x Lc of the rests."""
+    families: int
+    length: int
+    rests: int
+    longest: int
+    lengths: Tensor
+    """[G] how many tokens each family shares."""
+
+    @property
+    def size(self) -> int:
+        """How many slots it has."""
+        return self.families * (self.length + self.rests * self.longest)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Who sees whom among the packed tokens."""
+
+    slots: Tensor
+    """[Z] the token in each slot of the blocks; 0 where there is none."""
+    places: Tensor
+    """[P] the slot of each token."""
+    empty: Tensor
+    """The slots that hold no token."""
+    blocks: tuple[Block, ...]
+    families: tuple[Family, ...]
+    memory: dict[object, Tensor] = field(default_factory=dict, compare=False)
+    """What attention works out once and needs again in every layer."""
+
+    def to(self, device: torch.device) -> "Layout":
+        """The same layout on another device."""
+        blocks = tuple(replace(block, lengths=block.lengths.to(device)) for block in self.blocks)
+        return Layout(
+            self.slots.to(device), self.places.to(device), self.empty.to(device), blocks, self.families
+        )
+
+
+def families(rows: Sequence[Rendered]) -> list[tuple[int, list[int]]]:
+    """Which rows begin alike: the number of tokens shared, and the rows; in order of their first row."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for number, row in enumerate(rows):
+        opening = row.opening
+        name = row.tokens[:opening] if opening >= LEAST else (-1, number)
+        alike.setdefault(tuple(name), []).append(number)
+    return [(rows[members[0]].opening, members) for members in alike.values()]
+
+
+def cost(rows: Sequence[Rendered]) -> int:
+    """How many tokens the rows are once packed."""
+    return sum(
+        shared + sum(len(rows[number]) - shared for number in members) for shared, members in families(rows)
+    )
+
+
+def parts(rows: Sequence[Rendered], most: int) -> list[list[int]]:
+    """All rows in groups of at most so many packed tokens, a family in one group if it fits, longest first."""
+    pieces: list[tuple[int, list[int]]] = []
+    for shared, members in families(rows):
+        left = most
+        for number in sorted(members, key=lambda number: (-len(rows[number]), number)):
+            own = len(rows[number]) - shared
+            if left < most and own <= left:
+                left -= own
+                pieces[-1] = (pieces[-1][0] + own, [*pieces[-1][1], number])
+            else:
+                left = most - shared - own
+                pieces.append((shared + own, [number]))
+    return [
+        [number for piece in group for number in pieces[piece][1]]
+        for group in cut([size for size, _ in pieces], most)
+    ]
+
+
+def blocks_of(found: Sequence[Family]) -> list[list[Family]]:
+    """Families in groups that attention takes at once: as many rests, like lengths, bounded work."""
+    groups: list[list[Family]] = []
+    done = 0
+    for family in sorted(found, key=lambda one: (-len(one.rest), -one.length, -one.longest, one.start)):
+        if groups and len(groups[-1][0].rest) == len(family.rest):
+            group = [*groups[-1], family]
+            padded = area(group)
+            if padded <= LARGEST and padded <= WASTE * (done + family.work) + 64 * ROUND**2:
+                groups[-1].append(family)
+                done += family.work
+                continue
+        groups.append([family])
+        done = family.work
+    return groups
+
+
+def area(group: Sequence[Family]) -> int:
+    """The pairs of tokens that a block weighs, padding included."""
+    length, longest, rests = sizes(group)
+    return len(group) * (length**2 + rests * longest * (length + longest))
+
+
+def sizes(group: Sequence[Family]) -> tuple[int, int, int]:
+    """A block's padded lengths, and how many rests each of its families has."""
+    length = even(max(family.length for family in group), ROUND)
+    return length, even(max(family.longest for family in group), ROUND), len(group[0].rest)
+
+
+def lay_out(found: Sequence[Family], size: int) -> Layout:
+    """The layout of families that fill `size` packed tokens."""
+    slots: list[np.ndarray] = []
+    blocks: list[Block] = []
+    start = 0
+    for group in blocks_of(found):
+        length, longest, rests = sizes(group)
+        roots = np.full((len(group), length), -1, dtype=np.int64)
+        after = np.full((len(group), rests, longest), -1, dtype=np.int64)
+        for number, family in enumerate(group):
+            roots[number, : family.length] = np.arange(family.start, family.start + family.length)
+            for turn, (begin, count) in enumerate(family.rest):
+                after[number, turn, :count] = np.arange(begin, begin + count)
+        lengths = torch.tensor([family.length for family in group])
+        blocks.append(Block(start, len(group), length, rests, longest, lengths))
+        slots += [roots.reshape(-1), after.reshape(-1)]
+        start += roots.size + after.size
+    flat = np.concatenate(slots)
+    places = np.zeros(size, dtype=np.int64)
+    filled = np.flatnonzero(flat >= 0)
+    places[flat[filled]] = filled
+    return Layout(
+        torch.from_numpy(np.maximum(flat, 0)),
+        torch.from_numpy(places),
+        torch.from_numpy(np.flatnonzero(flat < 0)),
+        tuple(blocks),
+        tuple(found),
+    )

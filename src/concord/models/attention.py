@@ -1,0 +1,163 @@
+"""Attention over packed tokens: every token sees its own row, and the rows of a family see one prompt.
+
+Hugging Face modules run packed without a change, because they take their attention from transformers'
+register of attention functions; ours finds out who sees whom from the layout that comes with the call.
+
+Shapes: P packed tokens, Z slots, H heads, Hkv heads of keys and values, R = H / Hkv, D a head's width;
+a block holds G families of Lp shared tokens with K rests of Lc tokens each.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from concord.batches.packing import Block, Layout
+
+NAME = "concord_packed"
+
+
+class Moved(torch.autograd.Function):
+    """Rows moved from packed places to slots: both ways are one read, for no row has two places."""
+
+    @staticmethod
+    def forward(ctx: Any, packed: Tensor, layout: Layout) -> Tensor:
+        """[P, ...] -> [Z, ...]; a slot without a token gets some token's row, which nobody reads."""
+        ctx.layout = layout
+        return packed.index_select(0, layout.slots)
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
+        """[Z, ...] -> [P, ...]."""
+        return given[0].index_select(0, ctx.layout.places), None
+
+
+class Returned(torch.autograd.Function):
+    """Rows moved from slots back to packed places."""
+
+    @staticmethod
+    def forward(ctx: Any, slotted: Tensor, layout: Layout) -> Tensor:
+        """[Z, ...] -> [P, ...]."""
+        ctx.layout = layout
+        return slotted.index_select(0, layout.places)
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
+        """[P, ...] -> [Z, ...]; a slot without a token sends back nothing."""
+        return given[0].index_select(0, ctx.layout.slots).index_fill_(0, ctx.layout.empty, 0), None
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    *,
+    layout: Layout,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """What transformers calls: query [1, H, P, D], key and value [1, Hkv, P, D] -> [1, P, H, D]."""
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    tensors = (query * scale, key, value)
+    moved = [Moved.apply(one[0].transpose(0, 1), layout) for one in tensors]  # type: ignore[no-untyped-call]
+    sight = Sight(layout, sliding_window, softcap, dropout)
+    found = []
+    for block in layout.blocks:
+        parts = [one[block.start : block.start + block.size] for one in moved]
+        found += within(block, sight, *parts)
+    return Returned.apply(torch.cat(found), layout)[None], None  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What tokens see of each other, and how attention is weighed besides."""
+
+    layout: Layout
+    window: int | None
+    softcap: float | None
+    dropout: float
+
+    def weigh(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """[.., Lq, Lk] scores -> how much of each key's value a query takes."""
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        shares = (scores + mask).softmax(-1)
+        return F.dropout(shares, self.dropout) if self.dropout else shares
+
+    def own(self, length: int, like: Tensor) -> Tensor:
+        """[L, L] 0 where a token sees another of its own stretch, -inf where not."""
+        name = ("own", length, self.window, like.dtype)
+        if name not in self.layout.memory:
+            place = torch.arange(length, device=like.device)
+            gap = place[:, None] - place
+            self.layout.memory[name] = self.barred(gap, gap >= 0, like)
+        return self.layout.memory[name]
+
+    def whole(self, block: Block, like: Tensor) -> Tensor:
+        """[G, 1, Lc, Lp + Lc] the same for a token of a rest: first its prompt's tokens, then its own stretch."""
+        name = ("whole", block.start, self.window, like.dtype)
+        if name not in self.layout.memory:
+            lengths = block.lengths.to(like.device)[:, None, None, None]
+            prompt = torch.arange(block.length, device=like.device)
+            place = torch.arange(block.longest, device=like.device)
+            gap = lengths + place[:, None] - prompt
+            seen = (prompt < lengths).expand(gap.shape)
+            near = self.own(block.longest, like).expand(block.families, 1, -1, -1)
+            self.layout.memory[name] = torch.cat([self.barred(gap, seen, like), near], -1)
+        return self.layout.memory[name]
+
+    def barred(self, gap: Tensor, seen: Tensor, like: Tensor) -> Tensor:
+        """0 where one token sees the other, -inf where it does not or the other is too far back."""
+        if self.window is not None:
+            seen = seen & (gap < self.window)
+        return torch.zeros(gap.shape, dtype=like.dtype, device=like.device).masked_fill(~seen, -math.inf)
+
+
+def within(block: Block, sight: Sight, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+    """One block's slots: query [.., H, D], key and value [.., Hkv, D] -> [.., H, D], prompts and then rests.
+
+    Queries that share a head of keys are one product; so are, against their prompt, all rests of a family.
+    """
+    G, Lp, K, Lc = block.families, block.length, block.rests, block.longest
+    (heads, width), kv = query.shape[1:], key.shape[1]
+    R, roots = heads // kv, G * Lp
+    q = query[:roots].view(G, Lp, kv, R, width).permute(0, 2, 3, 1, 4).reshape(G * kv, R * Lp, width)
+    k, v = (
+        one[:roots].view(G, Lp, kv, width).transpose(1, 2).reshape(G * kv, Lp, width) for one in (key, value)
+    )
+    shares = sight.weigh(torch.bmm(q, k.mT).view(G * kv, R, Lp, Lp), sight.own(Lp, q))
+    found = torch.bmm(shares.view(G * kv, R * Lp, Lp), v)
+    prompts = found.view(G, kv, R, Lp, width).permute(0, 3, 1, 2, 4).reshape(roots, heads, width)
+    if not K:
+        return [prompts]
+    far = (
+        query[roots:]
+        .view(G, K, Lc, kv, R, width)
+        .permute(0, 3, 1, 4, 2, 5)
+        .reshape(G * kv, K * R * Lc, width)
+    )
+    near = far.reshape(G * kv * K, R * Lc, width)
+    own_k, own_v = (
+        one[roots:].view(G, K, Lc, kv, width).permute(0, 3, 1, 2, 4).reshape(G * kv * K, Lc, width)
+        for one in (key, value)
+    )
+    shape = (G, kv * K * R, Lc, -1)
+    scores = torch.cat([torch.bmm(far, k.mT).view(shape), torch.bmm(near, own_k.mT).view(shape)], -1)
+    shares = sight.weigh(scores, sight.whole(block, q))
+    to_prompt, to_own = shares[..., :Lp], shares[..., Lp:]
+    found = torch.bmm(to_prompt.reshape(G * kv, K * R * Lc, Lp), v).view(G * kv * K, R * Lc, width)
+    found = found + torch.bmm(to_own.reshape(G * kv * K, R * Lc, Lc), own_v)
+    rests = found.view(G, kv, K, R, Lc, width).permute(0, 2, 4, 1, 3, 5).reshape(-1, heads, width)
+    return [prompts, rests]
+
+
+AttentionInterface.register(NAME, attend)
