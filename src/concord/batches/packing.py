@@ -21,9 +21,9 @@ ROUND = 8
 """Lengths inside attention come in multiples of this, for the same reason."""
 LEAST = 4
 """Fewer tokens than this are not worth sharing."""
-WASTE = 1.4
-"""Families stand side by side in attention while that makes it at most so many times the work."""
-LARGEST = 2**20
+WASTE, SLACK = 1.4, 2**15
+"""Families stand side by side in attention while that makes it so many times the work, or so many pairs more."""
+LARGEST = 2**18
 """Most pairs of tokens that attention weighs at once for one head, so that they stay in the processor's cache."""
 
 
@@ -66,9 +66,9 @@ class Block:
     """[G] how many tokens each family shares."""
 
     @property
-    def size(self) -> int:
-        """How many slots it has."""
-        return self.families * (self.length + self.rests * self.longest)
+    def sizes(self) -> tuple[int, int]:
+        """How many slots the shared tokens have, and how many the rests."""
+        return self.families * self.length, self.families * self.rests * self.longest
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,10 @@ def blocks_of(found: Sequence[Family]) -> list[list[Family]]:
         if groups and len(groups[-1][0].rest) == len(family.rest):
             group = [*groups[-1], family]
             padded = area(group)
-            if padded <= LARGEST and padded <= WASTE * (done + family.work) + 64 * ROUND**2:
+            real = done + family.work
+            if padded <= LARGEST and padded <= max(WASTE * real, real + SLACK):
                 groups[-1].append(family)
-                done += family.work
+                done = real
                 continue
         groups.append([family])
         done = family.work

@@ -8,6 +8,7 @@ a block holds G families of Lp shared tokens with K rests of Lc tokens each.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from transformers import AttentionInterface
 from concord.batches.packing import Block, Layout
 
 NAME = "concord_packed"
+LONG = 768
+"""Beyond so many tokens a processor, too, gains by never holding the scores of all pairs."""
 
 
 class Moved(torch.autograd.Function):
@@ -67,13 +70,18 @@ def attend(
 ) -> tuple[Tensor, None]:
     """What transformers calls: query [1, H, P, D], key and value [1, Hkv, P, D] -> [1, P, H, D]."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    tensors = (query * scale, key, value)
+    # rotary embeddings may have widened queries and keys; products are made in the values' precision
+    tensors = ((query * scale).to(value.dtype), key.to(value.dtype), value)
     moved = [Moved.apply(one[0].transpose(0, 1), layout) for one in tensors]  # type: ignore[no-untyped-call]
     sight = Sight(layout, sliding_window, softcap, dropout)
-    found = []
-    for block in layout.blocks:
-        parts = [one[block.start : block.start + block.size] for one in moved]
-        found += within(block, sight, *parts)
+    sizes = [size for block in layout.blocks for size in block.sizes]
+    spread = [torch.split(one, sizes) for one in moved]
+    found: list[Tensor] = []
+    for number, block in enumerate(layout.blocks):
+        prompts, rests = zip(*(one[2 * number : 2 * number + 2] for one in spread), strict=True)
+        long = max(block.length, block.longest) > LONG or value.is_cuda
+        way = fused if long and softcap is None else products
+        found += way(block, sight, prompts, rests)
     return Returned.apply(torch.cat(found), layout)[None], None  # type: ignore[no-untyped-call]
 
 
@@ -122,42 +130,59 @@ class Sight:
         return torch.zeros(gap.shape, dtype=like.dtype, device=like.device).masked_fill(~seen, -math.inf)
 
 
-def within(block: Block, sight: Sight, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-    """One block's slots: query [.., H, D], key and value [.., Hkv, D] -> [.., H, D], prompts and then rests.
+def products(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+    """One block: query [.., H, D], key and value [.., Hkv, D] of its prompts and of its rests -> [.., H, D] of both.
 
     Queries that share a head of keys are one product; so are, against their prompt, all rests of a family.
     """
     G, Lp, K, Lc = block.families, block.length, block.rests, block.longest
+    query, key, value = prompts
     (heads, width), kv = query.shape[1:], key.shape[1]
-    R, roots = heads // kv, G * Lp
-    q = query[:roots].view(G, Lp, kv, R, width).permute(0, 2, 3, 1, 4).reshape(G * kv, R * Lp, width)
-    k, v = (
-        one[:roots].view(G, Lp, kv, width).transpose(1, 2).reshape(G * kv, Lp, width) for one in (key, value)
-    )
+    R = heads // kv
+    q = query.view(G, Lp, kv, R, width).permute(0, 2, 3, 1, 4).reshape(G * kv, R * Lp, width)
+    k, v = (one.view(G, Lp, kv, width).transpose(1, 2).reshape(G * kv, Lp, width) for one in (key, value))
     shares = sight.weigh(torch.bmm(q, k.mT).view(G * kv, R, Lp, Lp), sight.own(Lp, q))
     found = torch.bmm(shares.view(G * kv, R * Lp, Lp), v)
-    prompts = found.view(G, kv, R, Lp, width).permute(0, 3, 1, 2, 4).reshape(roots, heads, width)
+    said = found.view(G, kv, R, Lp, width).permute(0, 3, 1, 2, 4).reshape(-1, heads, width)
     if not K:
-        return [prompts]
-    far = (
-        query[roots:]
-        .view(G, K, Lc, kv, R, width)
-        .permute(0, 3, 1, 4, 2, 5)
-        .reshape(G * kv, K * R * Lc, width)
-    )
+        return [said]
+    query, key, value = rests
+    far = query.view(G, K, Lc, kv, R, width).permute(0, 3, 1, 4, 2, 5).reshape(G * kv, K * R * Lc, width)
     near = far.reshape(G * kv * K, R * Lc, width)
     own_k, own_v = (
-        one[roots:].view(G, K, Lc, kv, width).permute(0, 3, 1, 2, 4).reshape(G * kv * K, Lc, width)
+        one.view(G, K, Lc, kv, width).permute(0, 3, 1, 2, 4).reshape(G * kv * K, Lc, width)
         for one in (key, value)
     )
     shape = (G, kv * K * R, Lc, -1)
     scores = torch.cat([torch.bmm(far, k.mT).view(shape), torch.bmm(near, own_k.mT).view(shape)], -1)
-    shares = sight.weigh(scores, sight.whole(block, q))
-    to_prompt, to_own = shares[..., :Lp], shares[..., Lp:]
+    to_prompt, to_own = torch.split(sight.weigh(scores, sight.whole(block, q)), [Lp, Lc], -1)
     found = torch.bmm(to_prompt.reshape(G * kv, K * R * Lc, Lp), v).view(G * kv * K, R * Lc, width)
     found = found + torch.bmm(to_own.reshape(G * kv * K, R * Lc, Lc), own_v)
-    rests = found.view(G, kv, K, R, Lc, width).permute(0, 2, 4, 1, 3, 5).reshape(-1, heads, width)
-    return [prompts, rests]
+    return [said, found.view(G, kv, K, R, Lc, width).permute(0, 2, 4, 1, 3, 5).reshape(-1, heads, width)]
+
+
+def fused(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+    """The same by torch's fused attention, which never holds the scores: for GPUs, and for what is long."""
+    G, Lp, K, Lc = block.families, block.length, block.rests, block.longest
+    heads, width = prompts[0].shape[1:]
+    grouped = prompts[1].shape[1] < heads
+
+    def weigh(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        found = F.scaled_dot_product_attention(
+            query, key, value, mask, sight.dropout, is_causal=mask is None, scale=1.0, enable_gqa=grouped
+        )
+        return found.transpose(1, 2).reshape(-1, heads, width)
+
+    q, k, v = (one.view(G, Lp, -1, width).transpose(1, 2) for one in prompts)
+    said = weigh(q, k, v, None if sight.window is None else sight.own(Lp, q))
+    if not K:
+        return [said]
+    own_q, own_k, own_v = (one.view(G * K, Lc, -1, width).transpose(1, 2) for one in rests)
+    keys, values = (
+        torch.cat([far.repeat_interleave(K, 0), near], 2) for far, near in ((k, own_k), (v, own_v))
+    )
+    mask = sight.whole(block, q).repeat_interleave(K, 0)
+    return [said, weigh(own_q, keys, values, mask)]
 
 
 AttentionInterface.register(NAME, attend)

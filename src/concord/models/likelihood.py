@@ -28,7 +28,7 @@ def likelihood(states: Tensor, head: nn.Module, said: Tensor, temperature: float
         return token_logprobs(logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature, said)
     dtype = torch.bfloat16 if compute.dtype is torch.bfloat16 else head.weight.dtype
     padded = nn.functional.pad(states, (0, 0, 0, spare)).to(dtype)
-    found: Tensor = Fused.apply(  # type: ignore[no-untyped-call]
+    found: Tensor = Fused.apply(
         padded, head.weight.to(dtype), nn.functional.pad(said, (0, spare)), temperature
     )
     return found[: len(states)]
