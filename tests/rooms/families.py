@@ -1,4 +1,4 @@
-"""Tiny random models of six families, saved as real Hugging Face folders with tokenizers made on the spot.
+"""Tiny random models of nine families, saved as real Hugging Face folders with tokenizers made on the spot.
 
 Tests load this file by its path, so that it works whatever pytest puts on sys.path.
 """
@@ -13,10 +13,12 @@ from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
     Gemma3TextConfig,
+    GemmaConfig,
     GenerationConfig,
     GPT2Config,
     LlamaConfig,
     MistralConfig,
+    MixtralConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen3Config,
@@ -111,6 +113,17 @@ FAMILIES: dict[str, tuple[str, Any, dict[str, Any]]] = {
         {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT, **LOUD},
     ),
     "mistral": ("llama3", MistralConfig, {**SMALL, **HEADS, **LOUD, "head_dim": 8, "sliding_window": WINDOW}),
+    "mixtral": (
+        "llama3",
+        MixtralConfig,
+        {**SMALL, **HEADS, **LOUD, "num_local_experts": 4, "num_experts_per_tok": 2},
+    ),
+    "gemma": ("gemma", GemmaConfig, {**SMALL, **HEADS, **LOUD, "head_dim": 8}),
+    "qwen3-untied": (
+        "chatml",
+        Qwen3Config,
+        {**SMALL, **HEADS, **LOUD, "head_dim": 8, "tie_word_embeddings": False},
+    ),
 }
 
 

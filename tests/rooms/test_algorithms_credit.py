@@ -10,7 +10,7 @@ from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, group, ppo
 from concord.algorithms.experience import spoken
-from concord.batches import Rollout, beside
+from concord.batches import Rendered, Rollout, pack
 from concord.records import seed_of
 from concord.sampling import Local
 from concord.settings import GRPO, PPO, Rejection, Rollouts
@@ -53,9 +53,12 @@ def test_ppo_begins_as_the_policy_gradient(path: Path) -> None:
 
 
 def rollout(scores: list[float], said: list[int], groups: list[int], drift: float = 0.0) -> Rollout:
-    """Rows of two prompt tokens and some said ones; each said token drifts alike."""
-    rows = [[7, 8] + [9] * count for count in said]
-    sequences = beside(rows, [[False, False] + [True] * count for count in said])
+    """Rows of a prompt, one a group, and some said tokens; each said token drifts alike."""
+    rows = [
+        Rendered([7, 8, 6, 5, group] + [9] * count, [False] * 5 + [True] * count)
+        for count, group in zip(said, groups, strict=True)
+    ]
+    sequences = pack(rows)
     now = torch.where(sequences.scored, -1.0, 0.0)
     then = torch.where(sequences.scored, -1.0 - drift, 0.0)
     return Rollout(sequences, now, then, torch.tensor(scores), torch.tensor(groups))
@@ -65,25 +68,27 @@ class Silent:
     """A critic that expects nothing."""
 
     def values(self, sequences: Any) -> Tensor:
-        return torch.zeros(sequences.tokens.shape)
+        return torch.zeros(sequences.scored.shape)
 
 
-def test_the_score_lands_on_the_last_token_and_drift_on_each(path: Path) -> None:
+@pytest.mark.parametrize("groups", [[0, 1], [0, 0]])
+def test_the_score_lands_on_the_last_token_and_drift_on_each(groups: list[int]) -> None:
     """Pain 4, T21, T22: by index, with a critic that expects nothing and lambda 0; also with lambda 1."""
-    told = rollout([2.0, -1.0], [3, 1], [0, 1], drift=0.5)
+    told = rollout([2.0, -1.0], [3, 1], groups, drift=0.5)
     price = ppo.Price(PPO(kl=0.2), 0.2)
     short = ppo.Crediting(Silent(), price, PPO(decay=0.0), 8192)(told)  # type: ignore[arg-type]
-    width = told.sequences.tokens.shape[1]
     paid = -0.2 * 0.5
-    expected = torch.zeros(2, width)
-    expected[0, 2:5] = torch.tensor([paid, paid, paid + 2.0])
-    expected[1, 2] = paid - 1.0
+    expected = torch.zeros(2, 3)
+    expected[0] = torch.tensor([paid, paid, paid + 2.0])
+    expected[1, 0] = paid - 1.0
     torch.testing.assert_close(short.returns, expected)
     long = ppo.Crediting(Silent(), price, PPO(decay=1.0), 8192)(told)  # type: ignore[arg-type]
-    expected[0, 2:5] = torch.tensor([2.0 + 3 * paid, 2.0 + 2 * paid, 2.0 + paid])
+    expected[0] = torch.tensor([2.0 + 3 * paid, 2.0 + 2 * paid, 2.0 + paid])
     torch.testing.assert_close(long.returns, expected)
-    # the loss sees the token that earned the score
-    assert bool(told.sequences.scored[0, 4]) and not bool(told.sequences.scored[0, 5:].any())
+    # the loss sees the token that earned the score, the last of its row
+    assert told.sequences.scored.tolist() == [[True, True, True], [True, False, False]]
+    ends = torch.stack([told.sequences.at[0, 2], told.sequences.at[1, 0]])
+    assert told.sequences.positions[ends].tolist() == [len(row) - 1 for row in told.sequences.rows] == [7, 5]
 
 
 def test_price_follows_its_target() -> None:

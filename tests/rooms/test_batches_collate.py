@@ -1,4 +1,4 @@
-"""Records side by side: what does not fit is counted and said, and padding is nobody's business."""
+"""Records as tensors: what does not fit is counted and said; steps are cut by a budget, in an order that follows."""
 
 import importlib.util
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from concord.batches import Experience, Template, beside, collate
+from concord.batches import Experience, Rendered, Template, collate, pack
 from concord.batches.order import cut, permutation, reading, steps_of
 from concord.errors import RecordError
 from concord.records import Completion, Demonstration, Ranking
@@ -83,26 +83,49 @@ def test_lists_find_their_rows() -> None:
     assert lists.reference.isnan().all()
 
 
-def test_beside_pads_on_the_right_and_rows_take_it_off() -> None:
-    """Pain 11: padding is told by a mask, whatever ids stand in a row."""
-    batch = beside([[5, 0, 0], [7] * 20], [[False, True, True], [False] * 19 + [True]])
-    assert batch.real.sum(-1).tolist() == [3, 20]
-    assert batch.weight == 3.0
-    one = batch.rows(torch.tensor([0]))
-    assert one.tokens.shape[1] < batch.tokens.shape[1]
-    assert one.tokens[one.real].tolist() == [5, 0, 0] and one.scored[one.real].tolist() == [False, True, True]
-    numbers = torch.arange(batch.tokens.numel()).reshape(batch.tokens.shape).float()
-    part = Experience(batch, *[numbers] * 4).rows(torch.tensor([1, 0]))
-    assert part.values[1, :3].tolist() == [0.0, 1.0, 2.0] and part.values.shape == part.sequences.tokens.shape
+def test_lists_stand_in_one_batch_and_their_prompt_once() -> None:
+    """What the lists cost is what a network reads of them; the answers' tokens are theirs whoever shares a prompt."""
+    two = collate.rankings([ranking(((1,), (0,)), "a", "b b b")], TEMPLATE, 96, print)[0]
+    prompt = TEMPLATE.prompt(asked("which?"))
+    said = [TEMPLATE.said(Completion(asked("which?"), text, finish="stop")) for text in ("a", "b b b")]
+    assert len(two) == len(prompt) + sum(map(len, said))
+    batch = collate.lists([two, two]).sequences
+    assert batch.size == len(prompt) + 2 * sum(map(len, said))
+    assert [batch.said[n][batch.scored[n]].tolist() for n in range(4)] == said * 2
+
+
+def test_some_rows_are_packed_anew_and_keep_their_numbers() -> None:
+    """Pain 11: what is known of a token stays with it, whatever rows it stands among and whatever ids they hold."""
+    rows = [
+        Rendered([5, 0, 0], [False, True, True]),
+        Rendered([7] * 20, [False] * 16 + [True] * 4),
+        Rendered([7] * 16 + [0], [False] * 16 + [True]),
+    ]
+    batch = pack(rows)
+    assert batch.weight == 7.0 and len(batch) == 3
+    one = batch.some([0])
+    assert one.rows == (rows[0],) and one.said.tolist() == [[0, 0]] and one.scored.tolist() == [[True, True]]
+    numbers = torch.arange(12.0).reshape(3, 4)
+    parts = [numbers + 100 * part for part in range(4)]
+    part = Experience(batch, *parts).some([2, 0])
+    assert part.sequences.rows == (rows[2], rows[0]) and part.weight == 3.0
+    assert part.sequences.scored.tolist() == [[True, False], [True, True]]
+    assert [found.tolist() for found in (part.logprobs, part.advantages, part.values, part.returns)] == [
+        [[8.0 + more, 9.0 + more], [more, 1.0 + more]] for more in (0.0, 100.0, 200.0, 300.0)
+    ]
+    again = part.some([1])
+    assert again.sequences.rows == (rows[0],) and again.returns.tolist() == [[300.0, 301.0]]
 
 
 def test_cut_keeps_to_its_budget_and_loses_nobody() -> None:
-    lengths = [3, 9, 4, 4, 1, 9]
-    groups = cut(lengths, 12)
-    assert sorted(row for group in groups for row in group) == list(range(6))
-    assert groups == [[1], [5], [2, 3, 0], [4]]
-    assert all(len(group) * max(lengths[row] for row in group) <= 12 for group in groups)
-    assert cut([50], 12) == [[0]]  # what is too long for any group goes alone
+    sizes = [3, 9, 4, 4, 1, 9]
+    groups = cut(sizes, 12)
+    assert sorted(item for group in groups for item in group) == list(range(6))
+    assert groups == [[1], [5], [2, 3, 0, 4]]
+    assert [sum(sizes[item] for item in group) for group in groups] == [9, 9, 12]
+    assert cut(sizes, 11) == [[1], [5], [2, 3, 0], [4]]
+    assert cut([50], 12) == [[0]]  # what is too large for any group goes alone
+    assert cut([50, 1, 60], 12) == [[2], [0], [1]]
     assert cut([], 12) == []
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concord.batches import Template, collate
+from concord.batches import Template, collate, pack
 from concord.errors import ModelError
 from concord.models import Policy, folder
 from concord.records import Completion, Demonstration, Message, Prompt
@@ -164,9 +164,7 @@ def test_one_pass_is_as_good_as_many(family: str, tmp_path: Path) -> None:
     """T2: the loss of all turns in one pass is the sum of one pass for each turn."""
     policy = Policy.load(families.folder(tmp_path / family, family), families.CPU)
     prompt = asked("hello", "good day", "how far?", "a mile", "to sea?")
-    one = collate.sequences(
-        [policy.template.demonstration(Demonstration(prompt, "ten miles"), every_turn=True)]
-    )
+    one = pack([policy.template.demonstration(Demonstration(prompt, "ten miles"), every_turn=True)])
     apart = [
         Completion(Prompt(prompt.messages[:1]), "good day", finish="stop"),
         Completion(Prompt(prompt.messages[:3]), "a mile", finish="stop"),
@@ -189,10 +187,14 @@ def test_pad_equal_to_eos_still_trains_the_end(tmp_path: Path) -> None:
             Demonstration(asked("one two three"), "four five six seven"), every_turn=True
         ),
     ]
-    batch = collate.sequences(rows)
-    for tokens, scored, real in zip(batch.tokens, batch.scored, batch.real, strict=True):
-        assert scored[int(real.sum()) - 1] and tokens[int(real.sum()) - 1] == 0
-        assert not scored[int(real.sum()) :].any()
+    batch = pack(rows)
+    for row, said, scored in zip(rows, batch.said, batch.scored, strict=True):
+        assert row.scored[-1] and row.tokens[-1] == 0 == said[scored][-1]
+        assert said[scored].tolist() == [t for t, own in zip(row.tokens, row.scored, strict=True) if own]
+    # what fills the batch up looks like an end too, but nobody says it
+    filled = sum(map(len, rows))
+    assert batch.tokens[filled:].tolist() == [0] * (-filled % 64) != []
+    assert int(batch.at.max()) < filled and batch.weight == sum(sum(row.scored) for row in rows)
     # the end of an earlier turn is read on the way to the next: its embedding must learn from that
     given_back = policy.network.get_input_embeddings().weight
     states = policy.network.get_input_embeddings()(torch.tensor([0]))

@@ -1,6 +1,7 @@
 """Policy, reward model and critic: exact for every family, whatever stands beside a row, blind to the future."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from concord.batches import Sequences, collate
+from concord.batches import Rendered, Sequences, collate, pack
 from concord.models import Critic, Policy, RewardModel
 from concord.models.policy import plain_head
 from concord.models.trunk import precise
@@ -35,45 +36,51 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: families.folder(place / family, family) for family in families.FAMILIES}
 
 
-def plainly(path: Path, row: Sequences, temperature: float) -> list[float]:
+def plainly(path: Path, row: Rendered, temperature: float) -> list[float]:
     """Log-probabilities of one row's scored tokens by plain transformers, alone and unpadded."""
     network = AutoModelForCausalLM.from_pretrained(str(path), attn_implementation="eager").eval()
-    tokens = row.tokens[0, : int(row.real.sum())]
-    logprobs = (network(input_ids=tokens[None]).logits[0] / temperature).log_softmax(-1)
-    places = row.scored[0].nonzero().flatten().tolist()
-    return [float(logprobs[place - 1, tokens[place]]) for place in places]
+    logprobs = (network(input_ids=torch.tensor([row.tokens])).logits[0] / temperature).log_softmax(-1)
+    return [float(logprobs[place - 1, row.tokens[place]]) for place in places(row)]
 
 
-def scored(values: Tensor, row: Sequences) -> Tensor:
-    return values[0][row.scored[0]]
+def places(row: Rendered) -> list[int]:
+    """Where a row's scored tokens stand in it."""
+    return [place for place, own in enumerate(row.scored) if own]
+
+
+def scored(values: Tensor, sequences: Sequences, number: int = 0) -> Tensor:
+    return values[number][sequences.scored[number]]
+
+
+def with_other_filler(sequences: Sequences, token: int) -> Sequences:
+    """The same rows, with another token where no row has one."""
+    tokens = sequences.tokens.clone()
+    tokens[int(sequences.size) :] = token
+    return replace(sequences, tokens=tokens)
 
 
 @pytest.mark.parametrize("family", families.FAMILIES)
 @torch.no_grad()
 def test_logprobs_are_those_of_plain_transformers(family: str, folders: dict[str, Path]) -> None:
-    """Pain 11: alone, in a batch, in any order, with other columns of padding: the same numbers, at any temperature."""
+    """Pain 11: alone, in a batch, in any order, with anything to fill it up: the same numbers, at any temperature."""
     policy = Policy.load(folders[family], families.CPU)
     together = collate.completions(SAID, policy.template)
     whole = policy.logprobs(together)
     assert bool((whole[~together.scored] == 0).all())
     turned = policy.logprobs(collate.completions(SAID[::-1], policy.template)).flip(0)
     torch.testing.assert_close(turned, whole, atol=1e-5, rtol=0)
-    wider = Sequences(
-        *(torch.nn.functional.pad(part, (0, 8)) for part in (together.tokens, together.real, together.scored))
-    )
-    noise = torch.where(wider.real, wider.tokens, 11)
-    torch.testing.assert_close(
-        policy.logprobs(Sequences(noise, wider.real, wider.scored))[:, :-8], whole, atol=1e-5, rtol=0
-    )
+    assert int(together.size) < len(together.tokens)
+    torch.testing.assert_close(policy.logprobs(with_other_filler(together, 11)), whole, atol=1e-5, rtol=0)
     for place, completion in enumerate(SAID):
-        row = collate.completions([completion], policy.template)
+        row = policy.template.completion(completion)
         for temperature in (1.0, 0.7):
-            alone = scored(policy.logprobs(row, temperature), row)
+            alone = pack([row])
+            found = scored(policy.logprobs(alone, temperature), alone)
             expected = torch.tensor(plainly(folders[family], row, temperature))
-            torch.testing.assert_close(alone, expected, atol=1e-5, rtol=0)
-            assert len(alone) == len(policy.template.said(completion))
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+            assert len(found) == len(policy.template.said(completion))
         torch.testing.assert_close(
-            whole[place][together.scored[place]],
+            scored(whole, together, place),
             torch.tensor(plainly(folders[family], row, 1.0)),
             atol=1e-5,
             rtol=0,
@@ -126,16 +133,16 @@ def reward_model(path: Path, seed: int = 3) -> RewardModel:
 def test_scores_do_not_depend_on_company_and_survive_saving(
     family: str, folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    """T13: read at the last real token of the completion, whatever padding and neighbours; the same after reloading."""
+    """T13: read at the last token of the completion, whatever fills up and neighbours; the same after reloading."""
     model = reward_model(folders[family])
     batch = collate.completions(SAID, model.template)
     scores = model.scores(batch)
+    torch.testing.assert_close(model.scores(with_other_filler(batch, 11)), scores, atol=1e-5, rtol=1e-5)
     for place, completion in enumerate(SAID):
         row = collate.completions([completion], model.template)
         torch.testing.assert_close(model.scores(row)[0], scores[place], atol=1e-5, rtol=1e-5)
-        tokens = row.tokens[0, : int(row.real.sum())]
         inner = getattr(model.network, model.network.base_model_prefix)
-        state = inner(input_ids=tokens[None]).last_hidden_state[0, -1]
+        state = inner(input_ids=torch.tensor([row.rows[0].tokens])).last_hidden_state[0, -1]
         torch.testing.assert_close(model.network.score.weight[0] @ state, scores[place], atol=1e-4, rtol=1e-5)
     model.save(tmp_path / "reward")
     torch.testing.assert_close(
@@ -161,19 +168,26 @@ def test_values_are_expected_before_the_token_is_said(family: str, folders: dict
     torch.manual_seed(4)
     torch.nn.init.normal_(critic.network.score.weight)
     template = Policy.load(folders[family], families.CPU).template
-    row = collate.completions(SAID[2:3], template)
-    values = critic.values(row)
-    assert bool((values[~row.scored] == 0).all())
-    states = getattr(critic.network, critic.network.base_model_prefix)(input_ids=row.tokens).last_hidden_state
-    for place in row.scored[0].nonzero().flatten().tolist():
+    rows = [template.completion(one) for one in (*SAID[2:], replace(SAID[2], text="how far is it?"))]
+    assert (
+        rows[0].tokens[: places(rows[0])[0]] == rows[2].tokens[: places(rows[2])[0]]
+    )  # one prompt, read once
+    batch = pack(rows)
+    values = critic.values(batch)
+    assert bool((values[~batch.scored] == 0).all()) and not bool(batch.scored.all())
+    inner = getattr(critic.network, critic.network.base_model_prefix)
+    row, own = rows[0], scored(values, batch)
+    states = inner(input_ids=torch.tensor([row.tokens])).last_hidden_state
+    for number, place in enumerate(places(row)):
         expected = critic.network.score.weight[0] @ states[0, place - 1]
-        torch.testing.assert_close(values[0, place], expected, atol=1e-4, rtol=1e-5)
-        changed = row.tokens.clone()
-        changed[0, place:] = (changed[0, place:] + 5) % 200 + 20
-        after = critic.values(Sequences(changed, row.real, row.scored))
-        torch.testing.assert_close(after[0, : place + 1], values[0, : place + 1], atol=1e-5, rtol=0)
-        if place + 1 < int(row.real.sum()):
-            assert float((after[0, place + 1] - values[0, place + 1]).abs()) > 1e-4
+        torch.testing.assert_close(own[number], expected, atol=1e-4, rtol=1e-5)
+        changed = row.tokens[:place] + [(token + 5) % 200 + 20 for token in row.tokens[place:]]
+        other = pack([Rendered(changed, row.scored), *rows[1:]])
+        after = critic.values(other)
+        torch.testing.assert_close(scored(after, other)[: number + 1], own[: number + 1], atol=1e-5, rtol=0)
+        torch.testing.assert_close(after[1:], values[1:], atol=1e-5, rtol=0)
+        if place + 1 < len(row):
+            assert float((after[0, number + 1] - own[number + 1]).abs()) > 1e-4
 
 
 def test_float64_stays_float64(folders: dict[str, Path]) -> None:

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from transformers import AutoModelForCausalLM
 
-from concord.batches import beside
+from concord.batches import Rendered, pack
 from concord.errors import RecordError
 from concord.models import Policy
 from concord.records import Completion
@@ -70,7 +70,7 @@ def test_logprobs_are_those_of_a_fresh_reading(family: str, policies: dict[str, 
     for temperature in (1.0, 0.7):
         for completion in Local(policy, "p", 1, temperature, longest=20).sample(PROMPTS, 3):
             before, own = policy.template.prompt(completion.prompt), list(completion.tokens or ())
-            row = beside([before + own], [[False] * len(before) + [True] * len(own)])
+            row = pack([Rendered(before + own, [False] * len(before) + [True] * len(own))])
             fresh = policy.logprobs(row, temperature)[0][row.scored[0]]
             torch.testing.assert_close(torch.tensor(completion.logprobs), fresh, atol=1e-5, rtol=0)
             assert completion.temperature == temperature
