@@ -81,7 +81,7 @@ class Speaking:
         groups = torch.arange(len(prompts)).repeat_interleave(plan.samples)
         return Rollout(
             sequences,
-            likelihood(bench.policy, sequences, plan.temperature, bench.learning.micro_tokens),
+            spread_out([one.logprobs or () for one in said], sequences),
             likelihood(bench.reference, sequences, plan.temperature, bench.learning.micro_tokens),
             scores,
             groups,
@@ -119,6 +119,13 @@ def spoken(completion: Completion, policy: Policy) -> Rendered:
     before = policy.template.prompt(completion.prompt)
     said = list(completion.tokens or ())
     return Rendered(before + said, [False] * len(before) + [True] * len(said))
+
+
+def spread_out(values: Sequence[Sequence[float]], sequences: Sequences) -> Tensor:
+    """[N, S] what is known of each scored token, in its place."""
+    return torch.zeros(sequences.scored.shape).masked_scatter(
+        sequences.scored, torch.tensor([value for row in values for value in row])
+    )
 
 
 @torch.no_grad()

@@ -35,3 +35,8 @@ def merged(network: nn.Module) -> nn.Module:
     twin: Any = copy.deepcopy(network)
     plain: nn.Module = twin.merge_and_unload()
     return plain
+
+
+def inside(network: nn.Module) -> Any:
+    """The Hugging Face model itself, whether or not adapters are wrapped around it."""
+    return network.get_base_model() if hasattr(network, "get_base_model") else network  # type: ignore[operator]

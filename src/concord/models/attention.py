@@ -70,19 +70,26 @@ def attend(
 ) -> tuple[Tensor, None]:
     """What transformers calls: query [1, H, P, D], key and value [1, Hkv, P, D] -> [1, P, H, D]."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    # rotary embeddings may have widened queries and keys; products are made in the values' precision
-    tensors = ((query * scale).to(value.dtype), key.to(value.dtype), value)
-    moved = [Moved.apply(one[0].transpose(0, 1), layout) for one in tensors]  # type: ignore[no-untyped-call]
     sight = Sight(layout, sliding_window, softcap, dropout)
+    return seen(sight, *(one[0].transpose(0, 1) for one in (query * scale, key, value)))[None], None
+
+
+def seen(sight: "Sight", query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """[P, H, D] queries, already scaled, and [P, Hkv, D] keys and values -> [P, H, D] what each token takes in."""
+    layout = sight.layout
+    # rotary embeddings may have widened queries and keys; products are made in the values' precision
+    tensors = (query.to(value.dtype), key.to(value.dtype), value)
+    moved = [Moved.apply(one, layout) for one in tensors]  # type: ignore[no-untyped-call]
     sizes = [size for block in layout.blocks for size in block.sizes]
     spread = [torch.split(one, sizes) for one in moved]
     found: list[Tensor] = []
     for number, block in enumerate(layout.blocks):
         prompts, rests = zip(*(one[2 * number : 2 * number + 2] for one in spread), strict=True)
         long = max(block.length, block.longest) > LONG or value.is_cuda
-        way = fused if long and softcap is None else products
+        way = fused if long and sight.softcap is None else products
         found += way(block, sight, prompts, rests)
-    return Returned.apply(torch.cat(found), layout)[None], None  # type: ignore[no-untyped-call]
+    back: Tensor = Returned.apply(torch.cat(found), layout)  # type: ignore[no-untyped-call]
+    return back
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,9 @@ class Sight:
     """What tokens see of each other, and how attention is weighed besides."""
 
     layout: Layout
-    window: int | None
-    softcap: float | None
-    dropout: float
+    window: int | None = None
+    softcap: float | None = None
+    dropout: float = 0.0
 
     def weigh(self, scores: Tensor, mask: Tensor) -> Tensor:
         """[.., Lq, Lk] scores -> how much of each key's value a query takes."""

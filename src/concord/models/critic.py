@@ -9,7 +9,7 @@ from concord.batches import Sequences
 from concord.models import folder
 from concord.models.compute import Compute
 from concord.models.reward import score_head
-from concord.models.trunk import precise, spread, states_at, why_padded
+from concord.models.trunk import Trunk, precise, spread
 
 
 @dataclass
@@ -18,17 +18,16 @@ class Critic:
 
     network: nn.Module
     compute: Compute
-    padded: str | None = None
-    """Why rows are padded instead of packed, if they are."""
+    trunk: Trunk
 
     @classmethod
     def load(cls, path: Path, compute: Compute) -> "Critic":
         """From a reward model's folder, or from a language model's with a head that starts at 0."""
         network = folder.load(path, compute, scoring=True)
-        return cls(network, compute, why_padded(network, compute))
+        return cls(network, compute, Trunk.of(network, compute))
 
     def values(self, sequences: Sequences) -> Tensor:
         """[N, S] what is expected just before each scored token is said; 0 where there is none."""
         sequences = sequences.to(self.compute.device)
-        states = states_at(self.network, sequences, sequences.before, self.padded is not None, self.compute)
+        states = self.trunk.states(sequences, sequences.before)
         return spread(score_head(self.network)(precise(states)).squeeze(-1), sequences)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from concord.batches import Sequences, Template
 from concord.maths.sequence import token_logprobs
 from concord.models import adapters, folder
+from concord.models.adapters import inside
 from concord.models.compute import Compute
 from concord.models.likelihood import likelihood
-from concord.models.trunk import backbone, inside, precise, read, spots, spread, states_at, why_padded
+from concord.models.trunk import Trunk, backbone, precise, read, spots, spread
 
 PROBE, SHOUT = 6, 1e4
 
@@ -25,8 +26,7 @@ class Policy:
     compute: Compute
     headed: bool
     """Whether hidden states times the output head are the network's logits, with nothing in between."""
-    padded: str | None = None
-    """Why rows are padded instead of packed, if they are."""
+    trunk: Trunk
 
     @classmethod
     def load(cls, path: Path, compute: Compute, adapter: int = 0) -> "Policy":
@@ -34,19 +34,18 @@ class Policy:
         network = folder.load(path, compute)
         template = folder.template(path)
         headed = plain_head(network, compute)
-        padded = why_padded(network, compute)
+        trunk = Trunk.of(network, compute)
         if adapter:
             network = adapters.add(network, adapter)
-        return cls(network, template, compute, headed, padded)
+            trunk = Trunk(network, compute, trunk.padded)
+        return cls(network, template, compute, headed, trunk)
 
     def logprobs(self, sequences: Sequences, temperature: float = 1.0) -> Tensor:
         """[N, S] log-probability of each scored token given all before it; 0 where there is none."""
         sequences = sequences.to(self.compute.device)
         said = sequences.said[sequences.scored]
         if self.headed:
-            states = states_at(
-                self.network, sequences, sequences.before, self.padded is not None, self.compute
-            )
+            states = self.trunk.states(sequences, sequences.before)
             found = likelihood(states, head(self.network), said, temperature, self.compute)
         else:
             found = token_logprobs(precise(self.logits(sequences)) / temperature, said)
@@ -54,7 +53,7 @@ class Policy:
 
     def logits(self, sequences: Sequences) -> Tensor:
         """[M, V] what the whole network expects at the scored tokens: for families with more than a head."""
-        padded = self.padded is not None
+        padded = self.trunk.padded is not None
         rows, columns = spots(sequences, sequences.before, padded)
         with self.compute.precision():
             if padded:

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from concord.batches import Sequences, Template
 from concord.models import adapters, folder
+from concord.models.adapters import inside
 from concord.models.compute import Compute
-from concord.models.trunk import inside, precise, states_at, why_padded
+from concord.models.trunk import Trunk, precise
 
 
 @dataclass
@@ -18,22 +19,22 @@ class RewardModel:
     network: nn.Module
     template: Template
     compute: Compute
-    padded: str | None = None
-    """Why rows are padded instead of packed, if they are."""
+    trunk: Trunk
 
     @classmethod
     def load(cls, path: Path, compute: Compute, adapter: int = 0) -> "RewardModel":
         """From a reward model's folder, or from a language model's with a head that starts at 0."""
         network = folder.load(path, compute, scoring=True)
-        padded = why_padded(network, compute)
+        trunk = Trunk.of(network, compute)
         if adapter:
             network = adapters.add(network, adapter, head="score")
-        return cls(network, folder.template(path), compute, padded)
+            trunk = Trunk(network, compute, trunk.padded)
+        return cls(network, folder.template(path), compute, trunk)
 
     def scores(self, sequences: Sequences) -> Tensor:
         """[N] one score a row, read at its last scored token."""
         sequences = sequences.to(self.compute.device)
-        states = states_at(self.network, sequences, sequences.at, self.padded is not None, self.compute)
+        states = self.trunk.states(sequences, sequences.at)
         ends = states[sequences.scored.sum(-1).cumsum(-1) - 1]
         return score_head(self.network)(precise(ends)).squeeze(-1)  # type: ignore[no-any-return]
 

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from concord.batches import Rendered, Sequences, pack
-from concord.models import attention
+from concord.models import attention, fused
+from concord.models.adapters import inside
+from concord.models.anatomy import Anatomy, anatomy
 from concord.models.compute import Compute
 
 SEEN = {"full_attention", "sliding_attention"}
 """The kinds of layers through which tokens see each other by attention alone."""
-
-
-def inside(network: nn.Module) -> Any:
-    """The Hugging Face model itself, whether or not adapters are wrapped around it."""
-    return network.get_base_model() if hasattr(network, "get_base_model") else network  # type: ignore[operator]
 
 
 def backbone(network: nn.Module) -> nn.Module:
@@ -65,14 +63,36 @@ def side_by_side(sequences: Sequences) -> tuple[Tensor, Tensor]:
     return tokens.to(device), real.to(device)
 
 
-def states_at(
-    network: nn.Module, sequences: Sequences, places: Tensor, padded: bool, compute: Compute
-) -> Tensor:
-    """[M, width] the hidden states at M scored tokens, or just before them, as `places` [N, S] says."""
-    with compute.precision():
-        states: Tensor = read(backbone(network), sequences, padded).last_hidden_state
-    rows, columns = spots(sequences, places, padded)
-    return states[rows, columns]
+@dataclass
+class Trunk:
+    """A network without its head, and the fastest way to read packed tokens with it that finds the same."""
+
+    network: nn.Module
+    compute: Compute
+    padded: str | None = None
+    """Why rows are padded instead of packed, if they are."""
+    anatomy: Anatomy | None = None
+    """What a pass of our own works on; without it the Hugging Face module itself runs."""
+
+    @classmethod
+    def of(cls, network: nn.Module, compute: Compute) -> "Trunk":
+        """A network just loaded, tried out on a few tokens."""
+        trunk = cls(network, compute, why_padded(network))
+        parts, _ = anatomy(network)
+        if parts is not None and not trunk.padded and close_enough(network, parts):
+            trunk.anatomy = parts
+        return trunk
+
+    def states(self, sequences: Sequences, places: Tensor) -> Tensor:
+        """[M, width] the hidden states at the M scored tokens, or just before them, as `places` [N, S] says."""
+        ours = self.anatomy
+        if ours is not None and not (self.network.training and ours.dropout):
+            dtype = ours.embedding.dtype if self.compute.dtype is torch.float32 else self.compute.dtype
+            return fused.states(ours, sequences, places[sequences.scored], dtype)
+        padded = self.padded is not None
+        with self.compute.precision():
+            found: Tensor = read(backbone(self.network), sequences, padded).last_hidden_state
+        return found[spots(sequences, places, padded)]
 
 
 def spots(sequences: Sequences, places: Tensor, padded: bool) -> tuple[Tensor, Tensor]:
@@ -97,27 +117,43 @@ def spread(values: Tensor, sequences: Sequences) -> Tensor:
     return empty.masked_scatter(sequences.scored, values)
 
 
+def probe(network: nn.Module) -> Sequences:
+    """Two rows with one prompt, of whatever tokens there are."""
+    size = int(backbone(network).config.vocab_size)  # type: ignore[union-attr, arg-type]
+    prompt, rests = [1, 8, 15, 22, 29], ([3, 1], [2, 0, 1])
+    rows = [
+        Rendered([token % size for token in prompt + rest], [False] * len(prompt) + [True] * len(rest))
+        for rest in rests
+    ]
+    return pack(rows).to(next(network.parameters()).device)
+
+
+def alike(found: Tensor, wanted: Tensor) -> bool:
+    """Whether two ways find the same states, but for rounding."""
+    return bool((found - wanted).abs().max() <= 1e-3 * wanted.abs().max())
+
+
 @torch.no_grad()
-def why_padded(network: nn.Module, compute: Compute) -> str | None:
+def why_padded(network: nn.Module) -> str | None:
     """Why this network cannot read packed tokens, or None if it can: it is tried on two rows with one prompt."""
     module = backbone(network)
-    config: Any = module.config
-    kinds = set(getattr(config, "layer_types", None) or ()) - SEEN
+    kinds = set(getattr(module.config, "layer_types", None) or ()) - SEEN
     if kinds:
         return f"it has layers of the kind {', '.join(sorted(kinds))}"
-    step = 7 % config.vocab_size or 1
-    prompt = [number * step % config.vocab_size for number in range(5)]
-    rows = [
-        Rendered([*prompt, 3, 1], [False] * 5 + [True] * 2),
-        Rendered([*prompt, 2, 0, 1], [False] * 5 + [True] * 3),
-    ]
-    probe = pack(rows).to(compute.device)
+    rows = probe(network)
     try:
-        found = read(module, probe, False).last_hidden_state
+        found = read(module, rows, False).last_hidden_state
     except Exception as error:  # a foreign module given what it may not know can raise anything
         return f"its attention cannot be replaced ({type(error).__name__})"
-    wanted = read(module, probe, True).last_hidden_state
-    close = (found[spots(probe, probe.at, False)] - wanted[spots(probe, probe.at, True)]).abs().max()
-    if not close <= 1e-3 * wanted.abs().max():
+    wanted = read(module, rows, True).last_hidden_state
+    if not alike(found[spots(rows, rows.at, False)], wanted[spots(rows, rows.at, True)]):
         return "it finds other states in packed tokens than in padded ones"
     return None
+
+
+@torch.no_grad()
+def close_enough(network: nn.Module, parts: Anatomy) -> bool:
+    """Whether the pass of our own finds what the network finds."""
+    rows = probe(network)
+    wanted = read(backbone(network), rows, False).last_hidden_state[spots(rows, rows.at, False)]
+    return alike(fused.states(parts, rows, rows.at[rows.scored], wanted.dtype), wanted)

@@ -19,7 +19,7 @@ class Learned:
     """Scores completions by a learned reward model."""
 
     model: RewardModel
-    micro_tokens: int = 8192
+    micro_tokens: int = 4096
 
     @torch.no_grad()
     def score(self, completions: Sequence[Completion]) -> list[float]:

@@ -171,8 +171,8 @@ class Learning(Settings):
     """Processor threads of a stage; 0 shares the cores among the stages that run side by side."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Stages that may run side by side; 0 means two where there are two cores and no GPU."""
-    micro_tokens: Count = 8192
-    """Most tokens in one forward pass, padding included; a step is cut into such parts."""
+    micro_tokens: Count = 4096
+    """Most tokens in one forward pass; a step is cut into such parts."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     """How the learning rate falls to 0 after the warm-up."""
     warmup: Share = 0.1

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from concord import formats
 from concord.models import Compute, Critic, Policy, RewardModel, choose
+from concord.models.trunk import Trunk
 from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
 from concord.roles import Sampler, Scorer
 from concord.runs import Loaded, Run
@@ -65,6 +66,7 @@ class Bench:
         policy = Policy.load(self.model("" if self.from_base else "sft"), self.compute, self.learning.adapter)
         if policy.template.notice:
             self.say(policy.template.notice)
+        self.tell("The policy", policy.trunk)
         return policy
 
     @cached_property
@@ -78,7 +80,9 @@ class Bench:
     def critic(self) -> Critic:
         """Begins as the reward model: it already knows what a good completion looks like."""
         same = self.policy.template.same_ids(self.reward_model.template)
-        return Critic.load(self.model("reward" if same else "sft"), self.compute)
+        critic = Critic.load(self.model("reward" if same else "sft"), self.compute)
+        self.tell("The critic", critic.trunk)
+        return critic
 
     @cached_property
     def reward_model(self) -> RewardModel:
@@ -91,6 +95,11 @@ class Bench:
     def scorer(self) -> Scorer:
         """Who says what a completion is worth while a policy learns: never the judge of the evaluation."""
         return Learned(self.reward_model, self.learning.micro_tokens)
+
+    def tell(self, who: str, trunk: Trunk) -> None:
+        """Say so if a network has to read slowly."""
+        if trunk.padded:
+            self.say(f"{who} reads padded rows instead of packed ones, which is slower: {trunk.padded}.")
 
     @cached_property
     def prompts(self) -> Sequence[Prompt]:

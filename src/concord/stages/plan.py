@@ -13,7 +13,7 @@ from concord.settings import Method
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
-FORMAT = 1
+FORMAT = 2
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
 

@@ -21,6 +21,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     asked = bench.recipe.reward
     shown, kept = parted(bench.rankings, asked.hold_out, bench.recipe.seed)
     model = RewardModel.load(bench.model("sft"), bench.compute, bench.learning.adapter)
+    bench.tell("The reward model", model.trunk)
     course = reward.build(asked, bench, model, shown)
     learn(course, bench, folder, key)
     model.save(folder / "model")

@@ -20,6 +20,7 @@ from concord.algorithms.sft import Imitation
 from concord.batches import Rendered, Sequences, Template, pack
 from concord.batches.order import permutation
 from concord.models import Policy, choose
+from concord.models.trunk import Trunk
 from concord.records import Message
 from concord.records.files import write_json
 from concord.records.manifest import sha256
@@ -141,7 +142,8 @@ def make(folder: Path, steps: int = STEPS) -> Path:
     compute = choose("cpu", "bfloat16")
     template = Template(tokenizer())
     ids = template.tokenizer
-    policy = Policy(network(len(ids), ids.eos_token_id, ids.pad_token_id), template, compute, headed=True)
+    made = network(len(ids), ids.eos_token_id, ids.pad_token_id)
+    policy = Policy(made, template, compute, headed=True, trunk=Trunk.of(made, compute))
     feed = Corpus(template, steps)
     course = Course(feed, Imitation(policy), {"policy": policy.network}, {"policy": RATE}, steps)
     policy.network.train()
