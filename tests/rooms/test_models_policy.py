@@ -154,6 +154,16 @@ def test_scores_do_not_depend_on_company_and_survive_saving(
     assert torch.equal(plain.score.weight, model.network.score.weight)
 
 
+@pytest.mark.xfail(reason="it gets the score of the row before it", strict=True)
+def test_a_row_without_a_scored_token_has_no_score(folders: dict[str, Path]) -> None:
+    """Never the score of its neighbour: nothing was said that could be worth anything."""
+    model = reward_model(folders["llama"])
+    said, silent = Rendered([5, 6, 7, 8, 9], [False] * 4 + [True]), Rendered([5, 6, 7, 8], [False] * 4)
+    for rows in ([said, silent], [silent, said], [silent]):
+        with pytest.raises(ValueError):
+            model.scores(pack(rows))
+
+
 def test_a_new_head_starts_at_nothing(folders: dict[str, Path]) -> None:
     """From a language model the head is 0, so that all scores are 0 and not chance."""
     model = RewardModel.load(folders["llama"], families.CPU)

@@ -1,0 +1,223 @@
+"""Packed rows against plain transformers: numbers and slopes of every family, as if each row stood alone."""
+
+import copy
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification
+
+from concord.batches import pack
+from concord.models import Critic, Policy, RewardModel, adapters, attention
+from concord.models.policy import plain_head
+from concord.models.trunk import Trunk, backbone, packed, why_padded
+
+HERE = Path(__file__).parent
+
+
+def shared(name: str) -> Any:
+    """What tests share, by its path, so that it works whatever pytest puts on sys.path."""
+    spec: Any = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+alone, families = shared("alone"), shared("families")
+agree, plain_logprobs, plain_states, shaken = (
+    alone.agree,
+    alone.plain_logprobs,
+    alone.plain_states,
+    alone.shaken,
+)
+ROWS, SCORED, VOCABULARY = alone.ROWS, alone.SCORED, alone.VOCABULARY
+CPU, WINDOW = families.CPU, families.WINDOW
+torch.set_num_threads(1)
+KNOWN = {"llama", "qwen2", "qwen3", "qwen3-untied", "mistral", "gemma"}
+"""Families that also have a pass of our own."""
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{family: (family, {}) for family in families.FAMILIES},
+    "llama, all heads": ("llama", {"num_key_value_heads": 4}),
+    "llama, one head of keys": ("llama", {"num_key_value_heads": 1}),
+    "llama, biased": ("llama", {"attention_bias": True, "mlp_bias": True}),
+    "llama, turned by halves": (
+        "llama",
+        {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e3}},
+    ),
+    "qwen2, one layer slides": (
+        "qwen2",
+        {"use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1},
+    ),
+    "qwen3, all layers slide": (
+        "qwen3",
+        {"use_sliding_window": True, "sliding_window": 3, "max_window_layers": 0},
+    ),
+    "mixtral, sliding": ("mixtral", {"sliding_window": WINDOW}),
+    "mistral, seeing everything": ("mistral", {"sliding_window": None}),
+    "gpt2, by layer": ("gpt2", {"scale_attn_by_inverse_layer_idx": True}),
+    "gemma2, capped hard": ("gemma2", {"attn_logit_softcapping": 0.5}),
+}
+READINGS = [
+    (variant, reading)
+    for variant, (family, _) in VARIANTS.items()
+    for reading in ("own", "packed", "padded")
+    if reading != "own" or family in KNOWN
+]
+
+
+@pytest.fixture(params=["products", "fused"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways of attention, whatever the lengths."""
+    monkeypatch.setattr(attention, "LONG", 0 if request.param == "fused" else 10**9)
+    return str(request.param)
+
+
+def made(variant: str) -> Any:
+    family, changes = VARIANTS[variant]
+    return shaken(families.network(family, VOCABULARY, **changes))
+
+
+def trunk(network: nn.Module, reading: str) -> Trunk:
+    """One way of reading, taken by hand."""
+    found = Trunk.of(network, CPU)
+    assert found.padded is None
+    if reading == "own":
+        assert found.anatomy is not None
+    else:
+        found.anatomy = None
+    if reading == "padded":
+        found.padded = "a test asks for it"
+    return found
+
+
+def policy(network: nn.Module, reading: Trunk) -> Policy:
+    return Policy(network, None, CPU, plain_head(network, CPU), reading)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("variant", "reading"), READINGS)
+def test_logprobs_and_their_gradients_are_those_of_rows_alone(variant: str, reading: str, way: str) -> None:
+    """Shared prompts, sliding windows, tied heads, experts, capped logits: as if each row were read by itself."""
+    network = made(variant)
+    twin = copy.deepcopy(network)
+    batch = pack(ROWS)
+    assert batch.size < sum(map(len, ROWS)) and max(map(len, ROWS)) > 3 * WINDOW
+    found = policy(network, trunk(network, reading)).logprobs(batch, 0.7)[batch.scored]
+    agree(network, twin, found, plain_logprobs(twin, 0.7))
+
+
+def scoring(variant: str) -> Any:
+    """The same family under a head that gives one number."""
+    config = copy.deepcopy(families.network(VARIANTS[variant][0], VOCABULARY, **VARIANTS[variant][1]).config)
+    config.num_labels = 1
+    torch.manual_seed(3)
+    network = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+    return shaken(network.eval())
+
+
+@pytest.mark.parametrize(("variant", "reading"), READINGS)
+def test_scores_and_values_are_those_of_rows_alone(variant: str, reading: str, way: str) -> None:
+    """Scores are read at each row's last scored token, values just before each scored one; gradients too."""
+    network = scoring(variant)
+    twin = copy.deepcopy(network)
+    batch, head = pack(ROWS), twin.score.weight[0]
+    critic = Critic(network, CPU, trunk(network, reading))
+    wanted = torch.cat(
+        [
+            states[torch.tensor(places) - 1] @ head
+            for states, places in zip(plain_states(twin), SCORED, strict=True)
+        ]
+    )
+    agree(network, twin, critic.values(batch)[batch.scored], wanted)
+    for one in (network, twin):
+        one.zero_grad()
+    model = RewardModel(network, None, CPU, critic.trunk)  # type: ignore[arg-type]
+    ends = torch.stack(
+        [states[places[-1]] @ head for states, places in zip(plain_states(twin), SCORED, strict=True)]
+    )
+    agree(network, twin, model.scores(batch), ends)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False:UserWarning")  # peft's, for GPT-2
+@pytest.mark.parametrize("reading", ["packed", "padded"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2", "gemma3", "gpt2", "mistral", "gemma"])
+def test_adapted_networks_read_packed_rows_too(family: str, reading: str, way: str) -> None:
+    """With LoRA around it, a network's adapters get the gradients that rows alone would give them."""
+    pytest.importorskip("peft")
+    plain = made(family)
+    network: Any = adapters.add(plain, 2)
+    learns = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    with torch.no_grad():
+        for number, parameter in enumerate(learns):
+            parameter.add_(
+                torch.randn(parameter.shape, generator=torch.Generator().manual_seed(number)) * 0.2
+            )
+    twin = copy.deepcopy(network)
+    assert why_padded(network) is None and Trunk.of(network, CPU).anatomy is None
+    reader = Trunk(network, CPU, "a test asks for it" if reading == "padded" else None)
+    batch = pack(ROWS)
+    found = policy(network, reader).logprobs(batch, 0.7)[batch.scored]
+    agree(network, twin, found, plain_logprobs(twin, 0.7))
+    assert learns and all(parameter.grad.any() for parameter in learns)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_these_families_run_packed(variant: str) -> None:
+    """Also while their weights are near 0, and whatever they were set to before, the network is left so."""
+    family, changes = VARIANTS[variant]
+    for network in (made(variant), families.network(family, VOCABULARY, **changes, initializer_range=0.002)):
+        assert why_padded(network) is None
+        assert backbone(network).config._attn_implementation == "eager"
+        assert (Trunk.of(network, CPU).anatomy is not None) == (family in KNOWN)
+        assert not any(
+            parameter.requires_grad and parameter.grad is not None for parameter in network.parameters()
+        )
+
+
+def test_attention_is_given_back_even_after_an_error() -> None:
+    network = made("llama")
+    with pytest.raises(RuntimeError, match="on the way"), packed(backbone(network)):
+        assert backbone(network).config._attn_implementation == attention.NAME
+        raise RuntimeError("on the way")
+    assert backbone(network).config._attn_implementation == "eager"
+
+
+DROPPING = {
+    "gpt2": {"attn_pdrop": 0.5, "resid_pdrop": 0.0, "embd_pdrop": 0.0},
+    "llama": {"attention_dropout": 0.5},
+    "gemma2": {"attention_dropout": 0.5},
+}
+
+
+@pytest.mark.parametrize("family", DROPPING)
+def test_attention_drops_while_learning_and_only_then(family: str, way: str) -> None:
+    """Dropout of attention alone: packed rows learn with it, by chance that follows from the seed."""
+    network = families.network(family, VOCABULARY, **DROPPING[family])
+    batch = pack(ROWS)
+    reader = policy(network, Trunk.of(network, CPU))
+
+    def read(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return reader.logprobs(batch).detach()
+
+    still = read(1)
+    assert torch.equal(still, read(2))
+    network.train()
+    dropped = read(1)
+    assert torch.equal(dropped, read(1))
+    for other in (still, read(2)):
+        assert float((dropped - other)[batch.scored].abs().median()) > 0.01
+    network.eval()
+    assert torch.equal(still, read(3))
+
+
+def test_without_dropout_learning_reads_as_ever() -> None:
+    """Where nothing is dropped, a pass of our own serves learning, too."""
+    network = families.network("llama", VOCABULARY)
+    reader = policy(network, Trunk.of(network, CPU))
+    before = reader.logprobs(pack(ROWS))
+    network.train()
+    assert reader.trunk.anatomy is not None and torch.equal(reader.logprobs(pack(ROWS)), before)
