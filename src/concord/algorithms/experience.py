@@ -10,6 +10,7 @@ from torch import Tensor
 from concord.algorithms.course import Bench
 from concord.batches import Experience, Rendered, Rollout, Sequences, pack
 from concord.batches.order import permutation
+from concord.batches.packing import parts
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.models import Policy
@@ -66,8 +67,9 @@ class Speaking:
 
     def parts(self, experience: Experience, rows: Sequence[int]) -> list[Experience]:
         """Some rows, cut into batches by the budget of tokens."""
-        part = experience.some(rows)
-        return [part.some(group) for group in part.sequences.parts(self.bench.learning.micro_tokens)]
+        texts = [experience.sequences.rows[row] for row in rows]
+        groups = parts(texts, self.bench.learning.micro_tokens)
+        return [experience.some([rows[place] for place in group]) for group in groups]
 
     def speak(self) -> Rollout:
         """Ask the policy this round's prompts, score what it says, and see how far it has drifted."""

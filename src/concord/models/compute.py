@@ -35,12 +35,13 @@ class Compute:
 def choose(device: str = "auto", precision: str = "auto") -> Compute:
     """The best device and precision there is, or the ones asked for."""
     kind, why = _device(device)
+    place = torch.device(kind, 0) if kind == "cuda" else torch.device(kind)
     if precision != "auto":
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        return Compute(torch.device(kind), dtype, f"{why}; {precision} because the recipe asks for it")
+        return Compute(place, dtype, f"{why}; {precision} because the recipe asks for it")
     fast, because = _fast_bfloat16(kind)
     dtype = torch.bfloat16 if fast else torch.float32
-    return Compute(torch.device(kind), dtype, f"{why}; {str(dtype).removeprefix('torch.')} because {because}")
+    return Compute(place, dtype, f"{why}; {str(dtype).removeprefix('torch.')} because {because}")
 
 
 def _device(asked: str) -> tuple[str, str]:

@@ -66,7 +66,9 @@ def learn(course: Course, bench: Bench, folder: Path, key: str) -> None:
     """Run a course to its end in a stage's folder, from its newest checkpoint if it has one."""
     learning = bench.learning
     torch.manual_seed(bench.seed)
-    engine = Local(bench.compute.device)
+    compute = bench.compute
+    bench.say(f"products in {str(compute.dtype).removeprefix('torch.')}: {compute.reason}.")
+    engine = Local(compute.device)
     for network in course.networks.values():
         engine.prepare(network).train(course.dropout)
     rise_and_fall = schedule(learning.schedule, course.steps, learning.warmup)
