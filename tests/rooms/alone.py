@@ -27,7 +27,8 @@ ROWS = [
     row(2, 6, 4, 5),
     row(1, 20, 12, 6, silent=range(3, 9)),  # two turns, and between them what bears no loss
     row(4, 31, 2, 7),
-    row(2, 6, 1, 8),
+    row(5, 9, 7, 8),  # as many answers as the second prompt has: side by side with it in attention
+    row(5, 9, 1, 9),
 ]
 SCORED = [[place for place, own in enumerate(one.scored) if own] for one in ROWS]
 WISHES = torch.randn(sum(map(len, SCORED)), generator=torch.Generator().manual_seed(0))
