@@ -108,7 +108,6 @@ def test_what_cannot_run_packed_is_told_and_read_padded(family: str) -> None:
         read(one)
 
 
-@pytest.mark.xfail(reason="the networks are tried out on fewer tokens than the window holds", strict=True)
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [

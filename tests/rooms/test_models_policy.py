@@ -154,7 +154,6 @@ def test_scores_do_not_depend_on_company_and_survive_saving(
     assert torch.equal(plain.score.weight, model.network.score.weight)
 
 
-@pytest.mark.xfail(reason="it gets the score of the row before it", strict=True)
 def test_a_row_without_a_scored_token_has_no_score(folders: dict[str, Path]) -> None:
     """Never the score of its neighbour: nothing was said that could be worth anything."""
     model = reward_model(folders["llama"])

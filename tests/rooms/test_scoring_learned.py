@@ -56,3 +56,10 @@ def test_an_answer_beyond_the_reward_models_context_is_an_error(model: RewardMod
     long = Completion(families.asked("hi"), "no " * limit, finish="stop")
     with pytest.raises(RecordError, match=rf"prompt {long.prompt.id} has \d+ tokens .* context of {limit}"):
         Learned(model).score([long])
+
+
+def test_an_answer_of_nothing_is_an_error_that_names_its_prompt(model: RewardModel) -> None:
+    """Not even an end was said: there is no token to read a score from."""
+    nothing = Completion(families.asked("hi"), "", finish="length")
+    with pytest.raises(RecordError, match=f"prompt {nothing.prompt.id} is empty"):
+        Learned(model).score([nothing])

@@ -85,6 +85,8 @@ class Layout:
     families: tuple[Family, ...]
     memory: dict[object, Tensor] = field(default_factory=dict, compare=False)
     """What attention works out once and needs again in every layer."""
+    windows: set[int | None] = field(default_factory=set, compare=False)
+    """How far back the layers were seen to look; None for everything."""
 
     def to(self, device: torch.device) -> "Layout":
         """The same layout on another device."""

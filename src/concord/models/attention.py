@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from transformers import AttentionInterface
 
 from concord.batches.packing import Block, Layout
@@ -34,6 +35,7 @@ class Moved(torch.autograd.Function):
         return packed.index_select(0, layout.slots)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
         """[Z, ...] -> [P, ...]."""
         return given[0].index_select(0, ctx.layout.places), None
@@ -49,6 +51,7 @@ class Returned(torch.autograd.Function):
         return slotted.index_select(0, layout.places)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
         """[P, ...] -> [Z, ...]; a slot without a token sends back nothing."""
         return given[0].index_select(0, ctx.layout.slots).index_fill_(0, ctx.layout.empty, 0), None
@@ -77,6 +80,7 @@ def attend(
 def seen(sight: "Sight", query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """[P, H, D] queries, already scaled, and [P, Hkv, D] keys and values -> [P, H, D] what each token takes in."""
     layout = sight.layout
+    layout.windows.add(sight.window)
     # rotary embeddings may have widened queries and keys; products are made in the values' precision
     tensors = (query.to(value.dtype), key.to(value.dtype), value)
     moved = [Moved.apply(one, layout) for one in tensors]  # type: ignore[no-untyped-call]

@@ -29,5 +29,5 @@ class Critic:
     def values(self, sequences: Sequences) -> Tensor:
         """[N, S] what is expected just before each scored token is said; 0 where there is none."""
         sequences = sequences.to(self.compute.device)
-        states = self.trunk.states(sequences, sequences.before)
+        states = self.trunk.states(sequences, sequences.scored, before=True)
         return spread(score_head(self.network)(precise(states)).squeeze(-1), sequences)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from concord.batches import Sequences
 from concord.batches.packing import STEP
@@ -33,6 +34,7 @@ class Normed(torch.autograd.Function):
         return found
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """With u = x shrink: dx = shrink (g scale - u mean(g scale u)), dscale = sum g u."""
         x, scale, shrink = ctx.saved_tensors
@@ -59,6 +61,7 @@ class Linear(torch.autograd.Function):
         return x @ joined.T
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient of each weight is a part of one product."""
         x, joined = ctx.saved_tensors
@@ -83,6 +86,7 @@ class Turned(torch.autograd.Function):
         return turn(x, cos, sin)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None, None]:
         """The same turn backwards."""
         cos, sin = ctx.saved_tensors
@@ -110,6 +114,7 @@ class Picked(torch.autograd.Function):
         return x.index_select(0, rows)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
         """What was not picked gets nothing."""
         (rows,) = ctx.saved_tensors

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from concord.maths.sequence import token_logprobs
 from concord.models.compute import Compute
@@ -58,6 +59,7 @@ class Fused(torch.autograd.Function):
         return found
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         """d log p(said) / d logits is the one-hot of what was said less the probabilities."""
         states, weight, said, total, *kept = ctx.saved_tensors

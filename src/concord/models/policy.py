@@ -45,7 +45,7 @@ class Policy:
         sequences = sequences.to(self.compute.device)
         said = sequences.said[sequences.scored]
         if self.headed:
-            states = self.trunk.states(sequences, sequences.before)
+            states = self.trunk.states(sequences, sequences.scored, before=True)
             found = likelihood(states, head(self.network), said, temperature, self.compute)
         else:
             found = token_logprobs(precise(self.logits(sequences)) / temperature, said)
@@ -54,7 +54,7 @@ class Policy:
     def logits(self, sequences: Sequences) -> Tensor:
         """[M, V] what the whole network expects at the scored tokens: for families with more than a head."""
         padded = self.trunk.padded is not None
-        rows, columns = spots(sequences, sequences.before, padded)
+        rows, columns = spots(sequences, sequences.scored, True, padded)
         with self.compute.precision():
             if padded:
                 found: Tensor = read(self.network, sequences, True).logits[rows, columns]

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from concord.batches import Sequences, Template
+from concord.maths.sequence import last_true
 from concord.models import adapters, folder
 from concord.models.adapters import inside
 from concord.models.compute import Compute
@@ -34,8 +36,8 @@ class RewardModel:
     def scores(self, sequences: Sequences) -> Tensor:
         """[N] one score a row, read at its last scored token."""
         sequences = sequences.to(self.compute.device)
-        states = self.trunk.states(sequences, sequences.at)
-        ends = states[sequences.scored.sum(-1).cumsum(-1) - 1]
+        last = torch.zeros_like(sequences.scored).scatter(1, last_true(sequences.scored)[:, None], True)
+        ends = self.trunk.states(sequences, last, before=False)
         return score_head(self.network)(precise(ends)).squeeze(-1)  # type: ignore[no-any-return]
 
     def save(self, path: Path) -> None:

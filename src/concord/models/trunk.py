@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from concord.batches import Rendered, Sequences, pack
+from concord.errors import ModelError
 from concord.models import attention, fused
 from concord.models.adapters import inside
 from concord.models.anatomy import Anatomy, anatomy
@@ -21,7 +22,12 @@ SEEN = {"full_attention", "sliding_attention"}
 def backbone(network: nn.Module) -> nn.Module:
     """The network without its head, adapters included."""
     inner = inside(network)
-    found: nn.Module = getattr(inner, inner.base_model_prefix)
+    found = getattr(inner, inner.base_model_prefix, None)
+    if not isinstance(found, nn.Module):
+        raise ModelError(
+            f"{type(inner).__name__} keeps its layers where Concord does not find them. Use a causal language "
+            "model of plain text; families that also see or hear are not supported."
+        )
     return found
 
 
@@ -83,27 +89,28 @@ class Trunk:
             trunk.anatomy = parts
         return trunk
 
-    def states(self, sequences: Sequences, places: Tensor) -> Tensor:
-        """[M, width] the hidden states at the M scored tokens, or just before them, as `places` [N, S] says."""
+    def states(self, sequences: Sequences, which: Tensor, before: bool) -> Tensor:
+        """[M, width] the hidden states at some scored tokens, or just before them; `which` [N, S] says at which."""
         ours = self.anatomy
         if ours is not None and not (self.network.training and ours.dropout):
             dtype = ours.embedding.dtype if self.compute.dtype is torch.float32 else self.compute.dtype
-            return fused.states(ours, sequences, places[sequences.scored], dtype)
+            return fused.states(ours, sequences, spots(sequences, which, before, False)[1], dtype)
         padded = self.padded is not None
         with self.compute.precision():
             found: Tensor = read(backbone(self.network), sequences, padded).last_hidden_state
-        return found[spots(sequences, places, padded)]
+        return found[spots(sequences, which, before, padded)]
 
 
-def spots(sequences: Sequences, places: Tensor, padded: bool) -> tuple[Tensor, Tensor]:
-    """Row and column, in what `read` gives, of the scored tokens' places (or those before them) [N, S]."""
+def spots(sequences: Sequences, which: Tensor, before: bool, padded: bool) -> tuple[Tensor, Tensor]:
+    """Row and column, in what `read` gives, of some scored tokens [N, S], or of the tokens before them."""
     if not padded:
-        found = places[sequences.scored]
+        found = (sequences.before if before else sequences.at)[which]
         return torch.zeros_like(found), found
-    behind = int(places is sequences.before)
-    rows = sequences.scored.nonzero(as_tuple=True)[0]
-    columns = [place - behind for row in sequences.rows for place, mark in enumerate(row.scored) if mark]
-    return rows, torch.tensor(columns, device=rows.device)
+    columns = torch.zeros(which.shape, dtype=torch.int64)
+    for number, row in enumerate(sequences.rows):
+        places = [place - before for place, mark in enumerate(row.scored) if mark]
+        columns[number, : len(places)] = torch.tensor(places, dtype=torch.int64)
+    return which.nonzero(as_tuple=True)[0], columns.to(which.device)[which]
 
 
 def precise(values: Tensor) -> Tensor:
@@ -137,17 +144,24 @@ def alike(found: Tensor, wanted: Tensor) -> bool:
 def why_padded(network: nn.Module) -> str | None:
     """Why this network cannot read packed tokens, or None if it can: it is tried on two rows with one prompt."""
     module = backbone(network)
-    kinds = set(getattr(module.config, "layer_types", None) or ()) - SEEN
-    if kinds:
-        return f"it has layers of the kind {', '.join(sorted(kinds))}"
+    config: Any = module.config
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if kinds - SEEN:
+        return f"it has layers of the kind {', '.join(sorted(kinds - SEEN))}"
     rows = probe(network)
     try:
         found = read(module, rows, False).last_hidden_state
     except Exception as error:  # a foreign module given what it may not know can raise anything
         return f"its attention cannot be replaced ({type(error).__name__})"
     wanted = read(module, rows, True).last_hidden_state
-    if not alike(found[spots(rows, rows.at, False)], wanted[spots(rows, rows.at, True)]):
+    if not alike(
+        found[spots(rows, rows.scored, False, False)], wanted[spots(rows, rows.scored, False, True)]
+    ):
         return "it finds other states in packed tokens than in padded ones"
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    slides = window is not None and ("sliding_attention" in kinds or not kinds)
+    if slides and window not in rows.layout.windows:
+        return "its sliding window is kept by a mask that attention is not told of"
     return None
 
 
@@ -155,5 +169,6 @@ def why_padded(network: nn.Module) -> str | None:
 def close_enough(network: nn.Module, parts: Anatomy) -> bool:
     """Whether the pass of our own finds what the network finds."""
     rows = probe(network)
-    wanted = read(backbone(network), rows, False).last_hidden_state[spots(rows, rows.at, False)]
-    return alike(fused.states(parts, rows, rows.at[rows.scored], wanted.dtype), wanted)
+    row, column = spots(rows, rows.scored, False, False)
+    wanted = read(backbone(network), rows, False).last_hidden_state[row, column]
+    return alike(fused.states(parts, rows, column, wanted.dtype), wanted)

@@ -33,6 +33,11 @@ class Learned:
                     f"An answer to prompt {completion.prompt.id} has {len(row)} tokens with its prompt, more than the "
                     f"reward model's context of {limit}. Use shorter prompts, a lower `longest`, or a larger model."
                 )
+            if not any(row.scored):
+                raise RecordError(
+                    f"An answer to prompt {completion.prompt.id} is empty and did not end, so there is nothing to "
+                    "score. Remove it, or mark it as ended (`finish: stop`)."
+                )
         scores = [math.nan] * len(rows)
         for group in parts(rows, self.micro_tokens):
             found = self.model.scores(pack([rows[place] for place in group]))
