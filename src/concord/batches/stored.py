@@ -105,10 +105,12 @@ class Draft:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is None:
-            self.end()
-        for column in self.columns.values():
-            column.file.close()
+        try:
+            if kind is None:
+                self.end()
+        finally:
+            for column in self.columns.values():
+                column.file.close()
 
     def end(self) -> None:
         """Write down where all of it ends."""
