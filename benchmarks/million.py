@@ -141,6 +141,11 @@ if __name__ == "__main__":
         settle_environment()
         keep_freed_memory()
         answer = PARTS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
-        print(json.dumps({**answer, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        print(
+            json.dumps(
+                {**answer, "processor": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / 1024}
+            )
+        )
     else:
         main(*(kind(word) for kind, word in zip((int, Path), sys.argv[1:], strict=False)))

@@ -19,7 +19,6 @@ REST = 0.03
 """Seconds in which threads have nothing to do, so that it shows whether they spin."""
 WORSE = 1.5
 """So many times slower counts as harm, on a machine where figures differ by a tenth anyway."""
-SPINNING = "from concord.models import pace; pace.tell()"
 
 Size = tuple[int, int, int]
 
@@ -71,7 +70,7 @@ def tell() -> None:
 def spinning() -> float | None:
     """The time of a small product with all cores where idle threads spin, or None if it cannot be had."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "ACTIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", SPINNING]
+    command = [sys.executable, "-P", __file__]  # this file alone: torch and little else is loaded
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=30, check=True
@@ -118,3 +117,7 @@ def harm(asleep: float, awake: float | None) -> str:
         return "not measured"
     times = f"a small product takes {awake:.2f} ms where idle threads spin, {asleep:.2f} ms as it is set now"
     return f"{'hurts here' if awake > WORSE * asleep else 'does not hurt now'}: {times}"
+
+
+if __name__ == "__main__":
+    tell()
