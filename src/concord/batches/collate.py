@@ -142,12 +142,12 @@ def gather(
 ) -> "stored.Store | list[Made]":
     """Lists rendered once: a stream's into a store named by content, which is found again; others' into memory."""
     if not isinstance(records, Stream):
-        made = [one for some in parts(records) for one in rendered(some)]
+        made = [one for some in portions(records) for one in rendered(some)]
         fit.say(say)
         return made
 
     def fill(draft: stored.Draft) -> dict[str, Any]:
-        for some in parts(records):
+        for some in portions(records):
             for rows, tiers in rendered(some):
                 draft.add(rows, tiers)
         if not fit.kept:
@@ -161,7 +161,7 @@ def gather(
     return store
 
 
-def parts(records: Iterable[R]) -> Iterator[list[R]]:
+def portions(records: Iterable[R]) -> Iterator[list[R]]:
     """Some records at a time."""
     left = iter(records)
     while some := list(islice(left, TOGETHER)):
