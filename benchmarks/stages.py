@@ -21,7 +21,7 @@ from concord.algorithms.feeds import Reading
 from concord.algorithms.reward import RewardObjective
 from concord.algorithms.sft import Imitation
 from concord.batches import collate
-from concord.cli.main import settle_environment
+from concord.machine import keep_freed_memory, settle_environment
 from concord.maths.ranking import pair_counts
 from concord.models import Compute, Policy, RewardModel, choose, doctor
 from concord.records import Completion
@@ -125,4 +125,5 @@ class Given:
 
 if __name__ == "__main__":
     settle_environment()
+    keep_freed_memory()
     main(*map(Path, sys.argv[1:]))

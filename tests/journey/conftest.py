@@ -205,10 +205,12 @@ def calm(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., d
 
 
 def results(run: Path) -> dict[str, str]:
-    """Every file of a run and what is in it, apart from the time that it took to make it."""
+    """Every file of a run and what is in it, apart from the time that it took to make it, and from the cache."""
     found = {}
     for path in sorted(path for path in run.rglob("*") if path.is_file()):
         name = path.relative_to(run).as_posix()
+        if name.startswith(".cache/"):
+            continue
         if path.name == "metrics.jsonl":
             found[name] = "\n".join(metrics(path))
         elif path.name in TIMED or name.startswith(".lock"):

@@ -51,7 +51,7 @@ def await_stages(attempt: Attempt, run: Path, count: int) -> None:
 
 
 def finished(run: Path) -> int:
-    places = (*run.glob("*/MANIFEST.json"), *run.glob("*/*/MANIFEST.json"))
+    places = (*run.glob("[!.]*/MANIFEST.json"), *run.glob("[!.]*/*/MANIFEST.json"))
     return sum(not place.parent.name.endswith(".partial") for place in places)
 
 

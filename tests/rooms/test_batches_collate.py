@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from concord.batches import Experience, Rendered, Template, collate, pack
+from concord.batches import Experience, Rendered, Template, collate, order, pack
 from concord.batches.order import cut, permutation, reading, steps_of
 from concord.errors import RecordError
 from concord.records import Completion, Demonstration, Ranking
@@ -139,3 +139,13 @@ def test_reading_goes_through_everything_once_an_epoch_and_goes_on_where_it_stoo
     for done in range(7):
         assert list(reading(7, 3, 2, 11, done=done)) == steps[done:]
     assert permutation(50, 1) != permutation(50, 2)
+
+
+def test_orders_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was begun with an earlier version goes on with the same rows; an epoch is shuffled once."""
+    assert permutation(10, 3, "a") == [2, 7, 0, 6, 3, 8, 9, 1, 4, 5]
+    made = []
+    shuffled = order.shuffled
+    monkeypatch.setattr(order, "shuffled", lambda *what: made.append(what) or shuffled(*what))
+    assert [row for step in reading(10, 4, 2, 3, done=1) for row in step][:6] == permutation(10, 3, 0)[4:]
+    assert made[:-1] == [(10, 3, 0), (10, 3, 1)]

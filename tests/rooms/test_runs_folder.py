@@ -133,6 +133,21 @@ def test_a_stage_is_begun_resumed_finished_and_forgotten(tmp_path: Path, loaded:
         assert run.names() == []
 
 
+def test_what_a_killed_process_left_in_the_cache_is_swept_and_the_rest_stays(
+    tmp_path: Path, loaded: Loaded
+) -> None:
+    with Run.open(tmp_path / "run", loaded) as run:
+        for name in ("rankings-1", ".tmp-1", "reference-2"):
+            (run.cache / name).mkdir(parents=True)
+            (run.cache / name / "tokens.npy").write_text("x")
+        (run.cache / "reference-2" / ".tmp-3").write_text("x")
+    with Run.open(tmp_path / "run", loaded) as run:
+        found = sorted(path.relative_to(run.cache).as_posix() for path in run.cache.rglob("*.npy"))
+        assert found == ["rankings-1/tokens.npy", "reference-2/tokens.npy"]
+        assert not (run.cache / "reference-2" / ".tmp-3").exists()
+        assert run.names() == []
+
+
 def test_a_stage_has_one_maker(tmp_path: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("concord.runs.folder.PATIENCE", 0.1)
     with Run.open(tmp_path / "run", loaded) as run:

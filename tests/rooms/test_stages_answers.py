@@ -9,7 +9,7 @@ from concord.errors import RecordError
 from concord.records import Completion, Message, Prompt, Ranking
 from concord.sampling import local
 from concord.stages.answers import gathered, some
-from concord.stages.rank import refuse_mixture
+from concord.stages.rank import of_one_aspect
 from concord.world import World
 
 
@@ -48,9 +48,9 @@ def test_one_reward_model_cannot_learn_two_aspects(tmp_path: Path) -> None:
     both = tuple(Completion(prompt, text) for text in ("a", "b"))
     helpful = Ranking(prompt, both, ((0,), (1,)), aspect="helpful")
     harmless = Ranking(prompt, both, ((1,), (0,)), aspect="harmless")
-    refuse_mixture([helpful, helpful], tmp_path)
+    assert list(of_one_aspect([helpful, helpful], tmp_path)) == [helpful, helpful]
     with pytest.raises(RecordError, match="2 aspects \\(harmless, helpful\\)"):
-        refuse_mixture([helpful, harmless], tmp_path)
+        list(of_one_aspect([helpful, harmless], tmp_path))
 
 
 def test_what_grows_side_by_side_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from concord import machine
 from concord.errors import Diverged, ModelError, StoreError
 from concord.runs import Loaded, Run, load
 from concord.settings import Learning
 from concord.stages.carry_out import Crew, failure, unfinished, wanted
 from concord.stages.plan import Task
-from concord.stages.worker import available, side_by_side, spent, threads
+from concord.stages.worker import side_by_side, spent, threads
 
 
 @dataclass
@@ -212,7 +213,7 @@ def test_how_a_process_ended_in_words(
 
 
 def test_threads_follow_from_recipe_and_machine_alone() -> None:
-    cores = available()
+    cores = machine.cores()
     assert threads(Learning(threads=3), alone=False) == 3
     assert threads(Learning(), alone=True) == cores
     assert threads(Learning(device="cpu", workers=2), alone=False) == max(1, cores // 2)

@@ -1,6 +1,6 @@
 """What an algorithm asks for, and what it hands to the loop."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,7 +37,7 @@ class Bench(Protocol):
         """What the policy is asked."""
 
     @property
-    def rankings(self) -> Sequence[Ranking]:
+    def rankings(self) -> Iterable[Ranking]:
         """What people prefer."""
 
     @property
@@ -48,7 +48,7 @@ class Bench(Protocol):
     def seed(self) -> int:
         """What everything random in this stage follows from."""
 
-    def demonstrations(self, file: str) -> Sequence[Demonstration]:
+    def demonstrations(self, file: str) -> Iterable[Demonstration]:
         """What people wrote themselves."""
 
     def sampler(self, occasion: str, temperature: float, longest: int, best_of: int = 1) -> Sampler:

@@ -104,10 +104,13 @@ class Speaking:
 
 def asked(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[Prompt]:
     """This round's prompts: all are asked once before any is asked again."""
+    orders: dict[int, list[int]] = {}
     picked = []
     for place in range(turn * count, (turn + 1) * count):
         epoch, rest = divmod(place, len(prompts))
-        picked.append(prompts[permutation(len(prompts), seed, "prompts", epoch)[rest]])
+        if epoch not in orders:
+            orders[epoch] = permutation(len(prompts), seed, "prompts", epoch)
+        picked.append(prompts[orders[epoch][rest]])
     return picked
 
 

@@ -35,8 +35,9 @@ class Reading(Generic[Item, Made]):
     def __iter__(self) -> Iterator[list[Made]]:
         for places in reading(len(self.items), self.batch, self.epochs, self.seed, done=self.done):
             self.done += 1
-            parts = cut([len(self.items[place]) for place in places], self.micro_tokens)
-            yield [self.collate([self.items[places[place]] for place in part]) for part in parts]
+            items = [self.items[place] for place in places]
+            parts = cut([len(item) for item in items], self.micro_tokens)
+            yield [self.collate([items[place] for place in part]) for part in parts]
 
     def state(self) -> dict[str, Any]:
         """How many steps have been handed out."""

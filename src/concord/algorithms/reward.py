@@ -4,7 +4,7 @@ The network reads prompt and completion and gives one number. Rankings fix only 
 scores, so a weak pull keeps each list's mean near 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from concord.algorithms.course import Bench, Course
@@ -36,7 +36,7 @@ class RewardObjective:
         return Loss(surprise + self.settings.centring * offset, notes, {"tokens": batch.sequences.size})
 
 
-def build(settings: Reward, bench: Bench, model: RewardModel, rankings: Sequence[Ranking]) -> Course:
+def build(settings: Reward, bench: Bench, model: RewardModel, rankings: Iterable[Ranking]) -> Course:
     """Learn from the rankings that are not held back."""
     rows = collate.rankings(rankings, model.template, context(model.network), bench.say)
     feed = Reading(

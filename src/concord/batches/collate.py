@@ -1,48 +1,73 @@
 """Records become tensors here, and whatever does not fit is counted and said."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from typing import Any, TypeVar, overload
 
 import torch
 
+from concord.batches import stored
 from concord.batches.kinds import Lists, Sequences, pack
 from concord.batches.packing import cost
 from concord.batches.template import Rendered, Template
 from concord.errors import RecordError
-from concord.records import Completion, Demonstration, Ranking
+from concord.records import Completion, Demonstration, Ranking, Stream, digest
+
+R = TypeVar("R")
+FORMAT = 1
+"""Raised when the code makes other rows of the same records, so that old stores are not taken for new ones."""
+TOGETHER = 256
+"""Records that are rendered at once."""
+EXAMPLES = 3
 
 
 @dataclass
 class Fit:
-    """How rendered records fared against the model's context: kept, and dropped with examples."""
+    """How rendered records fared against the model's context: kept, silent, and too long with examples."""
 
+    what: str
     limit: int
     kept: int = 0
-    dropped: list[str] = field(default_factory=list)
+    dropped: int = 0
+    silent: int = 0
+    """Rankings that put all answers in one tier."""
+    examples: list[str] = field(default_factory=list)
 
     def admits(self, rendered: Rendered, name: str) -> bool:
-        """Whether a row fits; one that does not is remembered, never cut."""
+        """Whether a row fits; one that does not is counted, never cut."""
         if len(rendered) <= self.limit and any(rendered.scored):
             self.kept += 1
             return True
-        self.dropped.append(f"{name} ({len(rendered)} tokens)")
+        self.dropped += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(f"{name} ({len(rendered)} tokens)")
         return False
 
-    def say(self, what: str, say: Callable[[str], None]) -> None:
-        """Print the count, and refuse if nothing is left."""
-        if self.dropped:
-            examples = ", ".join(self.dropped[:3])
+    def say(self, say: Callable[[str], None]) -> None:
+        """Print the counts, and refuse if nothing is left."""
+        records = self.kept + self.dropped + self.silent
+        if self.silent:
             say(
-                f"{len(self.dropped)} of {self.kept + len(self.dropped)} {what} are longer than the model's context "
-                f"of {self.limit} tokens and were left out, such as {examples}."
+                f"{self.silent} of {records} {self.what} put all answers in one tier; they teach nothing and "
+                "were left out."
             )
-        if not self.kept and not self.dropped:
+        if records and self.silent == records:
             raise RecordError(
-                f"There are no {what} to learn from. Bring more of them, or let `reward.hold_out` keep back fewer."
+                f"No {self.what} are left: each puts all of its answers in one tier. Rank some answers above others."
+            )
+        if self.dropped:
+            say(
+                f"{self.dropped} of {self.kept + self.dropped} {self.what} are longer than the model's context "
+                f"of {self.limit} tokens and were left out, such as {', '.join(self.examples)}."
+            )
+        if not records:
+            raise RecordError(
+                f"There are no {self.what} to learn from. Bring more of them, or let `reward.hold_out` keep back fewer."
             )
         if not self.kept:
             raise RecordError(
-                f"No {what} are left: each is longer than the model's context of {self.limit} tokens. "
+                f"No {self.what} are left: each is longer than the model's context of {self.limit} tokens. "
                 "Use shorter texts or a model with a longer context."
             )
 
@@ -59,46 +84,136 @@ class Candidate:
         return cost(self.rows)
 
 
+Made = tuple[list[Rendered], list[int]]
+"""The rows of one list and their tiers; one row of tier 0 for what is no list."""
+
+
 def demonstrations(
-    records: Sequence[Demonstration],
+    records: Iterable[Demonstration],
     template: Template,
     limit: int,
     every_turn: bool,
     say: Callable[[str], None],
-) -> list[Rendered]:
+) -> Sequence[Rendered]:
     """Demonstrations as ids, those that do not fit left out and counted."""
-    fit = Fit(limit)
-    rows = [template.demonstration(record, every_turn) for record in records]
-    kept = [row for row, record in zip(rows, records, strict=True) if fit.admits(row, record.prompt.id)]
-    fit.say("demonstrations", say)
-    return kept
+    fit = Fit("demonstrations", limit)
+
+    def rendered(some: Sequence[Demonstration]) -> Iterator[Made]:
+        for record, row in zip(some, template.demonstrations(some, every_turn), strict=True):
+            if fit.admits(row, record.prompt.id):
+                yield [row], [0]
+
+    made = gather(records, template, fit, rendered, say, every_turn)
+    return StoredRows(made) if isinstance(made, stored.Store) else [rows[0] for rows, _ in made]
 
 
 def rankings(
-    records: Sequence[Ranking], template: Template, limit: int, say: Callable[[str], None]
-) -> list[Candidate]:
+    records: Iterable[Ranking], template: Template, limit: int, say: Callable[[str], None]
+) -> "Sequence[Candidate]":
     """Rankings as lists of ids: unranked candidates carry no preference and are not read."""
-    fit = Fit(limit)
-    lists = []
-    for record in records:
-        tier_of = {place: tier for tier, places in enumerate(record.tiers) for place in places}
-        rows = {place: template.completion(record.completions[place]) for place in sorted(tier_of)}
-        longest = max(rows.values(), key=len) if rows else None
-        if longest is None or len(record.tiers) < 2:
-            continue
-        if fit.admits(longest, record.prompt.id):
-            lists.append(Candidate(list(rows.values()), [tier_of[place] for place in rows], []))
-    silent = len(records) - fit.kept - len(fit.dropped)
-    if silent:
-        say(
-            f"{silent} of {len(records)} rankings put all answers in one tier; they teach nothing and were left out."
-        )
-    if records and silent == len(records):
-        raise RecordError(
-            "No rankings are left: each puts all of its answers in one tier. Rank some answers above others."
-        )
-    fit.say("rankings", say)
-    return lists
+    fit = Fit("rankings", limit)
+
+    def rendered(some: Sequence[Ranking]) -> Iterator[Made]:
+        telling = [record for record in some if len(record.tiers) > 1]
+        fit.silent += len(some) - len(telling)
+        tiers = [
+            dict(sorted((place, tier) for tier, places in enumerate(record.tiers) for place in places))
+            for record in telling
+        ]
+        said = [record.completions[place] for record, of in zip(telling, tiers, strict=True) for place in of]
+        rows = iter(template.completions(said))
+        for record, of in zip(telling, tiers, strict=True):
+            own = list(islice(rows, len(of)))
+            if fit.admits(max(own, key=len), record.prompt.id):
+                yield own, list(of.values())
+
+    made = gather(records, template, fit, rendered, say)
+    if isinstance(made, stored.Store):
+        return StoredLists(made)
+    return [Candidate(rows, tiers, []) for rows, tiers in made]
+
+
+def gather(
+    records: Iterable[R],
+    template: Template,
+    fit: Fit,
+    rendered: Callable[[Sequence[R]], Iterator[Made]],
+    say: Callable[[str], None],
+    *settings: object,
+) -> "stored.Store | list[Made]":
+    """Lists rendered once: a stream's into a store named by content, which is found again; others' into memory."""
+    if not isinstance(records, Stream):
+        made = [one for some in portions(records) for one in rendered(some)]
+        fit.say(say)
+        return made
+
+    def fill(draft: stored.Draft) -> dict[str, Any]:
+        for some in portions(records):
+            for rows, tiers in rendered(some):
+                draft.add(rows, tiers)
+        if not fit.kept:
+            fit.say(say)
+        return asdict(fit)
+
+    name = digest(FORMAT, fit.what, records.name, template.digest(), fit.limit, *settings)
+    folder = records.cache / f"{fit.what}-{name}"
+    store = stored.existing(folder) or stored.made(folder, len(template.tokenizer) <= 2**16, fill)
+    Fit(**store.facts).say(say)
+    return store
+
+
+def portions(records: Iterable[R]) -> Iterator[list[R]]:
+    """Some records at a time."""
+    left = iter(records)
+    while some := list(islice(left, TOGETHER)):
+        yield some
+
+
+class StoredRows(Sequence[Rendered]):
+    """Rows on disk, each made when it is asked for."""
+
+    def __init__(self, store: stored.Store) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @overload
+    def __getitem__(self, place: int) -> Rendered: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Rendered]: ...
+    def __getitem__(self, place: int | slice) -> Rendered | Sequence[Rendered]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        return self.store.rendered(range(len(self))[place])[0]
+
+
+@dataclass(frozen=True)
+class StoredLists(Sequence[Candidate]):
+    """Lists on disk, each made when it is asked for."""
+
+    store: stored.Store
+    reference: Sequence[float] | None = None
+    """The log-probability of each row under the reference, if it was asked for."""
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @overload
+    def __getitem__(self, place: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Candidate]: ...
+    def __getitem__(self, place: int | slice) -> Candidate | Sequence[Candidate]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        number = range(len(self))[place]
+        first, last = self.store.lists[number : number + 2].tolist()
+        reference = [] if self.reference is None else [float(one) for one in self.reference[first:last]]
+        return Candidate(self.store.rendered(number), self.store.tiers[first:last].tolist(), reference)
+
+    def with_reference(self, values: Sequence[float]) -> "StoredLists":
+        """The same lists with what each row's reference is."""
+        return replace(self, reference=values)
 
 
 def completions(records: Sequence[Completion], template: Template) -> Sequences:

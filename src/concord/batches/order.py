@@ -3,14 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from concord.records import seed_of
 
 
+def shuffled(count: int, *names: object) -> Tensor:
+    """[count] the numbers below `count`, shuffled by whatever names the occasion: seed, stage, epoch."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed_of(*names)))
+
+
 def permutation(count: int, *names: object) -> list[int]:
-    """The numbers below `count`, shuffled by whatever names the occasion: seed, stage, epoch."""
-    generator = torch.Generator().manual_seed(seed_of(*names))
-    return [int(number) for number in torch.randperm(count, generator=generator)]
+    """The same order as plain numbers, for what is small."""
+    order: list[int] = shuffled(count, *names).tolist()
+    return order
 
 
 def cut(sizes: Sequence[int], most: int) -> list[list[int]]:
@@ -35,6 +41,9 @@ def steps_of(count: int, batch: int, epochs: int) -> int:
 def reading(count: int, batch: int, epochs: int, *names: object, done: int = 0) -> Iterator[list[int]]:
     """The items of each step, epoch after epoch in a fresh order, going on after `done` steps."""
     per_epoch = -(-count // batch)
+    order, made = torch.empty(0, dtype=torch.int64), -1
     for step in range(done, epochs * per_epoch):
         epoch, part = divmod(step, per_epoch)
-        yield permutation(count, *names, epoch)[part * batch : (part + 1) * batch]
+        if epoch != made:
+            order, made = shuffled(count, *names, epoch), epoch
+        yield order[part * batch : (part + 1) * batch].tolist()

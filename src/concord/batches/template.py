@@ -7,10 +7,11 @@ this way, what a policy learns, what it is asked and what a reward model reads a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from concord.errors import ModelError
-from concord.records import Completion, Demonstration, Message, Prompt
+from concord.records import Completion, Demonstration, Message, Prompt, digest
 
 PLAIN = (
     "{{ bos_token }}{% for message in messages %}{{ message['role'].capitalize() }}:\n{{ message['content'] }}"
@@ -18,6 +19,10 @@ PLAIN = (
     "{% if add_generation_prompt %}Assistant:\n{% endif %}"
 )
 """The template given to a tokenizer that has none; saved with the model, so that it stays the same."""
+
+
+REMEMBERED = 10_000
+"""Prompts whose ids are kept: enough for a round of sampling, and never all of a large file."""
 
 
 @dataclass(frozen=True)
@@ -83,26 +88,40 @@ class Template:
 
     def _render(self, messages: Sequence[Message], ready: bool) -> list[int]:
         """Ids of a dialogue as the template writes it; control tokens in the messages stay plain text."""
+        return self._render_all([messages], ready)[0]
+
+    def _render_all(self, dialogues: Sequence[Sequence[Message]], ready: bool) -> list[list[int]]:
+        """Ids of many dialogues: the library's own preparations are then made only once."""
         try:
-            tokens = self.tokenizer.apply_chat_template(
-                [{"role": message.role, "content": message.content} for message in messages],
+            found = self.tokenizer.apply_chat_template(
+                [[{"role": turn.role, "content": turn.content} for turn in one] for one in dialogues],
                 add_generation_prompt=ready,
                 tokenize=True,
                 return_dict=False,
                 sanitize_control_tokens=True,
             )
         except Exception as error:  # a template is a foreign program: whatever it raises is its own complaint
-            roles = ", ".join(message.role for message in messages)
+            if len(dialogues) > 1:
+                return [self._render(one, ready) for one in dialogues]  # to say which of them it is
+            roles = ", ".join(message.role for message in dialogues[0])
             raise ModelError(
                 f"The chat template in {self.tokenizer.name_or_path} refuses a dialogue of {roles}: {error}. "
                 "Use a template that allows these roles, or change the prompts."
             ) from error
-        return [int(token) for token in tokens]
+        return [list(ids) for ids in found]
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain text; what looks like a control token is text too."""
-        ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        return [int(token) for token in ids]
+        return self.encode_all([text])[0]
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of many plain texts."""
+        if not texts:
+            return []  # the library fails at none
+        found = self.tokenizer(
+            list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
+        )
+        return [list(ids) for ids in found["input_ids"]]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a completion, without its end token."""
@@ -111,33 +130,62 @@ class Template:
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """Ids up to the place where the assistant begins to speak."""
-        known = self._prompts.get(prompt.messages)
-        if known is None:
-            known = self._prompts[prompt.messages] = self._render(prompt.messages, ready=True)
-        return known
+        return self.prompts([prompt])[0]
+
+    def prompts(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """Ids of many prompts, those rendered lately not again."""
+        known = self._prompts
+        new = list(dict.fromkeys(one.messages for one in prompts if one.messages not in known))
+        if len(known) + len(new) > REMEMBERED:
+            known = {one.messages: known[one.messages] for one in prompts if one.messages in known}
+            self._prompts = known
+        known.update(zip(new, self._render_all(new, ready=True) if new else [], strict=True))
+        return [known[one.messages] for one in prompts]
 
     def completion(self, completion: Completion) -> Rendered:
         """A prompt and one answer: the answer's tokens are scored, its end token included if it ended."""
-        before = self.prompt(completion.prompt)
-        said = self.said(completion)
-        return Rendered(before + said, [False] * len(before) + [True] * len(said))
+        return self.completions([completion])[0]
+
+    def completions(self, completions: Sequence[Completion]) -> list[Rendered]:
+        """Many answers, each after its prompt."""
+        before = self.prompts([one.prompt for one in completions])
+        said = self.encode_all([one.text for one in completions])
+        rows = []
+        for one, asked, ids in zip(completions, before, said, strict=True):
+            own = ids + self._ended(one)
+            rows.append(Rendered(asked + own, [False] * len(asked) + [True] * len(own)))
+        return rows
 
     def said(self, completion: Completion) -> list[int]:
         """Ids of an answer: its text, then the end token unless it was cut off."""
-        ended = [] if completion.finish == "length" else [self.stops.end]
-        return self.encode(completion.text) + ended
+        return self.encode(completion.text) + self._ended(completion)
+
+    def _ended(self, completion: Completion) -> list[int]:
+        return [] if completion.finish == "length" else [self.stops.end]
 
     def demonstration(self, demonstration: Demonstration, every_turn: bool) -> Rendered:
         """A prompt and a good answer to learn; with `every_turn`, the assistant's earlier turns too."""
-        last = self.completion(Completion(demonstration.prompt, demonstration.text, finish="stop"))
-        if not every_turn:
-            return last
-        messages = demonstration.prompt.messages
-        for turn, message in enumerate(messages):
-            if message.role == "assistant":
-                start, stop = self._turn(messages[:turn], messages[: turn + 1], last.tokens)
-                last.scored[start:stop] = [True] * (stop - start)
-        return last
+        return self.demonstrations([demonstration], every_turn)[0]
+
+    def demonstrations(self, records: Sequence[Demonstration], every_turn: bool) -> list[Rendered]:
+        """Many demonstrations."""
+        rows = self.completions([Completion(one.prompt, one.text, finish="stop") for one in records])
+        for record, row in zip(records, rows, strict=True):
+            messages = record.prompt.messages if every_turn else ()
+            for turn, message in enumerate(messages):
+                if message.role == "assistant":
+                    start, stop = self._turn(messages[:turn], messages[: turn + 1], row.tokens)
+                    row.scored[start:stop] = [True] * (stop - start)
+        return rows
+
+    def digest(self) -> str:
+        """A name for all that decides which ids a text becomes."""
+        fast = getattr(self.tokenizer, "backend_tokenizer", None)
+        inner = fast.to_str() if fast is not None else sorted(self.tokenizer.get_vocab().items())
+        about = [inner, type(self.tokenizer).__name__, self.tokenizer.chat_template]
+        about.append(sorted((name, str(token)) for name, token in self.tokenizer.special_tokens_map.items()))
+        libraries = [metadata.version(name) for name in ("transformers", "tokenizers")]
+        return digest(*about, sorted(self.stops.tokens), self.stops.end, *libraries)
 
     def same_ids(self, other: "Template") -> bool:
         """Whether the other turns the same text into the same ids."""

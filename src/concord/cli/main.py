@@ -1,6 +1,5 @@
 """The command line: `concord VERB ...`."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from concord.cli import demo, doctor, show, stage
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
+from concord.machine import keep_freed_memory, settle_environment
 
 INTERRUPTED = 130
 
@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit code."""
     settle_environment()
+    keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     voice = Voice("--json" in words)
     try:
@@ -40,17 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if voice.as_json:
             voice.complain(f"{type(error).__name__}: {error}", "Bug", 1)
         raise
-
-
-def settle_environment() -> None:
-    """Settle, before anything imports torch, what torch and its friends read from the environment once."""
-    # Idle OpenMP threads spin by default. Where several processes share the cores, each waits for
-    # threads that the others' spinning keeps from running: steps were seen to take 100 times longer.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # The tokenizer's own threads deadlock in forked processes, and warn about it at every fork.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Models are folders on this machine: a run must never wait for, or depend on, the network.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def obey(words: list[str], voice: Voice) -> int:

@@ -1,6 +1,7 @@
 """Data files: what people bring is read line by line, checked to the last field, and written back whole."""
 
 from concord.formats.reading import (
+    Passage,
     read_completions,
     read_demonstrations,
     read_prompts,
@@ -24,6 +25,7 @@ __all__ = [
     "FORMATS",
     "Format",
     "LossReport",
+    "Passage",
     "Rows",
     "read_completions",
     "read_demonstrations",

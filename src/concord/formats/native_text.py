@@ -40,8 +40,7 @@ def read_prompt(row: dict[str, Any], notes: Notes) -> Prompt:
         prompt = notes.prompt(plain.messages, *name_and_tags(row, ""), "")
     else:
         prompt = prompt_object(row, "", notes)
-    line = notes.prompts[prompt.id][1]
-    if line != notes.line:
+    if notes.repeated(prompt):
         notes.warn("the prompt stands in the file more than once")
     return prompt
 

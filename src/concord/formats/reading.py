@@ -1,5 +1,6 @@
 """Read a data file: all of it is right, or every fault is named; nothing is dropped in silence."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from os import PathLike
@@ -55,12 +56,16 @@ class Rejected:
     path: Path
     keep: bool
     """Whether the rows themselves are kept, to be written beside the file."""
+    count: int = 0
     reasons: list[str] = field(default_factory=list)
+    """Of a file that is refused the first 20: a million of them would only fill the memory."""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, line: Line, fault: Fault) -> None:
         """Note one row and what is wrong with it."""
-        self.reasons.append(f"{self.path}:{line.number}: {fault}")
+        self.count += 1
+        if self.keep or self.count <= SHOWN:
+            self.reasons.append(f"{self.path}:{line.number}: {fault}")
         if self.keep:
             text = line.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
             self.rows.append({"line": line.number, "field": fault.field, "reason": fault.reason, "row": text})
@@ -72,7 +77,7 @@ class Rejected:
 
     def told(self, rows: int, hint: str) -> str:
         """Everything that is wrong with the file: the first 20 faults, and how many more."""
-        count = len(self.reasons)
+        count = self.count
         text = [f"{self.path}: {count:,} of {rows:,} rows cannot be read, so nothing was taken."]
         text += [f"  {reason}" for reason in self.reasons[:SHOWN]]
         if count > SHOWN:
@@ -91,29 +96,58 @@ class Rejected:
 
 def read(path: Path, kind: Kind, skip_invalid: bool) -> Rows[Any]:
     """The records of one kind in a file, whatever format of that kind it has."""
-    stream = lines(path)
-    first = list(islice(stream, ROWS_SNIFFED))
-    if not first:
-        raise RecordError(f"{path} is empty: it has no rows. Give a file with one JSON object a line.")
-    known = [line.row for line in first]
-    name = likeliest(known, kind) or native(kind)
-    notes, records, rejected = Notes(format=name), [], Rejected(path, keep=skip_invalid)
-    for line in chain(first, stream):
-        notes.line = line.number
-        try:
-            if line.fault:
-                raise line.fault
-            records.append(FORMATS[name].read(line.row, notes))
-        except Fault as fault:
-            rejected.add(line, fault)
-    count, hint = len(records) + len(rejected.reasons), misplaced(known, kind)
-    if rejected.reasons and not (skip_invalid and records):
-        raise RecordError(rejected.told(count, hint))
-    if hint:
-        raise RecordError(f"{path}:{first[0].number}: {hint}")
-    if rejected.rows:
-        write_rows(rejected.file, rejected.rows)
-    return Rows(tuple(records), tuple(rejected.reasons), notes.warnings(str(path)), name)
+    passage = Passage(path, kind, skip_invalid, brief=False)
+    records = tuple(passage)
+    return Rows(records, tuple(passage.rejected.reasons), passage.warnings, passage.notes.format)
+
+
+class Passage:
+    """One passage through a file, record by record; what is wrong with it is raised at its end.
+
+    Without `skip_invalid` nothing that was made of the records before may be kept if that happens.
+    """
+
+    def __init__(self, path: Path, kind: Kind, skip_invalid: bool = False, brief: bool = True) -> None:
+        self.path, self.kind = path, kind
+        self.notes = Notes(brief=brief)
+        self.rejected = Rejected(path, keep=skip_invalid)
+
+    def __iter__(self) -> Iterator[Any]:
+        stream, kept = lines(self.path), 0
+        first = list(islice(stream, ROWS_SNIFFED))
+        if not first:
+            raise RecordError(
+                f"{self.path} is empty: it has no rows. Give a file with one JSON object a line."
+            )
+        known = [line.row for line in first]
+        self.notes.format = likeliest(known, self.kind) or native(self.kind)
+        turn = FORMATS[self.notes.format].read
+        for line in chain(first, stream):
+            self.notes.line = line.number
+            try:
+                if line.fault:
+                    raise line.fault
+                record = turn(line.row, self.notes)
+            except Fault as fault:
+                self.rejected.add(line, fault)
+                continue
+            kept += 1
+            yield record
+        self.judge(kept, first[0].number, misplaced(known, self.kind))
+
+    def judge(self, kept: int, start: int, hint: str) -> None:
+        """Refuse the file if rows of it cannot be read, or put those that were skipped beside it."""
+        if self.rejected.count and not (self.rejected.keep and kept):
+            raise RecordError(self.rejected.told(kept + self.rejected.count, hint))
+        if hint:
+            raise RecordError(f"{self.path}:{start}: {hint}")
+        if self.rejected.rows:
+            write_rows(self.rejected.file, self.rejected.rows)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Everything odd that was met, each kind once."""
+        return self.notes.warnings(str(self.path))
 
 
 def misplaced(rows: list[dict[str, Any]], kind: Kind) -> str:

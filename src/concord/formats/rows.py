@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, overload
 
 from concord.formats.fields import Fault, below, nearest, refuse_infinite, visible
+from concord.formats.seen import Seen
 from concord.records import Message, Prompt, prompt_key
 
 R = TypeVar("R")
@@ -51,8 +52,12 @@ class Notes:
     format: str = ""
     line: int = 0
     """The line being read."""
-    prompts: dict[str, tuple[Prompt, int]] = field(default_factory=dict)
-    """The first prompt of each id, and its line."""
+    brief: bool = False
+    """Whether only the last prompt is remembered as it is, for a file whose records are not kept."""
+    prompts: dict[str, Prompt] = field(default_factory=dict)
+    """The first prompt of each id."""
+    seen: Seen = field(default_factory=Seen)
+    """Which messages each id stands for, and since which line."""
     odd: dict[str, list[int]] = field(default_factory=dict)
     """Each kind of oddity: its first line and how many rows have it."""
 
@@ -76,13 +81,18 @@ class Notes:
     def prompt(self, messages: tuple[Message, ...], name: str, tags: tuple[str, ...], at: str) -> Prompt:
         """A prompt by its id; one id stands for one dialogue throughout a file."""
         name = name or prompt_key(messages)
-        if name not in self.prompts:
-            self.prompts[name] = (Prompt(messages, name, tags), self.line)
-        first, line = self.prompts[name]
-        if first.messages != messages:
+        same, line = self.seen.first(name, messages, self.line)
+        if not same:
             raise Fault(f"{at}.id" if at else "id", f"line {line} has the same id, but other messages", name)
+        if self.brief and name not in self.prompts:
+            self.prompts.clear()
+        first = self.prompts.setdefault(name, Prompt(messages, name, tags))
         # One object for all its rows: a prompt with 64 samples is kept once.
         return first if first.tags == tags else Prompt(messages, name, tags)
+
+    def repeated(self, prompt: Prompt) -> bool:
+        """Whether a prompt was there before the line being read."""
+        return self.seen.first(prompt.id, prompt.messages, self.line)[1] != self.line
 
     def warnings(self, path: str) -> tuple[str, ...]:
         """Everything odd, each kind once."""

@@ -1,7 +1,6 @@
 """Where and in what precision to compute, chosen by what the machine has, with the reason said."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,7 +38,7 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
     if precision != "auto":
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         return Compute(place, dtype, f"{why}; {precision} because the recipe asks for it")
-    fast, because = _fast_bfloat16(kind)
+    fast, because = native_bfloat16(kind)
     dtype = torch.bfloat16 if fast else torch.float32
     return Compute(place, dtype, f"{why}; {str(dtype).removeprefix('torch.')} because {because}")
 
@@ -58,7 +57,7 @@ def _device(asked: str) -> tuple[str, str]:
     return "cpu", "cpu because torch finds no CUDA GPU"
 
 
-def _fast_bfloat16(kind: str) -> tuple[bool, str]:
+def native_bfloat16(kind: str) -> tuple[bool, str]:
     """Whether bfloat16 products pay, and how that is known."""
     if kind == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -79,9 +78,3 @@ def _processor_flags() -> set[str]:
     except OSError:
         pass  # not Linux: nothing is known, so nothing is claimed
     return set()
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import torch
 
-from concord.models.compute import choose, cores
+from concord.machine import cores, keep_freed_memory
+from concord.models import pace
+from concord.models.compute import choose, native_bfloat16
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "pydantic", "peft")
 
@@ -22,7 +24,8 @@ def doctor() -> dict[str, str]:
         "precision": str(compute.dtype).removeprefix("torch."),
         "why": compute.reason,
         "cores": str(cores()),
-        "openmp": f"OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}",
+        "bfloat16": native_bfloat16(compute.device.type)[1],
+        "allocator": keep_freed_memory(),
         "memory": memory(),
         "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free in {Path.cwd()}",
         "python": f"{platform.python_version()} ({sys.executable})",
@@ -31,7 +34,7 @@ def doctor() -> dict[str, str]:
     if compute.device.type == "cuda":
         free, total = torch.cuda.mem_get_info()
         facts["gpu"] = f"{torch.cuda.get_device_name(0)}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
-    return facts | {name: version(name) for name in LIBRARIES}
+    return facts | pace.advice(compute.dtype) | {name: version(name) for name in LIBRARIES}
 
 
 def memory() -> str:

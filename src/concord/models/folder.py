@@ -1,5 +1,6 @@
 """Model folders: loaded with suspicion, saved so that any Hugging Face tool can read them."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -135,6 +136,16 @@ def save(network: nn.Module, template: Template, folder: Path, dtype: torch.dtyp
         }
         network.save_pretrained(str(folder), state_dict=state)  # type: ignore[operator]
         template.tokenizer.save_pretrained(str(folder))
+
+
+def weights_digest(network: nn.Module) -> str:
+    """A name for a network's weights, whatever folder they came from."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        found.update(memoryview(plain.numpy()))
+    return found.hexdigest()
 
 
 def context(network: nn.Module) -> int:

@@ -2,6 +2,7 @@
 
 from concord.records.guidance import MARKS, SOURCES, Mark, Ranking, Rating, Source, StepLabels
 from concord.records.keys import digest, prompt_key, seed_of
+from concord.records.stream import Stream
 from concord.records.text import (
     FINISHES,
     ROLES,
@@ -29,6 +30,7 @@ __all__ = [
     "Role",
     "Source",
     "StepLabels",
+    "Stream",
     "digest",
     "prompt_key",
     "seed_of",

@@ -19,6 +19,7 @@ KEY = ".key"
 PARTIAL = ".partial"
 OLD = ".old"
 TRASH = ".trash"
+CACHE = ".cache"
 DRAFT = ".tmp-*"
 """What a file is called while it is being written; one that is found belongs to somebody who was killed."""
 PATIENCE = 10.0
@@ -81,6 +82,11 @@ class Run:
     def partial(self, name: str) -> Path:
         """Where a stage is being made."""
         return self.folder / f"{name}{PARTIAL}"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again from the stages and the inputs, named by content; no part of any stage."""
+        return self.folder / CACHE
 
     def names(self) -> list[str]:
         """The stages that have a finished folder, whole or damaged."""
@@ -179,7 +185,7 @@ class Run:
                     sync(final.parent)
             shutil.rmtree(self.folder / OLD, ignore_errors=True)
             shutil.rmtree(self.folder / TRASH, ignore_errors=True)
-            sweep(self.folder.glob(DRAFT))
+            sweep([*self.folder.glob(DRAFT), *(self.folder / CACHE).rglob(DRAFT)])
 
     def _replace(self, name: str) -> None:
         """Put a sealed stage in its place. The old one steps aside by a rename, never by a deletion."""

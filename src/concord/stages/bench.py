@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from concord import formats
 from concord.models import Compute, Critic, Policy, RewardModel, choose
 from concord.models.trunk import Trunk
-from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
+from concord.records import Completion, Demonstration, Prompt, Ranking, Stream, digest, seed_of
 from concord.roles import Sampler, Scorer
 from concord.runs import Loaded, Run
 from concord.sampling import BestOf, Local
 from concord.scoring import Learned
 from concord.settings import Learning, Recipe
-from concord.stages.plan import base
+from concord.stages.plan import base, content
 
 R = TypeVar("R")
 
@@ -112,13 +112,13 @@ class Bench:
         return self.read(formats.read_completions, self.run.path("sample") / "completions.jsonl")
 
     @cached_property
-    def rankings(self) -> Sequence[Ranking]:
+    def rankings(self) -> Stream[Ranking]:
         """What people prefer."""
-        return self.read(formats.read_rankings, self.run.path("rank") / "rankings.jsonl")
+        return self.stream(self.run.path("rank") / "rankings.jsonl", "rankings")
 
-    def demonstrations(self, file: str) -> Sequence[Demonstration]:
+    def demonstrations(self, file: str) -> Stream[Demonstration]:
         """What people wrote themselves."""
-        return self.read(formats.read_demonstrations, self.loaded.folder / file)
+        return self.stream(self.loaded.folder / file, "demonstrations")
 
     def sampler(self, occasion: str, temperature: float, longest: int, best_of: int = 1) -> Sampler:
         """The policy as a speaker, keeping the best of several if asked."""
@@ -134,6 +134,10 @@ class Bench:
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Put a round's completions on record, where the evaluation will find them."""
         formats.write_completions(rollouts(self.run.partial(self.stage)) / f"{turn:06}.jsonl", said)
+
+    def stream(self, path: Path, kind: Literal["rankings", "demonstrations"]) -> Stream[Any]:
+        """A file's records, read anew whenever they are gone through."""
+        return Stream(lambda: iter(formats.Passage(path, kind)), digest(kind, content(path)), self.run.cache)
 
     def read(self, reader: Callable[[Path], "formats.Rows[R]"], path: Path) -> Sequence[R]:
         """A file's records; what is odd about a file that people brought was told before any stage began."""

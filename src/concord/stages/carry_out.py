@@ -61,7 +61,7 @@ def carry_out(
 ) -> list[Outcome]:
     """Carry out the named tasks, and the answers that an evaluation needs, in the order of the plan."""
     tasks = [task for task in plan(loaded) if wanted(task.name, names)]
-    inputs.check(loaded, unfinished(tasks, loaded, run, again), say)
+    inputs.check(loaded, unfinished(tasks, loaded, run, again), say, run.cache)
     for task in tasks:
         if task.name in again:
             run.forget(task.name)

@@ -1,12 +1,12 @@
 """Stage evaluate: every policy's answers become numbers with intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from concord import __version__, formats
 from concord.evaluation.report import report
-from concord.records import Ranking
 from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Run
 from concord.stages.answers import judge
@@ -86,20 +86,21 @@ def scored(lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
 RANKERS = {"human": "people", "ai": "AI judges", "rule": "rules"}
 
 
-def rankers(rankings: Sequence[Ranking]) -> str:
+def rankers(sources: Iterable[str]) -> str:
     """Who ranked, as the rankings themselves say."""
-    return " and ".join(RANKERS[source] for source in sorted({one.source for one in rankings}))
+    return " and ".join(RANKERS[source] for source in sorted(sources))
 
 
 def what(bench: Bench) -> dict[str, Any]:
     """What was done, in numbers, and with what."""
     recipe, run = bench.recipe, bench.run
+    sources = Counter(one.source for one in bench.rankings)
     return {
-        "demonstrations": len(bench.demonstrations(recipe.sft.demonstrations)),
+        "demonstrations": sum(1 for _ in bench.demonstrations(recipe.sft.demonstrations)),
         "prompts": len({one.prompt.id for one in bench.completions}),
         "completions": len(bench.completions),
-        "rankings": len(bench.rankings),
-        "ranked_by": "a simulated panel" if recipe.rank.by == "panel" else rankers(bench.rankings),
+        "rankings": sources.total(),
+        "ranked_by": "a simulated panel" if recipe.rank.by == "panel" else rankers(sources),
         "starter": recipe.rank.by == "panel",
         "seed": recipe.seed,
         "method": recipe.align.method,

@@ -1,18 +1,22 @@
 """Before anything starts: every file that people brought is read whole, so that no fault comes up an hour later."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from concord import formats
-from concord.errors import JudgeError, ModelError, RecordError
-from concord.records import Prompt
+from concord import __version__, formats
+from concord.errors import JudgeError, ModelError, RecordError, StoreError
+from concord.formats.table import Kind
+from concord.records import Prompt, digest
+from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT
-from concord.stages.plan import rivals
+from concord.stages.plan import content, rivals
 from concord.world import known
 
+FORMAT = 1
+"""Raised when the code looks for something more, so that files are read again."""
 WARNINGS = 5
 EXAMPLES = 3
 ONE_TURN = 60
@@ -25,11 +29,25 @@ class Source:
 
     what: str
     path: Path
-    read: Callable[[Path], "formats.Rows[Any]"]
+    kind: Kind
     tasks: tuple[str, ...]
 
 
-def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> None:
+@dataclass
+class Seen:
+    """What one passage through a file showed."""
+
+    count: int = 0
+    warnings: list[str] = field(default_factory=list)
+    strange: int = 0
+    """Prompts that are not of the starter world."""
+    examples: list[str] = field(default_factory=list)
+    """Some of them."""
+    met: list[str] = field(default_factory=list)
+    """Held-out prompts that stand in the file too, by their ids."""
+
+
+def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cache: Path) -> None:
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
     judged = any(name.startswith("answers/") for name in wanted)
@@ -38,26 +56,87 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None]) -> N
     if judged:
         model_folder(loaded, "evaluate.judge", loaded.recipe.evaluate.judge)
     counts: dict[str, int] = {}
-    learned: list[tuple[Path, formats.Rows[Any]]] = []
+    held_out = HeldOut(loaded.folder / loaded.recipe.evaluate.prompts) if judged else None
+    refusals = []
     for source in sources(loaded):
         # Whoever is judged must not have learned what it is judged on, so then all of them are read.
         if judged or wanted.intersection(source.tasks):
-            rows = source.read(source.path)
-            warn(source.path, rows.warnings, say)
-            counts[source.what] = counts.get(source.what, 0) + len(rows)
-            learned.append((source.path, rows))
-            if source.what == "prompts":
-                of_milford(loaded, source.path, rows, judged)
-    if judged:
-        path = loaded.folder / loaded.recipe.evaluate.prompts
-        held_out = formats.read_prompts(path)
-        warn(path, held_out.warnings, say)
-        counts["held-out prompts"] = len(held_out)
-        of_milford(loaded, path, held_out, judged)
-        for other, rows in learned:
-            refuse_overlap(path, held_out, other, rows)
+            seen = known_or_seen(source, held_out, cache)
+            warn(source.path, seen.warnings, say)
+            counts[source.what] = counts.get(source.what, 0) + seen.count
+            if source.kind == "prompts":
+                of_milford(loaded, source.path, seen, judged)
+            if held_out and seen.met:
+                refusals.append(held_out.refusal(source.path, seen.met))
+    if held_out:
+        warn(held_out.path, held_out.seen.warnings, say)
+        counts["held-out prompts"] = held_out.seen.count
+        of_milford(loaded, held_out.path, held_out.seen, judged)
+    if refusals:
+        raise RecordError(refusals[0])
     if counts:
         say(", ".join(f"{count:,} {what}" for what, count in counts.items()))
+
+
+class HeldOut:
+    """The prompts on which policies will be judged: nothing that is learned may hold them too."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            formats.read_prompts(path)  # says that it is missing, and what is like it
+        self.prompts: dict[str, list[Prompt]] = {}
+        self.seen = look(Source("held-out prompts", path, "prompts", ()), None, self.remember)
+        self.name = content(path)
+
+    def remember(self, prompt: Prompt) -> None:
+        """Take in one of them."""
+        self.prompts.setdefault(plain(prompt), []).append(prompt)
+
+    def refusal(self, other: Path, met: Sequence[str]) -> str:
+        """What to say of a file in which some of them stand."""
+        words = set(met)
+        both = [prompt for key, some in self.prompts.items() if digest(key) in words for prompt in some]
+        examples = "".join(f"\n  {prompt.id}: {shown(prompt)}" for prompt in both[:EXAMPLES])
+        return (
+            f"{self.path}: {len(both):,} of {self.seen.count:,} held-out prompts also stand in {other}, so the "
+            "evaluation would reward learning by heart. Take them out of one of the two files; "
+            f"case and white space do not count:{examples}"
+        )
+
+
+def known_or_seen(source: Source, held_out: HeldOut | None, cache: Path) -> Seen:
+    """What a file holds; one that was sound is not read again while its content and the held-out's are the same."""
+    if not source.path.is_file():
+        return look(source, held_out)  # says that it is missing
+    against = held_out.name if held_out else ""
+    name = digest(FORMAT, __version__, source.kind, str(source.path), content(source.path), against)
+    note = cache / f"checked-{name}.json"
+    with suppress(StoreError, TypeError, KeyError):
+        found = read_json(note)
+        if found["sealed"] == digest(found["seen"]):
+            return Seen(**found["seen"])
+    seen = look(source, held_out)
+    write_json(note, {"seen": asdict(seen), "sealed": digest(asdict(seen))})
+    return seen
+
+
+def look(source: Source, held_out: HeldOut | None, remember: Callable[[Prompt], None] | None = None) -> Seen:
+    """Go through a file, record by record."""
+    seen, met, passage = Seen(), dict[str, None](), formats.Passage(source.path, source.kind)
+    for record in passage:
+        seen.count += 1
+        prompt: Prompt = record if source.kind == "prompts" else record.prompt
+        if source.kind == "prompts" and not known(prompt):
+            seen.strange += 1
+            if len(seen.examples) < EXAMPLES:
+                seen.examples.append(f"{prompt.id}: {shown(prompt)}")
+        if remember:
+            remember(prompt)
+        if held_out and (words := plain(prompt)) in held_out.prompts:
+            met[digest(words)] = None
+    seen.warnings, seen.met = list(passage.warnings), list(met)
+    return seen
 
 
 def sources(loaded: Loaded) -> Iterator[Source]:
@@ -65,13 +144,13 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     recipe, folder = loaded.recipe, loaded.folder
     imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
-    yield Source("demonstrations", folder / recipe.sft.demonstrations, formats.read_demonstrations, ("sft",))
-    yield Source("prompts", folder / recipe.prompts, formats.read_prompts, ("sample", "align", *others))
+    yield Source("demonstrations", folder / recipe.sft.demonstrations, "demonstrations", ("sft",))
+    yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
     if recipe.rank.by == "file":
-        yield Source("rankings", folder / str(recipe.rank.rankings), formats.read_rankings, ("rank",))
+        yield Source("rankings", folder / str(recipe.rank.rankings), "rankings", ("rank",))
     for name, rival in imitators.items():
         task, path = f"rivals/{name}", folder / rival.demonstrations
-        yield Source(f"demonstrations for {task}", path, formats.read_demonstrations, (task,))
+        yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))
 
 
 def model_folder(loaded: Loaded, setting: str, named: str) -> None:
@@ -87,20 +166,19 @@ def model_folder(loaded: Loaded, setting: str, named: str) -> None:
         )
 
 
-def of_milford(loaded: Loaded, path: Path, prompts: Sequence[Prompt], judged: bool) -> None:
+def of_milford(loaded: Loaded, path: Path, seen: Seen, judged: bool) -> None:
     """The starter world's people and judge, if they are asked, know their own town and nothing else."""
     recipe = loaded.recipe
-    strange = [prompt for prompt in prompts if not known(prompt)]
     if judged and recipe.evaluate.judge == "starter":
         because = "`evaluate.judge` is starter. Name a reward model's folder there"
     elif recipe.rank.by == "panel":
         because = "`rank.by` is panel. Set it to file and name people's rankings"
     else:
         return
-    if strange:
-        examples = "".join(f"\n  {prompt.id}: {shown(prompt)}" for prompt in strange[:EXAMPLES])
+    if seen.strange:
+        examples = "".join(f"\n  {example}" for example in seen.examples)
         raise JudgeError(
-            f"{path}: {len(strange):,} of {len(prompts):,} prompts are not of the starter world, so nobody there "
+            f"{path}: {seen.strange:,} of {seen.count:,} prompts are not of the starter world, so nobody there "
             f"can judge them, but {because}, or take these out:{examples}"
         )
 
@@ -111,19 +189,6 @@ def warn(path: Path, warnings: Sequence[str], say: Callable[[str], None]) -> Non
         say(line)
     if len(warnings) > WARNINGS:
         say(f"{path}: {len(warnings) - WARNINGS} more warnings of this kind.")
-
-
-def refuse_overlap(path: Path, held_out: Sequence[Prompt], other: Path, rows: Sequence[Any]) -> None:
-    """A policy must not be judged on what it may have learned by heart."""
-    met = {plain(row if isinstance(row, Prompt) else row.prompt) for row in rows}
-    both = [prompt for prompt in held_out if plain(prompt) in met]
-    if both:
-        examples = "".join(f"\n  {prompt.id}: {shown(prompt)}" for prompt in both[:EXAMPLES])
-        raise RecordError(
-            f"{path}: {len(both):,} of {len(held_out):,} held-out prompts also stand in {other}, so the "
-            "evaluation would reward learning by heart. Take them out of one of the two files; "
-            f"case and white space do not count:{examples}"
-        )
 
 
 def plain(prompt: Prompt) -> str:

@@ -1,6 +1,6 @@
 """Stage rank: somebody says which answers are better; the living queue stays elsewhere, a snapshot here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -16,20 +16,22 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     asked = bench.recipe.rank
     if asked.by == "file":
         path = bench.loaded.folder / str(asked.rankings)
-        rankings = list(bench.read(formats.read_rankings, path))
-        refuse_mixture(rankings, path)
+        rankings = of_one_aspect(bench.stream(path, "rankings"), path)
     else:
         panel = Panel(GoldJudge(), bench.seed, asked.raters, asked.noise, asked.lapses)
-        rankings = simulated(panel, bench)
+        rankings = iter(simulated(panel, bench))
     formats.write_rankings(folder / "rankings.jsonl", rankings)
 
 
-def refuse_mixture(rankings: Sequence[Ranking], path: Path) -> None:
+def of_one_aspect(rankings: Iterable[Ranking], path: Path) -> Iterator[Ranking]:
     """Two aspects may well rank the same answers in opposite ways: one model cannot learn both."""
-    aspects = sorted({one.aspect for one in rankings})
-    if len(aspects) > 1:
+    seen: set[str] = set()
+    for ranking in rankings:
+        seen.add(ranking.aspect)
+        yield ranking
+    if len(seen) > 1:
         raise RecordError(
-            f"{path} holds rankings by {len(aspects)} aspects ({', '.join(aspects[:4])}), which one reward model "
+            f"{path} holds rankings by {len(seen)} aspects ({', '.join(sorted(seen)[:4])}), which one reward model "
             "cannot tell apart. Keep the rankings of one aspect in the file."
         )
 

@@ -1,19 +1,22 @@
 """Stage reward: rankings become a scorer, judged on rankings that it never saw."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from concord.algorithms import reward
 from concord.errors import ModelError
 from concord.models import RewardModel
-from concord.records import Ranking, seed_of
+from concord.records import Ranking, Stream, seed_of
 from concord.records.files import write_rows
 from concord.scoring import Learned
 from concord.stages.bench import Bench
 from concord.stages.learn import learn
 
 EXAMPLES = 8
+TOGETHER = 4096
+"""Rankings that are scored at once."""
 
 
 def work(bench: Bench, folder: Path, key: str) -> None:
@@ -26,18 +29,19 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     learn(course, bench, folder, key)
     model.save(folder / "model")
     scorer = Learned(model, bench.learning.micro_tokens)
-    prove(folder / "model", scorer, [*kept, *shown][:EXAMPLES], bench)
+    prove(folder / "model", scorer, list(islice(chain(kept, shown), EXAMPLES)), bench)
     write_rows(folder / "held_out.jsonl", scored(kept, scorer))
 
 
-def parted(rankings: Sequence[Ranking], share: float, seed: int) -> tuple[list[Ranking], list[Ranking]]:
+def parted(rankings: Stream[Ranking], share: float, seed: int) -> tuple[Stream[Ranking], Stream[Ranking]]:
     """The rankings to learn from and those kept back; all rankings of one prompt stay together."""
     limit = int(share * 1000)
-    kept = {one.prompt.id for one in rankings if seed_of(seed, "hold out", one.prompt.id) % 1000 < limit}
-    return (
-        [one for one in rankings if one.prompt.id not in kept],
-        [one for one in rankings if one.prompt.id in kept],
-    )
+
+    def held(one: Ranking) -> bool:
+        return seed_of(seed, "hold out", one.prompt.id) % 1000 < limit
+
+    why = ("hold out", seed, limit)
+    return rankings.where(lambda one: not held(one), "shown", *why), rankings.where(held, "kept", *why)
 
 
 def prove(folder: Path, scorer: Learned, examples: Sequence[Ranking], bench: Bench) -> None:
@@ -54,17 +58,17 @@ def prove(folder: Path, scorer: Learned, examples: Sequence[Ranking], bench: Ben
         )
 
 
-def scored(rankings: Sequence[Ranking], scorer: Learned) -> list[dict[str, Any]]:
+def scored(rankings: Iterable[Ranking], scorer: Learned) -> Iterator[dict[str, Any]]:
     """Rankings beside the model's scores, for its report card."""
-    flat = iter(scorer.score([one for ranking in rankings for one in ranking.completions]))
-    return [
-        {
-            "prompt_id": ranking.prompt.id,
-            "kind": ranking.prompt.tags[0] if ranking.prompt.tags else None,
-            "split": ranking.prompt.tags[1] if len(ranking.prompt.tags) > 1 else None,
-            "texts": [one.text for one in ranking.completions],
-            "tiers": [list(tier) for tier in ranking.tiers],
-            "scores": [next(flat) for _ in ranking.completions],
-        }
-        for ranking in rankings
-    ]
+    left = iter(rankings)
+    while some := list(islice(left, TOGETHER)):
+        flat = iter(scorer.score([one for ranking in some for one in ranking.completions]))
+        for ranking in some:
+            yield {
+                "prompt_id": ranking.prompt.id,
+                "kind": ranking.prompt.tags[0] if ranking.prompt.tags else None,
+                "split": ranking.prompt.tags[1] if len(ranking.prompt.tags) > 1 else None,
+                "texts": [one.text for one in ranking.completions],
+                "tiers": [list(tier) for tier in ranking.tiers],
+                "scores": [next(flat) for _ in ranking.completions],
+            }

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TextIO
 
+from concord import machine
 from concord.errors import ConcordError
 from concord.runs import Loaded, Run
 from concord.settings import Learning, Recipe
@@ -33,20 +34,14 @@ def side_by_side(learning: Learning) -> int:
 def usual(learning: Learning) -> int:
     """Two stages side by side where two cores and no GPU allow it."""
     gpu = learning.device == "cuda" or (learning.device == "auto" and Path("/dev/nvidia0").exists())
-    return 1 if gpu else min(2, available())
-
-
-def available() -> int:
-    """The processor cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return 1 if gpu else min(2, machine.cores())
 
 
 def threads(learning: Learning, alone: bool) -> int:
     """The threads of a stage: a function of recipe and machine alone, so that no result depends on luck."""
     if learning.threads:
         return learning.threads
-    return available() if alone else max(1, available() // usual(learning))
+    return machine.cores() if alone else max(1, machine.cores() // usual(learning))
 
 
 class Plain:
@@ -120,6 +115,7 @@ def perform(asked: dict[str, Any]) -> float:
     loaded = Loaded(Recipe.model_validate(asked["recipe"]), Path(asked["folder"]), Path(asked["source"]))
     run, name = Run(Path(asked["run"])), asked["task"]
     count = threads(loaded.recipe.learning, asked["alone"])
+    machine.keep_freed_memory()
     work.prepare(count)
     began = time.monotonic()
     folder = run.begin(name, asked["key"])
