@@ -1,0 +1,184 @@
+"""Keys and values of rows that grow: a prompt's stand once for all its rows, each row's own in its place.
+
+Letters: N rows, G prompts, S heads of keys and values, r heads of queries to each, D numbers a head, P tokens of
+the longest prompt, O own tokens of the longest row. What a row sees are the P columns of its prompt and its O own.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """What one step sees: the same for all layers but for their windows."""
+
+    positions: Tensor
+    """[N] where in its text each row's new token stands."""
+    writes: Tensor
+    """[N * 2 S] where its key and its value go, as rows of a layer's own memory."""
+    prompt: int
+    own: int
+    hidden: dict[int | None, Tensor | None]
+    """[N, 1, P + O] minus infinity where a row must not look, for each window there is; None: all look at all."""
+
+
+class Memory:
+    """Grows with what is asked of it; rows are numbered from 0 without gaps."""
+
+    def __init__(
+        self, layers: int, heads: int, kv_heads: int, head_dim: int, windows: set[int | None], device: torch.device
+    ) -> None:
+        self.layers, self.heads, self.kv_heads, self.head_dim = layers, heads, kv_heads, head_dim
+        self.windows, self.device = windows, device
+        self.own = torch.zeros(layers, 2, 0, kv_heads, 0, head_dim, device=device)
+        self.shared = torch.zeros(layers, 2, 0, kv_heads, 0, head_dim, device=device)
+        self.places: dict[tuple[int, ...], int] = {}  # of prompts, those whose rows all ended included
+        self.place_of: list[int] = []  # of each row, that of its prompt
+        self.born: list[int] = []  # of each row, the step before its first
+        self.now = 0
+
+    def settle(self, prompts: Sequence[tuple[int, ...]], room: int) -> list[tuple[int, ...]]:
+        """Give new rows a place; the prompts that are new and must be read into theirs."""
+        known = {prompt: self.places[prompt] for prompt in prompts if prompt in self.places}
+        fresh = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
+        taken = {*self.place_of, *known.values()}
+        free = (place for place in range(len(taken) + len(fresh)) if place not in taken)
+        names = {place: prompt for prompt, place in self.places.items()}
+        for prompt, place in zip(fresh, free, strict=False):
+            if place in names:
+                del self.places[names[place]]
+            self.places[prompt] = place
+        self._enlarge(
+            len(self.place_of) + len(prompts),
+            room,
+            max(self.places.values()) + 1,
+            max(map(len, prompts)),
+        )
+        self.place_of += [self.places[prompt] for prompt in prompts]
+        self.born += [self.now] * len(prompts)
+        self._arrange()
+        return fresh
+
+    def _enlarge(self, rows: int, room: int, prompts: int, longest: int) -> None:
+        """Larger memories, where the present ones are too small, with what stands in them."""
+        for name, count, length in (("own", rows, room), ("shared", prompts, longest)):
+            old: Tensor = getattr(self, name)
+            have, columns = old.shape[2], old.shape[4]
+            if count <= have and length <= columns:
+                continue
+            more = count if count <= have or not have else max(count, have + have // 2)
+            size = (self.layers, 2, max(have, more), self.kv_heads, max(length, columns), self.head_dim)
+            new = torch.zeros(size, device=self.device)
+            new[:, :, :have, :, :columns] = old
+            setattr(self, name, new)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Row rows[i] becomes row i; the others are gone."""
+        moved = [(row, place) for place, row in enumerate(rows) if row != place]
+        if moved:
+            sources, targets = (torch.tensor(side, device=self.device) for side in zip(*moved, strict=True))
+            grown = self.now - min(self.born)
+            self.own[:, :, targets, :, :grown] = self.own[:, :, sources, :, :grown]
+        self.place_of = [self.place_of[row] for row in rows]
+        self.born = [self.born[row] for row in rows]
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Everything that stays the same until rows come or go."""
+        rows, device = len(self.place_of), self.device
+        if not rows:
+            return
+        lengths = {place: len(prompt) for prompt, place in self.places.items()}
+        self.groups, crowd = max(self.place_of) + 1, max(Counter(self.place_of).values())
+        self.prompt = max(lengths[place] for place in set(self.place_of))
+        seen: Counter[int] = Counter()
+        back, members = [], [0] * (self.groups * crowd)
+        for row, place in enumerate(self.place_of):
+            spot = place * crowd + seen[place]
+            seen[place] += 1
+            back.append(spot)
+            members[spot] = row
+        self.crowd = crowd
+        self.straight = back == list(range(self.groups * crowd))
+        self.back, self.members = torch.tensor(back, device=device), torch.tensor(members, device=device)
+        before = [lengths[place] for place in self.place_of]
+        self.before = torch.tensor(before, device=device)
+        self.since = torch.tensor(self.born, device=device)
+        self.longest = max(length - born for length, born in zip(before, self.born, strict=True))
+        self.alike = min(before) == self.prompt and min(self.born) == max(self.born)
+        count, columns = self.own.shape[2], self.own.shape[4]
+        parts = torch.arange(2, device=device)[None, :, None] * (count * self.kv_heads)
+        places = torch.arange(rows, device=device)[:, None, None] * self.kv_heads
+        self.first = (parts + places + torch.arange(self.kv_heads, device=device)) * columns
+
+    def step(self) -> View:
+        """Every row will have one more token: where it goes, and what it may look at."""
+        said = self.now - self.since
+        self.now += 1
+        own = self.now - min(self.born)
+        positions = self.before + said
+        reach = self.longest + self.now  # of the row that is longest, its text with the new token
+        return View(
+            positions,
+            (self.first + said[:, None, None]).view(-1),
+            self.prompt,
+            own,
+            {window: self._hidden(window, own, said, positions, reach) for window in self.windows},
+        )
+
+    def _hidden(
+        self, window: int | None, own: int, said: Tensor, positions: Tensor, reach: int
+    ) -> Tensor | None:
+        narrow = window is not None and reach > window
+        if self.alike and not narrow:
+            return None
+        columns = torch.arange(max(self.prompt, own), device=self.device)
+        theirs, mine = columns[: self.prompt].expand(len(said), -1), columns[:own].expand(len(said), -1)
+        hidden = torch.cat([theirs >= self.before[:, None], mine > said[:, None]], dim=-1)
+        if narrow:
+            where = torch.cat([theirs, mine + self.before[:, None]], dim=-1)
+            hidden |= where <= (positions - window)[:, None]
+        return torch.zeros(hidden.shape, device=self.device).masked_fill_(hidden, float("-inf"))[:, None]
+
+    def write(self, layer: int, both: Tensor, view: View) -> None:
+        """Keep each row's new key and value, [N * 2 S, D]."""
+        self.own[layer].view(-1, self.head_dim).index_copy_(0, view.writes, both)
+
+    def attend(self, layer: int, queries: Tensor, view: View, window: int | None) -> Tensor:
+        """[N, H, D] queries, scaled already -> [N, H * D] what each row makes of what it may see."""
+        rows, ratio, prompt = len(queries), self.heads // self.kv_heads, view.prompt
+        keys, values = self.own[layer].flatten(1, 2)[:, : rows * self.kv_heads, : view.own]
+        said_keys, said_values = self.shared[layer, :, : self.groups].flatten(1, 2)[:, :, :prompt]
+        flat = (rows * self.kv_heads, ratio, prompt + view.own)
+        scores = queries.new_empty(flat)
+        torch.bmm(queries.view(*flat[:2], -1), keys.transpose(1, 2), out=scores[:, :, prompt:])
+        by_row = scores.view(rows, self.kv_heads, ratio, -1)[..., :prompt]
+        found = torch.bmm(self._stacked(queries.view(rows, self.kv_heads, ratio, -1)), said_keys.transpose(1, 2))
+        by_row.copy_(self._unstacked(found))
+        hidden = view.hidden[window]
+        if hidden is not None:
+            scores.view(rows, self.heads, -1).add_(hidden)
+        weights = scores.softmax(-1)
+        mine = torch.bmm(weights[:, :, prompt:], values)
+        of_prompt = weights.view(rows, self.kv_heads, ratio, -1)[..., :prompt]
+        theirs = torch.bmm(self._stacked(of_prompt), said_values)
+        return mine.view(rows, self.kv_heads, ratio, -1).add_(self._unstacked(theirs)).view(rows, -1)
+
+    def _stacked(self, of_rows: Tensor) -> Tensor:
+        """[N, S, r, *] -> [G * S, crowd * r, *], all that ask one prompt in one block; short crowds are filled up."""
+        if not self.straight:
+            of_rows = of_rows[self.members]
+        _, heads, ratio, size = of_rows.shape
+        blocks = of_rows.reshape(self.groups, self.crowd, heads, ratio, size).transpose(1, 2)
+        return blocks.reshape(self.groups * heads, self.crowd * ratio, size)
+
+    def _unstacked(self, blocks: Tensor) -> Tensor:
+        """The way back: [G * S, crowd * r, *] -> [N, S, r, *]."""
+        size = blocks.shape[-1]
+        parted = blocks.view(self.groups, self.kv_heads, self.crowd, -1, size).transpose(1, 2)
+        of_rows = parted.reshape(self.groups * self.crowd, self.kv_heads, -1, size)
+        return of_rows if self.straight else of_rows[self.back]
