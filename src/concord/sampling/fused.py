@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from concord.sampling.memory import Memory
-from concord.sampling.weights import Product, Stage, Weights, turns
+from concord.sampling.product import ROWS
+from concord.sampling.weights import Stage, Weights, turns
 
 READ = 4096
 """Most tokens of prompts, padding included, that are read side by side."""
@@ -45,15 +46,17 @@ class Fused:
         weights, memory = self.weights, self.memory
         view = memory.step()
         rows, turned = len(tokens), weights.heads + weights.kv_heads
-        turn = self.turns.new_ones(rows, turned + weights.kv_heads, weights.head_dim // 2)
-        turn[:, :turned] = self.turns[view.positions][:, None]
-        states = self._embed(tokens)
+        spare = -rows % ROWS  # rows of nothing, so that few counts of rows come up
+        turn = self.turns.new_ones(rows + spare, turned + weights.kv_heads, weights.head_dim // 2)
+        turn[:rows, :turned] = self.turns[view.positions][:, None]
+        states = self._embed(F.pad(tokens, (0, spare)))
         for layer, stage in enumerate(weights.stages):
-            mixed = self._mix(stage, states, turn)
+            mixed = self._mix(stage, states, turn)[:rows]
             memory.write(layer, mixed[:, weights.heads :].reshape(-1, weights.head_dim), view)
             queries = mixed[:, : weights.heads].contiguous()
-            self._finish(stage, states, memory.attend(layer, queries, view, stage.window))
-        return self._expect(states)
+            attended = memory.attend(layer, queries, view, stage.window)
+            self._finish(stage, states, F.pad(attended, (0, 0, 0, spare)) if spare else attended)
+        return self._expect(states)[:rows]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Only these rows go on."""
@@ -92,7 +95,7 @@ class Fused:
         """[N, heads + 2 kv_heads, D] queries, keys and values, the first two turned to their places."""
         weights = self.weights
         normed = F.rms_norm(states, states.shape[-1:], None, stage.mix_eps)
-        mixed = self._times(normed, stage.mix).view(len(states), -1, weights.head_dim)
+        mixed = stage.mix(normed).view(len(states), -1, weights.head_dim)
         if stage.head_scale is not None:
             turned = mixed[:, : len(stage.head_scale)]
             turned.copy_(F.rms_norm(turned, turned.shape[-1:], None, stage.head_eps) * stage.head_scale)
@@ -101,24 +104,15 @@ class Fused:
 
     def _finish(self, stage: Stage, states: Tensor, attended: Tensor) -> None:
         """The rest of a layer, added to the states in place."""
-        self._add(states, attended, stage.output)
-        both = self._times(F.rms_norm(states, states.shape[-1:], None, stage.gate_eps), stage.gate_up)
+        states.add_(stage.output(attended))
+        both = stage.gate_up(F.rms_norm(states, states.shape[-1:], None, stage.gate_eps))
         gate, up = both.chunk(2, dim=-1)
-        self._add(states, self.weights.activation(gate).mul_(up), stage.down)
+        states.add_(stage.down(self.weights.activation(gate).mul_(up)))
 
     def _expect(self, states: Tensor) -> Tensor:
         weights = self.weights
         normed = F.rms_norm(states, states.shape[-1:], weights.last_scale, weights.last_eps)
-        return self._times(normed, weights.head)
-
-    def _times(self, states: Tensor, product: Product) -> Tensor:
-        return F.linear(states.to(self.weights.dtype), product.weight, product.bias).float()
-
-    def _add(self, states: Tensor, inner: Tensor, product: Product) -> None:
-        if self.weights.dtype is torch.float32 and product.bias is None:
-            states.addmm_(inner, product.weight.t())
-        else:
-            states.add_(self._times(inner, product))
+        return weights.head(normed)
 
 
 def _look_back(queries: Tensor, keys: Tensor, values: Tensor, window: int | None) -> Tensor:

@@ -133,15 +133,15 @@ class Memory:
     def _hidden(
         self, window: int | None, own: int, said: Tensor, positions: Tensor, reach: int
     ) -> Tensor | None:
-        narrow = window is not None and reach > window
-        if self.alike and not narrow:
+        narrow = reach if window is None else window
+        if self.alike and reach <= narrow:
             return None
         columns = torch.arange(max(self.prompt, own), device=self.device)
         theirs, mine = columns[: self.prompt].expand(len(said), -1), columns[:own].expand(len(said), -1)
         hidden = torch.cat([theirs >= self.before[:, None], mine > said[:, None]], dim=-1)
-        if narrow:
+        if reach > narrow:
             where = torch.cat([theirs, mine + self.before[:, None]], dim=-1)
-            hidden |= where <= (positions - window)[:, None]
+            hidden |= where <= (positions - narrow)[:, None]
         return torch.zeros(hidden.shape, device=self.device).masked_fill_(hidden, float("-inf"))[:, None]
 
     def write(self, layer: int, both: Tensor, view: View) -> None:
@@ -153,20 +153,18 @@ class Memory:
         rows, ratio, prompt = len(queries), self.heads // self.kv_heads, view.prompt
         keys, values = self.own[layer].flatten(1, 2)[:, : rows * self.kv_heads, : view.own]
         said_keys, said_values = self.shared[layer, :, : self.groups].flatten(1, 2)[:, :, :prompt]
-        flat = (rows * self.kv_heads, ratio, prompt + view.own)
-        scores = queries.new_empty(flat)
-        torch.bmm(queries.view(*flat[:2], -1), keys.transpose(1, 2), out=scores[:, :, prompt:])
-        by_row = scores.view(rows, self.kv_heads, ratio, -1)[..., :prompt]
-        found = torch.bmm(self._stacked(queries.view(rows, self.kv_heads, ratio, -1)), said_keys.transpose(1, 2))
-        by_row.copy_(self._unstacked(found))
+        mine = queries.view(rows * self.kv_heads, ratio, -1)
+        theirs = self._stacked(queries.view(rows, self.kv_heads, ratio, -1))
+        found = self._unstacked(torch.bmm(theirs, said_keys.transpose(1, 2)))
+        scores = torch.cat([found.flatten(0, 1), torch.bmm(mine, keys.transpose(1, 2))], dim=-1)
         hidden = view.hidden[window]
         if hidden is not None:
             scores.view(rows, self.heads, -1).add_(hidden)
         weights = scores.softmax(-1)
         mine = torch.bmm(weights[:, :, prompt:], values)
-        of_prompt = weights.view(rows, self.kv_heads, ratio, -1)[..., :prompt]
-        theirs = torch.bmm(self._stacked(of_prompt), said_values)
-        return mine.view(rows, self.kv_heads, ratio, -1).add_(self._unstacked(theirs)).view(rows, -1)
+        theirs = self._stacked(weights.view(rows, self.kv_heads, ratio, -1)[..., :prompt])
+        seen = self._unstacked(torch.bmm(theirs, said_values))
+        return mine.view(rows, self.kv_heads, ratio, -1).add_(seen).view(rows, -1)
 
     def _stacked(self, of_rows: Tensor) -> Tensor:
         """[N, S, r, *] -> [G * S, crowd * r, *], all that ask one prompt in one block; short crowds are filled up."""

@@ -8,7 +8,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from concord.errors import RecordError
 from concord.models import Policy
 from concord.models.folder import context
+from concord.records.text import Finish
 from concord.sampling.decoder import decoder
 from concord.sampling.draw import Manner, draw, entropies, filtered, uniform
 from concord.sampling.endings import Ear
@@ -48,7 +49,7 @@ class Said:
     """Of each token under the distribution that it was drawn from."""
     entropies: list[float]
     """Of each of those distributions, in nats."""
-    finish: str
+    finish: Finish
     """"stop" if a stop token or an ending text came, "length" if it was cut off."""
     end: str | None
     """The text that ended it, if one did; its tokens are kept, the one that completed it is the last."""
@@ -73,7 +74,7 @@ class Row:
     ear: Ear | None
     said: int = 0
     end: str | None = None
-    waited: int = field(default=0)
+    waited: int = 0
 
 
 class Slots:
@@ -246,7 +247,8 @@ class Slots:
         self._logits = self._logits[kept]
         moved = [place for place in range(left) if kept[place] != place]
         sources = [kept[place] for place in moved]
-        self._tokens[moved], self._numbers[:, moved] = self._tokens[sources], self._numbers[:, sources]
+        if moved:
+            self._tokens[moved], self._numbers[:, moved] = self._tokens[sources], self._numbers[:, sources]
         if self.rows:
             self._arrange()
         return kept

@@ -12,14 +12,7 @@ import torch
 from torch import Tensor
 
 from concord.models.anatomy import Anatomy, Layer, Norm, Projection
-
-
-@dataclass(frozen=True)
-class Product:
-    """A product with a weight, and what is added to it."""
-
-    weight: Tensor
-    bias: Tensor | None
+from concord.sampling.product import Product
 
 
 @dataclass(frozen=True)
@@ -80,9 +73,9 @@ def fuse(parts: Anatomy, dtype: torch.dtype) -> Weights:
 
 def _stage(layer: Layer, parts: Anatomy, dtype: torch.dtype) -> Stage:
     normed = layer.query_norm is not None and layer.key_norm is not None
-    mix = _product([layer.query, layer.key, layer.value], layer.before_attention, torch.float32)
+    weight, bias = _joined([layer.query, layer.key, layer.value], layer.before_attention)
     turned = (parts.heads + parts.kv_heads) * parts.head_dim
-    for tensor in (mix.weight, mix.bias):
+    for tensor in (weight, bias):
         if tensor is not None:
             tensor[:turned] = braided(tensor[:turned], parts.head_dim)
             if not normed:
@@ -94,7 +87,7 @@ def _stage(layer: Layer, parts: Anatomy, dtype: torch.dtype) -> Stage:
         keys = braided(layer.key_norm.scale.float(), parts.head_dim)
         head_scale = torch.cat([queries.expand(parts.heads, -1), keys.expand(parts.kv_heads, -1)])
     return Stage(
-        mix=Product(mix.weight.to(dtype), None if mix.bias is None else mix.bias.to(dtype)),
+        mix=Product(weight.to(dtype), None if bias is None else bias.to(dtype)),
         mix_eps=layer.before_attention.eps,
         head_scale=head_scale,
         head_eps=layer.query_norm.eps if layer.query_norm else 0.0,
@@ -107,16 +100,19 @@ def _stage(layer: Layer, parts: Anatomy, dtype: torch.dtype) -> Stage:
 
 
 def _product(maps: list[Projection], norm: Norm | None, dtype: torch.dtype) -> Product:
-    """Several linear maps of one input as one, with the scale of the norm before them."""
-    weight = torch.cat([one.weight for one in maps]) if len(maps) > 1 else maps[0].weight.detach()
+    weight, bias = _joined(maps, norm)
+    return Product(weight.to(dtype), None if bias is None else bias.to(dtype))
+
+
+def _joined(maps: list[Projection], norm: Norm | None) -> tuple[Tensor, Tensor | None]:
+    """Several linear maps of one input as one, with the scale of the norm before them; float32."""
+    weight = torch.cat([one.weight for one in maps]).float() if len(maps) > 1 else maps[0].weight.detach().float()
     if norm is not None:
-        weight = weight.float() * norm.scale.float()
-    bias = None
-    if any(one.bias is not None for one in maps):
-        bias = torch.cat(
-            [one.weight.new_zeros(len(one.weight)) if one.bias is None else one.bias for one in maps]
-        ).to(dtype)
-    return Product(weight.to(dtype), bias)
+        weight = weight * norm.scale.float()
+    if all(one.bias is None for one in maps):
+        return weight, None
+    biases = [one.weight.new_zeros(len(one.weight)) if one.bias is None else one.bias for one in maps]
+    return weight, torch.cat(biases).float()
 
 
 def braided(tensor: Tensor, head_dim: int) -> Tensor:

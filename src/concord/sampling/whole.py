@@ -47,9 +47,6 @@ class Whole:
         used = int(self.mask.sum(-1).max()) if len(self.mask) else 0
         width = max(used, mask.shape[1])
         old = self.cache.layers if self.cache else [Room(0) for _ in cache.layers]
-        if not used:
-            for layer, other in zip(old, cache.layers, strict=True):
-                layer.keys, layer.values, layer.rows, layer.filled = other.keys, other.values, 0, 0
         self.cache = type(cache)(
             layers=[
                 layer.joined(other, rows, used, width + room)
@@ -81,6 +78,9 @@ class Whole:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Only these rows go on."""
+        if not rows:
+            self.cache, self.mask, self.rooms = None, self.mask[:0], []
+            return
         moved = [(row, place) for place, row in enumerate(rows) if row != place]
         sources, targets = torch.tensor(moved, dtype=torch.int64, device=self.device).reshape(-1, 2).unbind(-1)
         chosen = torch.tensor(rows, dtype=torch.int64, device=self.device)
