@@ -34,7 +34,9 @@ def test_parts_are_the_networks_own_parameters(family: str) -> None:
     found = [parts.embedding, parts.last_norm.weight, parts.head.weight]
     for layer in parts.layers:
         for name in ("query", "key", "value", "output", "gate", "up", "down"):
-            found += [one for one in (getattr(layer, name).weight, getattr(layer, name).bias) if one is not None]
+            found += [
+                one for one in (getattr(layer, name).weight, getattr(layer, name).bias) if one is not None
+            ]
         norms = (layer.before_attention, layer.before_gate, layer.query_norm, layer.key_norm)
         found += [norm.weight for norm in norms if norm is not None]
     assert {id(one) for one in found} == {id(one) for one in made.parameters()}
@@ -53,7 +55,11 @@ def test_windows_of_single_layers_and_heads_of_other_kinds() -> None:
     parts, _ = anatomy(made)
     assert parts is not None and [layer.window for layer in parts.layers] == [None, 5]
     trunk, _ = anatomy(made.model)
-    assert trunk is not None and trunk.head is None and trunk.layers[1].down.weight is parts.layers[1].down.weight
+    assert (
+        trunk is not None
+        and trunk.head is None
+        and trunk.layers[1].down.weight is parts.layers[1].down.weight
+    )
     scoring = AutoModelForSequenceClassification.from_config(LlamaConfig(**SMALL, num_labels=1))
     parts, _ = anatomy(scoring)
     assert parts is not None and parts.head is None

@@ -139,8 +139,8 @@ def test_each_row_has_the_room_that_its_own_prompt_leaves(family: str, tmp_path:
     size = {prompt: len(policy.template.prompt(prompt)) for prompt in (short, long)}
     assert size[short] < 20 and 70 < size[long] < families.CONTEXT
     speaker = Local(policy, "p", 1, longest=200)
-    pair = speaker.sample([short, long], 2)
-    assert said(pair)[:2] == said(speaker.sample([short], 2))
+    pair = speaker.sample([short, long], 8)
+    assert said(pair)[:8] == said(speaker.sample([short], 8))
     lengths = {
         prompt: [len(c.tokens or ()) for c in pair if c.prompt is prompt and c.finish == "length"]
         for prompt in size

@@ -25,6 +25,7 @@ families: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
+PLAIN = Manner()
 SMALL = {**families.SMALL, **families.HEADS, **families.LOUD}
 families.FAMILIES["gemma"] = ("gemma", GemmaConfig, {**SMALL, "head_dim": 8})
 families.FAMILIES["mixtral"] = ("llama3", MixtralConfig, {**SMALL, "num_local_experts": 4})
@@ -52,7 +53,12 @@ CASES: dict[str, tuple[str, dict[str, Any], type]] = {
     "gpt2": ("gpt2", {}, Whole),
     "mixtral": ("mixtral", {}, Whole),
 }
-PROMPTS = [(40, 41, 42), (50, 60, 70, 80, 90) * 3, (45, 46), (100, 101, 102, 103, 104, 105, 106, 107, 108, 109)]
+PROMPTS = [
+    (40, 41, 42),
+    (50, 60, 70, 80, 90) * 3,
+    (45, 46),
+    (100, 101, 102, 103, 104, 105, 106, 107, 108, 109),
+]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def answers(slots: Slots, requests: Sequence[Request]) -> list[Said]:
     return [found[number] for number in numbers]
 
 
-def some(longest: int = 20, manner: Manner = Manner(), each: int = 3) -> list[Request]:
+def some(longest: int = 20, manner: Manner = PLAIN, each: int = 3) -> list[Request]:
     return [
         Request(prompt, 100 * place + number, longest, manner)
         for place, prompt in enumerate(PROMPTS)
@@ -126,7 +132,9 @@ def test_numbers_are_those_of_a_fresh_reading(name: str, policies: dict[str, Pol
     """Log-probabilities and entropies, of the distribution that was drawn from, against a pass without any cache."""
     policy = policies[name]
     for manner in (Manner(), Manner(0.7, top_k=30, top_p=0.9)):
-        for request, said in zip(some(manner=manner), answers(Slots(policy, 5), some(manner=manner)), strict=True):
+        for request, said in zip(
+            some(manner=manner), answers(Slots(policy, 5), some(manner=manner)), strict=True
+        ):
             text = torch.tensor([[*request.prompt, *said.tokens]])
             logits = policy.network(input_ids=text).logits[0, len(request.prompt) - 1 : -1]
             chances = torch.tensor(np.stack([exact(row, manner) for row in logits]))
@@ -138,9 +146,13 @@ def test_numbers_are_those_of_a_fresh_reading(name: str, policies: dict[str, Pol
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
-@pytest.mark.parametrize("manner", [Manner(0.6), Manner(1.5, top_k=12), Manner(top_p=0.7), Manner(1.2, 40, 0.8)])
+@pytest.mark.parametrize(
+    "manner", [Manner(0.6), Manner(1.5, top_k=12), Manner(top_p=0.7), Manner(1.2, 40, 0.8)]
+)
 @torch.no_grad()
-def test_samples_follow_the_exact_distribution(name: str, manner: Manner, policies: dict[str, Policy]) -> None:
+def test_samples_follow_the_exact_distribution(
+    name: str, manner: Manner, policies: dict[str, Policy]
+) -> None:
     """Chi-square of 2000 first tokens; p > 0.001 with these seeds; nothing that a filter forbids is ever said."""
     policy = policies[name]
     requests = [Request(PROMPTS[1], seed, 1, manner) for seed in range(2000)]
@@ -193,71 +205,6 @@ def test_a_prompt_is_read_once(policies: dict[str, Policy], monkeypatch: pytest.
     assert slots.decoder.memory.shared.shape[2] <= 2 and slots.decoder.memory.own.shape[2] <= 4
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2"])
-def test_texts_that_end_an_answer(name: str, policies: dict[str, Policy]) -> None:
-    """Cut after the first token whose text, all decoded anew, holds the ending; also where it spans tokens."""
-    policy = policies[name]
-    spanning = 0
-    for request in some(24):
-        (whole,) = answers(Slots(policy), [request])
-        text = policy.template.decode(whole.tokens)
-        for start in range(0, len(text) - 4, 3):
-            end = text[start : start + 4]
-            if "\ufffd" in end:
-                continue
-            count = next(n for n in range(1, 99) if end in policy.template.decode(whole.tokens[:n]))
-            spanning += end not in policy.template.decode([whole.tokens[count - 1]])
-            slots = Slots(policy)
-            said, other = answers(
-                slots, [Request(request.prompt, request.seed, 24, ends=("never said", end)), request]
-            )
-            assert said.tokens == whole.tokens[:count] and said.logprobs == pytest.approx(
-                whole.logprobs[:count], abs=1e-5
-            )
-            assert (said.finish, said.end) == ("stop", end)
-            assert other.tokens == whole.tokens
-    assert spanning > 3
-
-
-def test_letters_of_several_tokens_can_end_an_answer(policies: dict[str, Policy]) -> None:
-    """The bytes of one letter come one by one; the text that holds it is heard with the last of them."""
-    from concord.sampling.endings import Ear
-
-    template = policies["llama"].template
-    tokens = template.encode("ab ü€😀 cd")
-    ear = Ear(["€😀 "], template.decode)
-    heard = [ear.hear(token) for token in tokens]
-    place = next(place for place, end in enumerate(heard) if end)
-    assert "€😀 " in template.decode(tokens[: place + 1])
-    assert "€😀 " not in template.decode(tokens[:place])
-
-
-@pytest.mark.parametrize("name", ["llama", "gpt2"])
-def test_cancel(name: str, policies: dict[str, Policy]) -> None:
-    """What is cancelled is never heard again, the others go on as if nothing had been."""
-    policy, requests = policies[name], some()
-    texts = [said.tokens for said in answers(Slots(policy), requests)]
-    slots = Slots(policy, places=5)
-    numbers = [slots.add(request) for request in requests]
-    spoken: dict[int, list[int]] = {number: [] for number in numbers}
-    ended, step = {}, 0
-    while slots.busy:
-        if step == 2:
-            assert slots.cancel(numbers[1]) and slots.cancel(numbers[-1]) and not slots.cancel(999)
-            before = len(spoken[numbers[1]])
-        heard = slots.step()
-        for number, token in heard.tokens:
-            spoken[number].append(token)
-        ended.update({said.number: said.tokens for said in heard.ended})
-        step += 1
-    assert before == len(spoken[numbers[1]]) == 2 and not spoken[numbers[-1]]
-    assert not slots.cancel(numbers[0])
-    kept = [number for number in numbers if number not in (numbers[1], numbers[-1])]
-    assert sorted(ended) == kept
-    assert [spoken[number] for number in kept] == [ended[number] for number in kept]
-    assert [ended[number] for number in kept] == [texts[number] for number in kept]
-
-
 def test_a_decoder_has_the_weights_of_its_beginning(policies: dict[str, Policy], tmp_path: Path) -> None:
     """Slots made after the weights changed speak with the new ones: a round of learning is never missed."""
     policy = Policy.load(families.folder(tmp_path / "own", "llama"), families.CPU)
@@ -268,7 +215,9 @@ def test_a_decoder_has_the_weights_of_its_beginning(policies: dict[str, Policy],
     policy.save(tmp_path / "saved")
     after = [said.tokens for said in answers(Slots(policy), some())]
     assert after != [said.tokens for said in before]
-    assert after == [said.tokens for said in answers(Slots(Policy.load(tmp_path / "saved", families.CPU)), some())]
+    assert after == [
+        said.tokens for said in answers(Slots(Policy.load(tmp_path / "saved", families.CPU)), some())
+    ]
 
 
 @torch.no_grad()
@@ -280,7 +229,7 @@ def test_bfloat16_products_are_near(policies: dict[str, Policy]) -> None:
         logprobs = policy.network(input_ids=text).logits[0, len(request.prompt) - 1 : -1].log_softmax(-1)
         fresh = logprobs.gather(-1, torch.tensor(said.tokens)[:, None])[:, 0]
         off = (torch.tensor(said.logprobs) - fresh).abs()
-        assert 0 < float(off.max()) and float(off.mean()) < 0.1
+        assert float(off.max()) > 0 and float(off.mean()) < 0.1
         assert all(0 <= number <= math.log(logprobs.shape[-1]) for number in said.entropies)
 
 

@@ -41,8 +41,8 @@ STEADY = ("default", "linear", "yarn", "llama3")
 class Projection:
     """A linear map: x W^T + b."""
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor
+    bias: Tensor | None
 
 
 @dataclass(frozen=True)

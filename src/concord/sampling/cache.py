@@ -74,10 +74,10 @@ def has_rooms(config: Any) -> bool:
     return kinds <= {"full_attention", "sliding_attention"}
 
 
-def keep(cache: Cache, rows: Sequence[int], moves: tuple[Tensor, Tensor], chosen: Tensor) -> None:
+def keep(cache: Cache, rows: Sequence[int], moves: tuple[Tensor, Tensor], places: Tensor) -> None:
     """Only these rows of every layer: moved where there is room to move in, copied elsewhere."""
     for layer in cache.layers:
         if isinstance(layer, Room):
             layer.move(*moves, len(rows))
         else:
-            layer.batch_select_indices(chosen)
+            layer.batch_select_indices(places)

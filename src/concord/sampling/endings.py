@@ -14,7 +14,9 @@ class Ear:
         self.reach = max(map(len, texts)) - 1
         self.tokens: list[int] = []
         self.known = ""  # the end of the text that is settled, as long as a text that ends may reach back
-        self.start = self.read = 0  # tokens from `start` on are decoded together; up to `read` they are settled
+        self.start = self.read = (
+            0  # tokens from `start` on are decoded together; up to `read` they are settled
+        )
 
     def hear(self, token: int) -> str | None:
         """The text that this token completed, if it did."""

@@ -78,10 +78,14 @@ class Fused:
         line = torch.arange(rows, device=self.device) * width + ends
         for layer, stage in enumerate(weights.stages):
             mixed = self._mix(stage, states, turn).view(rows, width, -1, weights.head_dim).transpose(1, 2)
-            queries, keys, values = mixed.split([weights.heads, weights.kv_heads, weights.kv_heads], dim=1)
+            queries, keys, values = torch.split(
+                mixed, [weights.heads, weights.kv_heads, weights.kv_heads], dim=1
+            )
             memory.shared[layer, 0, places, :, :width] = keys
             memory.shared[layer, 1, places, :, :width] = values
-            attended = _look_back(queries, keys, values, stage.window).transpose(1, 2).reshape(len(states), -1)
+            attended = (
+                _look_back(queries, keys, values, stage.window).transpose(1, 2).reshape(len(states), -1)
+            )
             if layer == len(weights.stages) - 1:  # of the last layer, only each prompt's last token is needed
                 states, attended = states[line], attended[line]
             self._finish(stage, states, attended)
@@ -136,5 +140,3 @@ def _portions(prompts: Sequence[tuple[int, ...]]) -> Iterator[Sequence[tuple[int
         if end == len(prompts) or (end + 1 - start) * len(prompts[end]) > READ:
             yield prompts[start:end]
             start = end
-
-

@@ -30,7 +30,13 @@ class Memory:
     """Grows with what is asked of it; rows are numbered from 0 without gaps."""
 
     def __init__(
-        self, layers: int, heads: int, kv_heads: int, head_dim: int, windows: set[int | None], device: torch.device
+        self,
+        layers: int,
+        heads: int,
+        kv_heads: int,
+        head_dim: int,
+        windows: set[int | None],
+        device: torch.device,
     ) -> None:
         self.layers, self.heads, self.kv_heads, self.head_dim = layers, heads, kv_heads, head_dim
         self.windows, self.device = windows, device

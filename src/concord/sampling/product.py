@@ -14,13 +14,14 @@ class Product:
     """x W^T + b for x [N, in] in float32, made in float32 or bfloat16."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.weight, self.bias = weight, bias
+        self.dtype, self.bias = weight.dtype, bias
         self.laid_out = packed(weight)
+        self.weight = weight if self.laid_out is None else None  # one of the two is enough
 
     def __call__(self, x: Tensor) -> Tensor:
         """[N, in] -> [N, out] in float32."""
-        x = x.to(self.weight.dtype)
-        if self.laid_out is None:
+        x = x.to(self.dtype)
+        if self.weight is not None:
             return F.linear(x, self.weight, self.bias).float()
         linear: Any = torch.ops.mkldnn._linear_pointwise
         found: Tensor = linear(x, self.laid_out, self.bias, "none", [], "")
@@ -33,7 +34,7 @@ def packed(weight: Tensor) -> Tensor | None:
     A cold weight of a small network is multiplied in two thirds of the time. These are the operations that torch's
     own compiler uses for frozen weights; where they are missing or differ, the plain product serves.
     """
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if weight.device.type != "cpu":
         return None
     try:
         ops: Any = torch.ops.mkldnn

@@ -1,9 +1,9 @@
 """Places in which answers grow side by side; what ends leaves at once, and what waits takes its place.
 
-    slots = Slots(policy)
-    number = slots.add(Request(tokens, seed=1, longest=64))
-    while slots.busy:
-        heard = slots.step()   # what every answer said, and the answers that ended
+slots = Slots(policy)
+number = slots.add(Request(tokens, seed=1, longest=64))
+while slots.busy:
+    heard = slots.step()   # what every answer said, and the answers that ended
 """
 
 from collections import deque
@@ -27,6 +27,10 @@ GATHER, PATIENCE = 16, 8
 """Answers begin once a GATHERth of the places is free, or one has waited for PATIENCE steps."""
 
 
+PLAIN = Manner()
+"""The network's own distribution."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked: an answer to a prompt's tokens, and how to draw it."""
@@ -34,7 +38,7 @@ class Request:
     prompt: Sequence[int]
     seed: int
     longest: int
-    manner: Manner = Manner()
+    manner: Manner = PLAIN
     ends: Sequence[str] = ()
     """Texts that end the answer, beside the model's own stop tokens."""
 
@@ -91,7 +95,9 @@ class Slots:
         self.rows: list[Row] = []
         self._next = 0
         self._logits = torch.zeros(0, device=self.device)
-        self._numbers = torch.zeros(2, 0, 0, device=self.device)  # log-probabilities and entropies of each row
+        self._numbers = torch.zeros(
+            2, 0, 0, device=self.device
+        )  # log-probabilities and entropies of each row
         self._tokens = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
 
     @property
@@ -141,7 +147,8 @@ class Slots:
             if token in stops or row.end is not None or row.said == row.room:
                 ended.append(place)
         result = Heard(
-            [(row.number, token) for row, token in zip(self.rows, heard, strict=True)], self._finished(ended, heard)
+            [(row.number, token) for row, token in zip(self.rows, heard, strict=True)],
+            self._finished(ended, heard),
         )
         if ended:
             said = said[self._leave(ended)]
@@ -155,7 +162,11 @@ class Slots:
         if not self.waiting or not free or (self.rows and not self.decoder.refills):
             return
         self.waiting[0].waited += 1
-        if self.rows and free * GATHER < min(self.places, len(self.rows)) and self.waiting[0].waited < PATIENCE:
+        if (
+            self.rows
+            and free * GATHER < min(self.places, len(self.rows))
+            and self.waiting[0].waited < PATIENCE
+        ):
             return
         new: list[Row] = []
         prompts = {tuple(row.request.prompt) for row in self.rows}
@@ -165,7 +176,9 @@ class Slots:
             prompts.add(tuple(row.request.prompt))
             room = max(room, row.room)
             wide = max(map(len, prompts))
-            if (self.rows or new) and (len(self.rows) + len(new) + 1) * room + len(prompts) * wide > self.tokens:
+            if (self.rows or new) and (len(self.rows) + len(new) + 1) * room + len(
+                prompts
+            ) * wide > self.tokens:
                 break
             new.append(self.waiting.popleft())
         if new:

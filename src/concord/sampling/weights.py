@@ -106,7 +106,9 @@ def _product(maps: list[Projection], norm: Norm | None, dtype: torch.dtype) -> P
 
 def _joined(maps: list[Projection], norm: Norm | None) -> tuple[Tensor, Tensor | None]:
     """Several linear maps of one input as one, with the scale of the norm before them; float32."""
-    weight = torch.cat([one.weight for one in maps]).float() if len(maps) > 1 else maps[0].weight.detach().float()
+    weight = (
+        torch.cat([one.weight for one in maps]).float() if len(maps) > 1 else maps[0].weight.detach().float()
+    )
     if norm is not None:
         weight = weight * norm.scale.float()
     if all(one.bias is None for one in maps):

@@ -82,8 +82,10 @@ class Whole:
             self.cache, self.mask, self.rooms = None, self.mask[:0], []
             return
         moved = [(row, place) for place, row in enumerate(rows) if row != place]
-        sources, targets = torch.tensor(moved, dtype=torch.int64, device=self.device).reshape(-1, 2).unbind(-1)
-        chosen = torch.tensor(rows, dtype=torch.int64, device=self.device)
-        keep(self.cache, rows, (sources, targets), chosen)
-        self.mask = self.mask[chosen]
+        sources, targets = (
+            torch.tensor(moved, dtype=torch.int64, device=self.device).reshape(-1, 2).unbind(-1)
+        )
+        places = torch.tensor(rows, dtype=torch.int64, device=self.device)
+        keep(self.cache, rows, (sources, targets), places)
+        self.mask = self.mask[places]
         self.rooms = [self.rooms[row] for row in rows]
