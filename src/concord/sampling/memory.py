@@ -4,10 +4,10 @@ Letters: N rows, G prompts, S heads of keys and values, r heads of queries to ea
 the longest prompt, O own tokens of the longest row. What a row sees are the P columns of its prompt and its O own.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -87,7 +87,7 @@ class Memory:
         moved = [(row, place) for place, row in enumerate(rows) if row != place]
         if moved:
             sources, targets = (torch.tensor(side, device=self.device) for side in zip(*moved, strict=True))
-            grown = self.now - min(self.born)
+            grown = self.now - self.eldest
             self.own[:, :, targets, :, :grown] = self.own[:, :, sources, :, :grown]
         self.place_of = [self.place_of[row] for row in rows]
         self.born = [self.born[row] for row in rows]
@@ -98,24 +98,25 @@ class Memory:
         rows, device = len(self.place_of), self.device
         if not rows:
             return
-        lengths = {place: len(prompt) for prompt, place in self.places.items()}
-        self.groups, crowd = max(self.place_of) + 1, max(Counter(self.place_of).values())
-        self.prompt = max(lengths[place] for place in set(self.place_of))
-        seen: Counter[int] = Counter()
-        back, members = [], [0] * (self.groups * crowd)
-        for row, place in enumerate(self.place_of):
-            spot = place * crowd + seen[place]
-            seen[place] += 1
-            back.append(spot)
-            members[spot] = row
-        self.crowd = crowd
-        self.straight = back == list(range(self.groups * crowd))
-        self.back, self.members = torch.tensor(back, device=device), torch.tensor(members, device=device)
-        before = [lengths[place] for place in self.place_of]
-        self.before = torch.tensor(before, device=device)
-        self.since = torch.tensor(self.born, device=device)
-        self.longest = max(length - born for length, born in zip(before, self.born, strict=True))
-        self.alike = min(before) == self.prompt and min(self.born) == max(self.born)
+        lengths = np.zeros(max(self.places.values()) + 1, dtype=np.int64)
+        lengths[list(self.places.values())] = [len(prompt) for prompt in self.places]
+        place, born = np.array(self.place_of), np.array(self.born)
+        sizes = np.bincount(place)
+        self.groups, self.crowd = len(sizes), int(sizes.max())
+        order = np.argsort(place, kind="stable")
+        number = np.empty_like(place)  # of each row among those that ask the same prompt
+        number[order] = np.arange(rows) - (sizes.cumsum() - sizes)[place[order]]
+        back = place * self.crowd + number
+        members = np.zeros(self.groups * self.crowd, dtype=np.int64)
+        members[back] = np.arange(rows)
+        self.straight = rows == len(members) and bool((back == np.arange(rows)).all())
+        before = lengths[place]
+        self.prompt, self.eldest = int(before.max()), int(born.min())
+        self.longest = int((before - born).max())
+        self.alike = int(before.min()) == self.prompt and int(born.max()) == self.eldest
+        self.back, self.members, self.before, self.since = (
+            torch.from_numpy(array).to(device) for array in (back, members, before, born)
+        )
         count, columns = self.own.shape[2], self.own.shape[4]
         parts = torch.arange(2, device=device)[None, :, None] * (count * self.kv_heads)
         places = torch.arange(rows, device=device)[:, None, None] * self.kv_heads
@@ -125,7 +126,7 @@ class Memory:
         """Every row will have one more token: where it goes, and what it may look at."""
         said = self.now - self.since
         self.now += 1
-        own = self.now - min(self.born)
+        own = self.now - self.eldest
         positions = self.before + said
         reach = self.longest + self.now  # of the row that is longest, its text with the new token
         return View(

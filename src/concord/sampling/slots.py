@@ -199,9 +199,10 @@ class Slots:
         self._places = torch.arange(count, device=self.device)
         self._seeds = torch.tensor([row.request.seed for row in self.rows], device=self.device)
         self._said = torch.tensor([row.said for row in self.rows], device=self.device)
-        manners: dict[Manner, list[int]] = {}
-        for place, row in enumerate(self.rows):
-            manners.setdefault(row.request.manner, []).append(place)
+        manners: dict[Manner, list[int]] = {self.rows[0].request.manner: []}
+        if any(row.request.manner is not self.rows[0].request.manner for row in self.rows):
+            for place, row in enumerate(self.rows):
+                manners.setdefault(row.request.manner, []).append(place)
         self._manners = [
             (manner, torch.tensor(places, device=self.device) if len(manners) > 1 else slice(None))
             for manner, places in manners.items()
