@@ -202,7 +202,7 @@ def test_a_prompt_is_read_once(policies: dict[str, Policy], monkeypatch: pytest.
     slots = Slots(policies["llama"], places=3)
     answers(slots, [Request(prompt, seed, 6) for prompt in PROMPTS[:2] for seed in range(8)])
     assert sorted(read) == sorted(PROMPTS[:2])
-    assert slots.decoder.memory.shared.shape[2] <= 2 and slots.decoder.memory.own.shape[2] <= 4
+    assert slots.decoder.memory.shared.shape[2] <= 2 and slots.decoder.memory.own.shape[3] <= 4
 
 
 def test_a_decoder_has_the_weights_of_its_beginning(policies: dict[str, Policy], tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BLOCK = 32
+"""Own tokens stand in blocks of so many columns without gaps: a processor reads on ahead only where there is none."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -40,7 +43,7 @@ class Memory:
     ) -> None:
         self.layers, self.heads, self.kv_heads, self.head_dim = layers, heads, kv_heads, head_dim
         self.windows, self.device = windows, device
-        self.own = torch.zeros(layers, 2, 0, kv_heads, 0, head_dim, device=device)
+        self.own = torch.zeros(layers, 0, 2, 0, kv_heads, BLOCK, head_dim, device=device)
         self.shared = torch.zeros(layers, 2, 0, kv_heads, 0, head_dim, device=device)
         self.places: dict[tuple[int, ...], int] = {}  # of prompts, those whose rows all ended included
         self.place_of: list[int] = []  # of each row, that of its prompt
@@ -58,37 +61,24 @@ class Memory:
             if place in names:
                 del self.places[names[place]]
             self.places[prompt] = place
-        self._enlarge(
-            len(self.place_of) + len(prompts),
-            room,
-            max(self.places.values()) + 1,
-            max(map(len, prompts)),
+        rows, blocks = len(self.place_of) + len(prompts), -(-room // BLOCK)
+        longest, deepest = max(map(len, prompts)), max(self.places.values()) + 1
+        self.own = enlarged(self.own, (self.layers, blocks, 2, rows, self.kv_heads, BLOCK, self.head_dim), 3)
+        self.shared = enlarged(
+            self.shared, (self.layers, 2, deepest, self.kv_heads, longest, self.head_dim), 2
         )
         self.place_of += [self.places[prompt] for prompt in prompts]
         self.born += [self.now] * len(prompts)
         self._arrange()
         return fresh
 
-    def _enlarge(self, rows: int, room: int, prompts: int, longest: int) -> None:
-        """Larger memories, where the present ones are too small, with what stands in them."""
-        for name, count, length in (("own", rows, room), ("shared", prompts, longest)):
-            old: Tensor = getattr(self, name)
-            have, columns = old.shape[2], old.shape[4]
-            if count <= have and length <= columns:
-                continue
-            more = count if count <= have or not have else max(count, have + have // 2)
-            size = (self.layers, 2, max(have, more), self.kv_heads, max(length, columns), self.head_dim)
-            new = torch.zeros(size, device=self.device)
-            new[:, :, :have, :, :columns] = old
-            setattr(self, name, new)
-
     def keep(self, rows: Sequence[int]) -> None:
         """Row rows[i] becomes row i; the others are gone."""
         moved = [(row, place) for place, row in enumerate(rows) if row != place]
         if moved:
             sources, targets = (torch.tensor(side, device=self.device) for side in zip(*moved, strict=True))
-            grown = self.now - self.eldest
-            self.own[:, :, targets, :, :grown] = self.own[:, :, sources, :, :grown]
+            used = -(-(self.now - self.eldest) // BLOCK)
+            self.own[:, :used, :, targets] = self.own[:, :used, :, sources]
         self.place_of = [self.place_of[row] for row in rows]
         self.born = [self.born[row] for row in rows]
         self._arrange()
@@ -117,10 +107,9 @@ class Memory:
         self.back, self.members, self.before, self.since = (
             torch.from_numpy(array).to(device) for array in (back, members, before, born)
         )
-        count, columns = self.own.shape[2], self.own.shape[4]
-        parts = torch.arange(2, device=device)[None, :, None] * (count * self.kv_heads)
-        places = torch.arange(rows, device=device)[:, None, None] * self.kv_heads
-        self.first = (parts + places + torch.arange(self.kv_heads, device=device)) * columns
+        self.half = self.own.shape[3] * self.kv_heads * BLOCK  # of a block: its keys, or its values
+        places = torch.arange(rows * self.kv_heads, device=device).view(rows, 1, -1) * BLOCK
+        self.first = places + torch.arange(2, device=device)[:, None] * self.half
 
     def step(self) -> View:
         """Every row will have one more token: where it goes, and what it may look at."""
@@ -131,7 +120,7 @@ class Memory:
         reach = self.longest + self.now  # of the row that is longest, its text with the new token
         return View(
             positions,
-            (self.first + said[:, None, None]).view(-1),
+            (self.first + (said // BLOCK * 2 * self.half + said % BLOCK)[:, None, None]).view(-1),
             self.prompt,
             own,
             {window: self._hidden(window, own, said, positions, reach) for window in self.windows},
@@ -158,17 +147,22 @@ class Memory:
     def attend(self, layer: int, queries: Tensor, view: View, window: int | None) -> Tensor:
         """[N, H, D] queries, scaled already -> [N, H * D] what each row makes of what it may see."""
         rows, ratio, prompt = len(queries), self.heads // self.kv_heads, view.prompt
-        keys, values = self.own[layer].flatten(1, 2)[:, : rows * self.kv_heads, : view.own]
         said_keys, said_values = self.shared[layer, :, : self.groups].flatten(1, 2)[:, :, :prompt]
         mine = queries.view(rows * self.kv_heads, ratio, -1)
         theirs = self._stacked(queries.view(rows, self.kv_heads, ratio, -1))
-        found = self._unstacked(torch.bmm(theirs, said_keys.transpose(1, 2)))
-        scores = torch.cat([found.flatten(0, 1), torch.bmm(mine, keys.transpose(1, 2))], dim=-1)
+        found = self._unstacked(torch.bmm(theirs, said_keys.transpose(1, 2))).flatten(0, 1)
+        blocks = [
+            block.flatten(1, 2)[:, : len(mine), : view.own - start]
+            for start, block in zip(range(0, view.own, BLOCK), self.own[layer], strict=False)
+        ]
+        scores = torch.cat([found, *(torch.bmm(mine, keys.transpose(1, 2)) for keys, _ in blocks)], dim=-1)
         hidden = view.hidden[window]
         if hidden is not None:
             scores.view(rows, self.heads, -1).add_(hidden)
         weights = scores.softmax(-1)
-        mine = torch.bmm(weights[:, :, prompt:], values)
+        mine = torch.zeros_like(mine)
+        for start, (_, values) in zip(range(prompt, prompt + view.own, BLOCK), blocks, strict=True):
+            mine.baddbmm_(weights[:, :, start : start + BLOCK], values)
         theirs = self._stacked(weights.view(rows, self.kv_heads, ratio, -1)[..., :prompt])
         seen = self._unstacked(torch.bmm(theirs, said_values))
         return mine.view(rows, self.kv_heads, ratio, -1).add_(seen).view(rows, -1)
@@ -187,3 +181,15 @@ class Memory:
         parted = blocks.view(self.groups, self.kv_heads, self.crowd, -1, size).transpose(1, 2)
         of_rows = parted.reshape(self.groups * self.crowd, self.kv_heads, -1, size)
         return of_rows if self.straight else of_rows[self.back]
+
+
+def enlarged(old: Tensor, asked: tuple[int, ...], rows: int) -> Tensor:
+    """What is kept, in a place at least as large as asked; the dimension of rows gets some to spare."""
+    size = [max(have, want) for have, want in zip(old.shape, asked, strict=True)]
+    if size == list(old.shape):
+        return old
+    if old.shape[rows] and size[rows] > old.shape[rows]:
+        size[rows] = max(size[rows], old.shape[rows] * 3 // 2)
+    new = old.new_zeros(size)
+    new[tuple(slice(have) for have in old.shape)] = old
+    return new
