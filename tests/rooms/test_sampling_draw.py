@@ -73,6 +73,20 @@ def test_draw_at_the_edges() -> None:
     assert picked == [1, 1, 3, 3]
 
 
+def test_draw_is_the_inverse_of_the_running_sum() -> None:
+    """Over several blocks, some without any chance: numpy's running sum and bisection say the same."""
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.rand(400, 200, generator=generator) * (torch.rand(400, 200, generator=generator) < 0.1)
+    chances[:, 64:128] = 0
+    numbers = torch.rand(400, dtype=torch.float64, generator=generator)
+    numbers[:2] = torch.tensor([0.0, 1 - 2**-53])
+    found = draw(chances, numbers)
+    for row, number, token in zip(chances.double().numpy(), numbers.tolist(), found.tolist(), strict=True):
+        ends = row.cumsum()
+        assert token == min(ends.searchsorted(number * ends[-1], side="right"), row.nonzero()[0][-1])
+        assert row[token] > 0
+
+
 def test_filters_by_hand() -> None:
     """Kept: the k likeliest; the fewest that hold p; renormalised; temperature first."""
     chances = torch.tensor([[0.1, 0.4, 0.2, 0.3]])

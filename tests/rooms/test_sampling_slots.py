@@ -16,7 +16,7 @@ from transformers import GemmaConfig, MixtralConfig
 from concord.errors import RecordError
 from concord.maths.sequence import entropy
 from concord.models import Policy
-from concord.sampling import Manner, Request, Said, Slots
+from concord.sampling import Manner, Request, Said, Slots, product
 from concord.sampling.fused import Fused
 from concord.sampling.whole import Whole
 
@@ -218,6 +218,19 @@ def test_a_decoder_has_the_weights_of_its_beginning(policies: dict[str, Policy],
     assert after == [
         said.tokens for said in answers(Slots(Policy.load(tmp_path / "saved", families.CPU)), some())
     ]
+
+
+def test_products_that_cannot_be_laid_out_are_plain(
+    policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another device, or with a torch that lacks the operations, the same tokens come from plain products."""
+    for name in ("llama", "qwen2", "gemma"):
+        texts = [said.tokens for said in answers(Slots(policies[name]), some())]
+        with monkeypatch.context() as patch:
+            patch.setattr(product, "packed", lambda weight: None)
+            plain = Slots(policies[name])
+        assert plain.decoder.weights.head.weight is not None
+        assert [said.tokens for said in answers(plain, some())] == texts
 
 
 @torch.no_grad()
