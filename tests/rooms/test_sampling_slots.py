@@ -246,7 +246,11 @@ def test_bfloat16_products_are_near(policies: dict[str, Policy]) -> None:
         assert all(0 <= number <= math.log(logprobs.shape[-1]) for number in said.entropies)
 
 
-def test_a_prompt_without_room_is_refused(policies: dict[str, Policy]) -> None:
+def test_requests_that_cannot_be_answered_are_refused(policies: dict[str, Policy]) -> None:
     for prompt in ((), (5,) * families.CONTEXT):
         with pytest.raises(RecordError, match=f"{len(prompt)} tokens.*context of {families.CONTEXT}"):
             Slots(policies["llama"]).add(Request(prompt, 0, 5))
+    with pytest.raises(RecordError, match="at most 0 tokens"):
+        Slots(policies["llama"]).add(Request((5,), 0, 0))
+    with pytest.raises(RecordError, match="empty text"):
+        Slots(policies["llama"]).add(Request((5,), 0, 1, ends=("",)))

@@ -95,9 +95,8 @@ class Slots:
         self.rows: list[Row] = []
         self._next = 0
         self._logits = torch.zeros(0, device=self.device)
-        self._numbers = torch.zeros(
-            2, 0, 0, device=self.device
-        )  # log-probabilities and entropies of each row
+        # of each row: log-probabilities and entropies
+        self._numbers = torch.zeros(2, 0, 0, device=self.device)
         self._tokens = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
 
     @property
@@ -112,7 +111,11 @@ class Slots:
                 f"A prompt has {len(request.prompt)} tokens; there must be at least 1, and fewer than the model's "
                 f"context of {self.limit}, so that there is room for an answer."
             )
-        ear = Ear(request.ends, self.policy.template.decode) if any(request.ends) else None
+        if request.longest < 1:
+            raise RecordError(f"An answer of at most {request.longest} tokens is none; ask for at least 1.")
+        if "" in request.ends:
+            raise RecordError("An empty text cannot end an answer: it stands everywhere. Leave it out.")
+        ear = Ear(request.ends, self.policy.template.decode) if request.ends else None
         room = min(request.longest, self.limit - len(request.prompt))
         self._next += 1
         self.waiting.append(Row(self._next - 1, request, room, ear))
@@ -176,9 +179,8 @@ class Slots:
             prompts.add(tuple(row.request.prompt))
             room = max(room, row.room)
             wide = max(map(len, prompts))
-            if (self.rows or new) and (len(self.rows) + len(new) + 1) * room + len(
-                prompts
-            ) * wide > self.tokens:
+            needed = (len(self.rows) + len(new) + 1) * room + len(prompts) * wide
+            if (self.rows or new) and needed > self.tokens:
                 break
             new.append(self.waiting.popleft())
         if new:
