@@ -52,7 +52,7 @@ def test_uniform_is_uniform_and_independent() -> None:
 def test_draw_follows_the_probabilities() -> None:
     """Chi-square of 20 000 draws; what is forbidden is never drawn; p > 0.001 with these seeds."""
     chances = torch.tensor([0.0, 0.4, 0.05, 0.25, 0.0, 0.3, 0.0])
-    found = draw(chances.log().expand(20_000, -1), uniform(seeds(20_000), 0))
+    found = draw(chances.expand(20_000, -1), uniform(seeds(20_000), 0))
     counts = torch.bincount(found, minlength=7)
     assert counts[[0, 4, 6]].tolist() == [0, 0, 0]
     kept = [1, 2, 3, 5]
@@ -66,11 +66,25 @@ def test_draw_follows_the_probabilities() -> None:
 
 def test_draw_at_the_edges() -> None:
     """0 takes the first that is allowed, the last number below 1 the last that is."""
-    chances = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]]).log()
+    chances = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]])
     picked = [
         int(draw(chances, torch.tensor([u], dtype=torch.float64))) for u in (0.0, 0.2499, 0.25, 1 - 2**-53)
     ]
     assert picked == [1, 1, 3, 3]
+
+
+def test_draw_is_the_inverse_of_the_running_sum() -> None:
+    """Over several blocks, some without any chance: numpy's running sum and bisection say the same."""
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.rand(400, 200, generator=generator) * (torch.rand(400, 200, generator=generator) < 0.1)
+    chances[:, 64:128] = 0
+    numbers = torch.rand(400, dtype=torch.float64, generator=generator)
+    numbers[:2] = torch.tensor([0.0, 1 - 2**-53])
+    found = draw(chances, numbers)
+    for row, number, token in zip(chances.double().numpy(), numbers.tolist(), found.tolist(), strict=True):
+        ends = row.cumsum()
+        assert token == min(ends.searchsorted(number * ends[-1], side="right"), row.nonzero()[0][-1])
+        assert row[token] > 0
 
 
 def test_filters_by_hand() -> None:

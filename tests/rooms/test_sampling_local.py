@@ -87,11 +87,8 @@ def test_a_sample_is_the_same_in_any_company(
     assert said(speaker.sample(PROMPTS[::-1], 3)) == together[6:] + together[3:6] + together[:3]
     assert [said(speaker.sample([prompt], 1))[0] for prompt in PROMPTS] == together[::3]
     assert said(speaker.sample(PROMPTS, 5))[:3] == together[:3]
-    monkeypatch.setattr(local, "ROWS", 2)
-    assert said(speaker.sample(PROMPTS, 3)) == together
-    monkeypatch.setattr(local, "ROWS", 512)
-    for alive in (0.0, 1.0):
-        monkeypatch.setattr(local, "ALIVE", alive)
+    for places in (1, 2, 4):  # what ends makes room for what waits
+        monkeypatch.setattr(local, "PLACES", places)
         assert said(speaker.sample(PROMPTS, 3)) == together
     assert said(Local(policies[family], "p", 3, longest=20).sample(PROMPTS, 3)) != together
 
@@ -134,22 +131,16 @@ def test_finish_tells_how_it_ended(policies: dict[str, Policy]) -> None:
         assert completion.by == "p" and completion.seed is not None
 
 
-@pytest.mark.parametrize("alive", [0.0, 0.7, 1.0])
-def test_each_row_has_the_room_that_its_own_prompt_leaves(
-    alive: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A long prompt beside it does not cut a short one's answer; nobody goes beyond the context.
-
-    Not even a row that ended and stays in the batch: GPT-2 has no position for it there.
-    """
-    monkeypatch.setattr(local, "ALIVE", alive)
-    policy = Policy.load(families.folder(tmp_path / "gpt2", "gpt2"), families.CPU)
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_each_row_has_the_room_that_its_own_prompt_leaves(family: str, tmp_path: Path) -> None:
+    """A long prompt beside it does not cut a short one's answer; nobody goes beyond the context."""
+    policy = Policy.load(families.folder(tmp_path / family, family), families.CPU)
     short, long = asked("a"), asked("one two three four five six seven eight nine ten " * 2)
     size = {prompt: len(policy.template.prompt(prompt)) for prompt in (short, long)}
     assert size[short] < 20 and 70 < size[long] < families.CONTEXT
     speaker = Local(policy, "p", 1, longest=200)
-    pair = speaker.sample([short, long], 2)
-    assert said(pair)[:2] == said(speaker.sample([short], 2))
+    pair = speaker.sample([short, long], 8)
+    assert said(pair)[:8] == said(speaker.sample([short], 8))
     lengths = {
         prompt: [len(c.tokens or ()) for c in pair if c.prompt is prompt and c.finish == "length"]
         for prompt in size

@@ -41,8 +41,8 @@ STEADY = ("default", "linear", "yarn", "llama3")
 class Projection:
     """A linear map: x W^T + b."""
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor
+    bias: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def _projection(module: Any) -> Projection:
     """A plain linear layer: what is quantised, adapted or parametrised is of another class."""
     if type(module) is not nn.Linear:
         raise Unknown(f"a {type(module).__name__} stands where a plain linear layer is expected")
-    return Projection(module.weight, module.bias)  # type: ignore[arg-type]
+    return Projection(module.weight, module.bias)
 
 
 def _fits(parts: Anatomy) -> None:

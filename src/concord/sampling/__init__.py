@@ -1,6 +1,8 @@
 """Samplers: everything that answers prompts."""
 
 from concord.sampling.best_of import BestOf
+from concord.sampling.draw import Manner
 from concord.sampling.local import Local
+from concord.sampling.slots import Heard, Request, Said, Slots
 
-__all__ = ["BestOf", "Local"]
+__all__ = ["BestOf", "Heard", "Local", "Manner", "Request", "Said", "Slots"]

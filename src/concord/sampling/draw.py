@@ -1,12 +1,27 @@
 """Drawing tokens: exact distributions, and randomness that belongs to a sequence rather than to a batch."""
 
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+BLOCK = 64
+"""Running sums are made over blocks of so many tokens first, then inside the one block that is hit."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """The distribution that is drawn from: the network's own at a temperature, cut by top-k, then by top-p."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
 
 
 def filtered(logits: Tensor, temperature: float, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     """[N, V] log-probabilities of the distribution that is sampled from; -inf where a filter forbids."""
-    scaled = logits.float() / temperature
+    scaled = logits.float() if temperature == 1 else logits.float() / temperature
     if top_k and top_k < scaled.shape[-1]:
         least = scaled.topk(top_k, dim=-1).values[:, -1:]
         scaled = scaled.masked_fill(scaled < least, float("-inf"))
@@ -18,8 +33,8 @@ def filtered(logits: Tensor, temperature: float, top_k: int = 0, top_p: float = 
     return scaled.log_softmax(-1)
 
 
-def uniform(seeds: Tensor, step: int) -> Tensor:
-    """[N] numbers in [0, 1), a pure function of each row's seed and the step: no state to lose.
+def uniform(seeds: Tensor, step: int | Tensor) -> Tensor:
+    """[N] numbers in [0, 1), a pure function of each row's seed and its step: no state to lose.
 
     The seed is mixed with the step by the finaliser of the SplitMix64 generator.
     """
@@ -36,8 +51,27 @@ def _shift(value: Tensor, places: int) -> Tensor:
     return (value >> places) & ((1 << (64 - places)) - 1)
 
 
-def draw(logprobs: Tensor, uniforms: Tensor) -> Tensor:
-    """[N] a token of each row, by where its number falls in the running sum of probabilities."""
-    chances = logprobs.double().exp().cumsum(-1)
-    found = torch.searchsorted(chances, uniforms[:, None] * chances[:, -1:], right=True).squeeze(-1)
-    return found.clamp_max(logprobs.shape[-1] - 1)
+def draw(chances: Tensor, uniforms: Tensor) -> Tensor:
+    """[N] a token of each row, by where its number falls in the running sum of its chances [N, V].
+
+    Sums are float64. A token without a chance is never hit, not even where rounding brings a number to an end.
+    """
+    rows, size = chances.shape
+    blocks = F.pad(chances, (0, -size % BLOCK)).view(rows, -1, BLOCK)
+    ends = blocks.sum(-1, dtype=torch.float64).cumsum(-1)
+    wanted = uniforms[:, None] * ends[:, -1:]
+    block = _hit(ends, wanted)
+    before = F.pad(ends, (1, 0)).gather(-1, block)
+    inside = blocks.gather(1, block[:, :, None].expand(-1, 1, BLOCK)).squeeze(1).double().cumsum(-1)
+    return (block * BLOCK + _hit(inside, wanted - before)).squeeze(-1)
+
+
+def _hit(ends: Tensor, wanted: Tensor) -> Tensor:
+    """[N, 1] the first place whose running sum is above what is wanted; there always is one."""
+    below = ends[:, -1:] * (1 - 2.0**-52)
+    return torch.searchsorted(ends, torch.minimum(wanted.clamp_min(0), below), right=True)
+
+
+def entropies(logprobs: Tensor, chances: Tensor) -> Tensor:
+    """[N] how undecided the distribution was, in nats; a forbidden token adds nothing."""
+    return -(chances * logprobs.clamp_min(torch.finfo(logprobs.dtype).min)).sum(-1)

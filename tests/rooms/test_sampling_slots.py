@@ -1,0 +1,256 @@
+"""Slots: what plain transformers says, from the exact distribution, whoever comes and goes beside it."""
+
+import importlib.util
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from transformers import GemmaConfig, MixtralConfig
+
+from concord.errors import RecordError
+from concord.maths.sequence import entropy
+from concord.models import Policy
+from concord.sampling import Manner, Request, Said, Slots, product
+from concord.sampling.fused import Fused
+from concord.sampling.whole import Whole
+
+SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
+families: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(families)
+torch.set_num_threads(1)
+
+PLAIN = Manner()
+SMALL = {**families.SMALL, **families.HEADS, **families.LOUD}
+families.FAMILIES["gemma"] = ("gemma", GemmaConfig, {**SMALL, "head_dim": 8})
+families.FAMILIES["mixtral"] = ("llama3", MixtralConfig, {**SMALL, "num_local_experts": 4})
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 1e4,
+    "factor": 4.0,
+    "original_max_position_embeddings": 24,
+}
+# name: family, changes, the decoder that should serve it
+CASES: dict[str, tuple[str, dict[str, Any], type]] = {
+    "llama": ("llama", {}, Fused),
+    "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}, Fused),
+    "llama with yarn": ("llama", {"rope_parameters": YARN}, Fused),
+    "qwen2": ("qwen2", {}, Fused),
+    "qwen2 with windows": (
+        "qwen2",
+        {"use_sliding_window": True, "sliding_window": families.WINDOW, "max_window_layers": 1},
+        Fused,
+    ),
+    "qwen3": ("qwen3", {}, Fused),
+    "mistral": ("mistral", {}, Fused),
+    "gemma": ("gemma", {}, Fused),
+    "gemma2": ("gemma2", {}, Whole),
+    "gpt2": ("gpt2", {}, Whole),
+    "mixtral": ("mixtral", {}, Whole),
+}
+PROMPTS = [
+    (40, 41, 42),
+    (50, 60, 70, 80, 90) * 3,
+    (45, 46),
+    (100, 101, 102, 103, 104, 105, 106, 107, 108, 109),
+]
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policy]:
+    """Every case's policy, with biases and scales that are not the neutral ones a fresh network has."""
+    place, made = tmp_path_factory.mktemp("slots"), {}
+    for name, (family, changes, _) in CASES.items():
+        policy = Policy.load(families.folder(place / name, family, **changes), families.CPU)
+        torch.manual_seed(1)
+        for key, parameter in policy.network.named_parameters():
+            if "norm" in key or key.endswith("bias"):
+                parameter.data += 0.3 * torch.randn_like(parameter)
+        made[name] = policy
+    return made
+
+
+def answers(slots: Slots, requests: Sequence[Request]) -> list[Said]:
+    numbers = [slots.add(request) for request in requests]
+    found = {}
+    while slots.busy:
+        found.update({said.number: said for said in slots.step().ended})
+    return [found[number] for number in numbers]
+
+
+def some(longest: int = 20, manner: Manner = PLAIN, each: int = 3) -> list[Request]:
+    return [
+        Request(prompt, 100 * place + number, longest, manner)
+        for place, prompt in enumerate(PROMPTS)
+        for number in range(each)
+    ]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_greedy_is_plain_generation(name: str, policies: dict[str, Policy]) -> None:
+    """Token by token what `generate` says, with three places for four prompts and texts beyond a window."""
+    policy = policies[name]
+    slots = Slots(policy, places=3)
+    assert type(slots.decoder) is CASES[name][2]
+    for prompt, said in zip(PROMPTS, answers(slots, some(30, Manner(top_k=1), each=1)), strict=True):
+        plain = policy.network.generate(
+            input_ids=torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
+            do_sample=False,
+            max_new_tokens=30,
+            eos_token_id=sorted(policy.template.stops.tokens),
+            pad_token_id=0,
+        )
+        assert said.tokens == plain[0, len(prompt) :].tolist()
+        assert set(said.entropies) == {0.0}
+
+
+def exact(logits: torch.Tensor, manner: Manner) -> np.ndarray[Any, Any]:
+    """The chances of one distribution, written down once more in float64 and plain numpy."""
+    scaled = logits.double().numpy() / manner.temperature
+    chances = np.exp(scaled - scaled.max())
+    order = np.argsort(-chances, kind="stable")
+    if manner.top_k:
+        chances[order[manner.top_k :]] = 0
+    chances /= chances.sum()
+    total = 0.0
+    for token in order:
+        if total >= manner.top_p:
+            chances[token] = 0
+        total += chances[token]
+    return chances / chances.sum()
+
+
+@pytest.mark.parametrize("name", CASES)
+@torch.no_grad()
+def test_numbers_are_those_of_a_fresh_reading(name: str, policies: dict[str, Policy]) -> None:
+    """Log-probabilities and entropies, of the distribution that was drawn from, against a pass without any cache."""
+    policy = policies[name]
+    for manner in (Manner(), Manner(0.7, top_k=30, top_p=0.9)):
+        for request, said in zip(
+            some(manner=manner), answers(Slots(policy, 5), some(manner=manner)), strict=True
+        ):
+            text = torch.tensor([[*request.prompt, *said.tokens]])
+            logits = policy.network(input_ids=text).logits[0, len(request.prompt) - 1 : -1]
+            chances = torch.tensor(np.stack([exact(row, manner) for row in logits]))
+            fresh = chances.log().gather(-1, torch.tensor(said.tokens)[:, None])[:, 0]
+            torch.testing.assert_close(torch.tensor(said.logprobs).double(), fresh, atol=1e-5, rtol=0)
+            torch.testing.assert_close(
+                torch.tensor(said.entropies).double(), entropy(chances.log()), atol=2e-5, rtol=0
+            )
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+@pytest.mark.parametrize(
+    "manner", [Manner(0.6), Manner(1.5, top_k=12), Manner(top_p=0.7), Manner(1.2, 40, 0.8)]
+)
+@torch.no_grad()
+def test_samples_follow_the_exact_distribution(
+    name: str, manner: Manner, policies: dict[str, Policy]
+) -> None:
+    """Chi-square of 2000 first tokens; p > 0.001 with these seeds; nothing that a filter forbids is ever said."""
+    policy = policies[name]
+    requests = [Request(PROMPTS[1], seed, 1, manner) for seed in range(2000)]
+    counts = Counter(said.tokens[0] for said in answers(Slots(policy, 500), requests))
+    chances = exact(policy.network(input_ids=torch.tensor([PROMPTS[1]])).logits[0, -1], manner)
+    assert all(chances[token] > 0 for token in counts)
+    often = np.flatnonzero(chances * 2000 >= 5)
+    seen = [counts[int(token)] for token in often]
+    expected = [float(chances[token]) * 2000 for token in often]
+    rest = 2000 - sum(expected)
+    if rest > 1e-6:
+        seen, expected = [*seen, 2000 - sum(seen)], [*expected, rest]
+    assert len(seen) > 3 and stats.chisquare(seen, expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "gemma2", "gpt2"])
+def test_an_answer_is_the_same_in_any_company(name: str, policies: dict[str, Policy]) -> None:
+    """Alone, with few places, with many, beside other manners, coming late, with little memory: the same tokens."""
+    policy, requests = policies[name], some()
+    together = answers(Slots(policy), requests)
+    texts = [said.tokens for said in together]
+    assert len({tuple(text) for text in texts}) == len(texts)
+    for places in (1, 2, 5):
+        assert [said.tokens for said in answers(Slots(policy, places), requests)] == texts
+    assert [answers(Slots(policy), [request])[0].tokens for request in requests] == texts
+    others = [Request(PROMPTS[2], 7, 13, Manner(0.5, 9)), Request(PROMPTS[0], 8, 9, Manner(top_p=0.5))] * 2
+    mixed = answers(Slots(policy, 6), [*others[:2], *requests, *others[2:]])
+    assert [said.tokens for said in mixed[2:-2]] == texts
+    assert [said.tokens for said in answers(Slots(policy, tokens=80), requests)] == texts
+    slots, late, found = Slots(policy), list(requests), {}
+    while slots.busy or late:
+        if late:
+            slots.add(late.pop(0))
+        found.update({said.number: said.tokens for said in slots.step().ended})
+    assert [found[number] for number in range(len(requests))] == texts
+    for one, other in zip(together, answers(Slots(policy, 2), requests), strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+
+
+def test_a_prompt_is_read_once(policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight answers to each of two prompts with three places: two prompts are read, and their memory is one place."""
+    read: list[tuple[int, ...]] = []
+    plain = Fused._read
+    monkeypatch.setattr(
+        Fused, "_read", lambda self, prompts, places: read.extend(prompts) or plain(self, prompts, places)
+    )
+    slots = Slots(policies["llama"], places=3)
+    answers(slots, [Request(prompt, seed, 6) for prompt in PROMPTS[:2] for seed in range(8)])
+    assert sorted(read) == sorted(PROMPTS[:2])
+    assert slots.decoder.memory.shared.shape[2] <= 2 and slots.decoder.memory.own.shape[3] <= 4
+
+
+def test_a_decoder_has_the_weights_of_its_beginning(policies: dict[str, Policy], tmp_path: Path) -> None:
+    """Slots made after the weights changed speak with the new ones: a round of learning is never missed."""
+    policy = Policy.load(families.folder(tmp_path / "own", "llama"), families.CPU)
+    before = answers(Slots(policy), some())
+    with torch.no_grad():
+        policy.network.model.layers[0].mlp.gate_proj.weight.mul_(-1.0)
+        policy.network.model.norm.weight.mul_(1.5)
+    policy.save(tmp_path / "saved")
+    after = [said.tokens for said in answers(Slots(policy), some())]
+    assert after != [said.tokens for said in before]
+    assert after == [
+        said.tokens for said in answers(Slots(Policy.load(tmp_path / "saved", families.CPU)), some())
+    ]
+
+
+def test_products_that_cannot_be_laid_out_are_plain(
+    policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another device, or with a torch that lacks the operations, the same tokens come from plain products."""
+    for name in ("llama", "qwen2", "gemma"):
+        texts = [said.tokens for said in answers(Slots(policies[name]), some())]
+        with monkeypatch.context() as patch:
+            patch.setattr(product, "packed", lambda weight: None)
+            plain = Slots(policies[name])
+        assert plain.decoder.weights.head.weight is not None
+        assert [said.tokens for said in answers(plain, some())] == texts
+
+
+@torch.no_grad()
+def test_bfloat16_products_are_near(policies: dict[str, Policy]) -> None:
+    """Rounded products move a log-probability by hundredths, and entropy stays that of what was drawn from."""
+    policy = policies["llama"]
+    for request, said in zip(some(), answers(Slots(policy, dtype=torch.bfloat16), some()), strict=True):
+        text = torch.tensor([[*request.prompt, *said.tokens]])
+        logprobs = policy.network(input_ids=text).logits[0, len(request.prompt) - 1 : -1].log_softmax(-1)
+        fresh = logprobs.gather(-1, torch.tensor(said.tokens)[:, None])[:, 0]
+        off = (torch.tensor(said.logprobs) - fresh).abs()
+        assert float(off.max()) > 0 and float(off.mean()) < 0.1
+        assert all(0 <= number <= math.log(logprobs.shape[-1]) for number in said.entropies)
+
+
+def test_requests_that_cannot_be_answered_are_refused(policies: dict[str, Policy]) -> None:
+    for prompt in ((), (5,) * families.CONTEXT):
+        with pytest.raises(RecordError, match=f"{len(prompt)} tokens.*context of {families.CONTEXT}"):
+            Slots(policies["llama"]).add(Request(prompt, 0, 5))
+    with pytest.raises(RecordError, match="at most 0 tokens"):
+        Slots(policies["llama"]).add(Request((5,), 0, 0))
+    with pytest.raises(RecordError, match="empty text"):
+        Slots(policies["llama"]).add(Request((5,), 0, 1, ends=("",)))
