@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
     for name in folders.SHAPES:
         if not (root / "models" / name / "reward" / "model.safetensors").exists():
             folders.make(root / "models", name)
-    precision = "bfloat16" if machine.fast_bfloat16() else "float32"
+    precision = asked.precision or ("bfloat16" if machine.fast_bfloat16() else "float32")
     cells = list(plan.cells(asked.stages, asked.quick, len(machine.cores())))
     peaks = {threads: machine.peaks(threads) for threads in {cell.threads for cell in cells}}
     result: dict[str, Any] = {
@@ -32,6 +32,7 @@ def main(words: list[str]) -> int:
             **machine.facts(),
             "precision": precision,
             "gemm_gflops": {str(threads): peak for threads, peak in peaks.items()},
+            "small_product_ms": machine.waiting(len(machine.cores()[:2])),
             "peers": environments.versions(root),
         },
         "rows": [],
@@ -74,6 +75,8 @@ def read(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the tiny model, one thread, idle")
     parser.add_argument("--stages", default=",".join(plan.STAGES), help="some of: %(default)s")
+    precisions = ("bfloat16", "float32")
+    parser.add_argument("--precision", choices=precisions, help="of training; the first where it is native")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="begin nothing after (%(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write")
     asked = parser.parse_args(words)

@@ -102,17 +102,20 @@ def ctranslate2(spec: Spec) -> Any:
 
 def likelihood(spec: Spec, turns: Turns) -> None:
     """How surprising given completions are to the unmodified network, by its own full forward pass."""
-    import torch
-
     model = network(spec)
     order = turns.ready()
     while True:
-        total, count = 0.0, 0
-        for prompt, said in order.get("said", []):
-            with torch.inference_mode():
-                logits = model(input_ids=torch.tensor([prompt + said])).logits[0].double()
-            logprobs = logits.log_softmax(-1)[len(prompt) - 1 : -1]
-            total -= float(logprobs.gather(-1, torch.tensor(said)[:, None]).sum())
-            count += len(said)
-        turns.told["loss"] = total / count if count else math.nan
+        found = [value for prompt, said in order.get("said", []) for value in logprobs(model, prompt, said)]
+        turns.told["loss"] = -math.fsum(found) / len(found) if found else math.nan
         order = turns.done()
+
+
+def logprobs(model: Any, prompt: list[int], said: list[int]) -> list[float]:
+    """Each said token's log-probability, by a full forward pass of the unmodified network."""
+    import torch
+
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([prompt + said])).logits[0].double()
+    spread = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+    found: list[float] = spread.gather(-1, torch.tensor(said)[:, None])[:, 0].tolist()
+    return found

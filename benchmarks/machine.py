@@ -19,7 +19,7 @@ from benchmarks.folders import SHAPES
 from benchmarks.rows import Row
 from benchmarks.side import ROOT
 
-SIZE, TRIES = 1024, 12
+SIZE, TRIES, SMALL_TRIES = 1024, 60, 200
 
 
 def cores() -> list[int]:
@@ -58,12 +58,40 @@ def facts() -> dict[str, Any]:
 
 
 def peaks(threads: int) -> dict[str, float]:
-    """GFLOP/s of the best matrix product of this machine, measured in a process of its own."""
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = [sys.executable, "-m", "benchmarks.machine", "peak", str(threads)]
+    """GFLOP/s of the best matrix product of this machine."""
+    return told("peak", threads, {"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+def waiting(threads: int) -> dict[str, float]:
+    """Milliseconds of a small product beside a busy neighbour, by how idle threads wait."""
+    with neighbour(True):
+        return {
+            "passive": told("small", threads, {"OMP_WAIT_POLICY": "PASSIVE"})["ms"],
+            "as torch comes": told("small", threads, {})["ms"],
+        }
+
+
+def told(what: str, threads: int, env: dict[str, str]) -> dict[str, float]:
+    """What this file measures in a process of its own."""
+    free = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-m", "benchmarks.machine", what, str(threads)]
+    env = {**free, "OMP_NUM_THREADS": str(threads), **env}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
+
+
+def small_product(threads: int) -> dict[str, float]:
+    """The mean over many products [32, 256] x [256, 768]: what stalls now and then counts."""
+    import torch
+
+    torch.set_num_threads(threads)
+    a, b = torch.randn(32, 256), torch.randn(256, 768)
+    a @ b
+    began = time.perf_counter()
+    for _ in range(SMALL_TRIES):
+        a @ b
+    return {"ms": round((time.perf_counter() - began) / SMALL_TRIES * 1e3, 3)}
 
 
 def best_product(threads: int) -> dict[str, float]:
@@ -71,15 +99,15 @@ def best_product(threads: int) -> dict[str, float]:
     import torch
 
     torch.set_num_threads(threads)
+    clock = time.process_time if threads == 1 else time.perf_counter  # as the sides are timed
     found = {}
     for kind in (torch.float32, torch.bfloat16):
         a, b = (torch.randn(SIZE, SIZE).to(kind) for _ in range(2))
         seconds = []
         for _ in range(TRIES):
-            began = time.perf_counter()
-            for _ in range(4):
-                a @ b
-            seconds.append((time.perf_counter() - began) / 4)
+            began = clock()
+            a @ b
+            seconds.append(clock() - began)
         found[str(kind).removeprefix("torch.")] = round(2 * SIZE**3 / min(seconds) / 1e9, 1)
     return found
 
@@ -136,4 +164,5 @@ def flops(stage: str, model: str, rows: list[Row], processed: float) -> float:
 if __name__ == "__main__":
     if sys.argv[1] == "neighbour":
         be_busy()
-    print(json.dumps(best_product(int(sys.argv[2]))))
+    measured = {"peak": best_product, "small": small_product}[sys.argv[1]]
+    print(json.dumps(measured(int(sys.argv[2]))))

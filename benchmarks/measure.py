@@ -127,35 +127,42 @@ def difference(cell: Cell, root: str) -> dict[str, Any]:
     """How far apart the sides are before anything is timed: float32, the same rows, the first two steps."""
     stage, checked = STAGES[cell.stage], {"tiny": 8, "small": 4}
     asked = {}
-    for name, spec in specs(replace(cell, peers=cell.peers[-1:]), "float32", root).items():
+    name = cell.peers[-1] if stage.trains else cell.peers[0]
+    for one, spec in specs(replace(cell, peers=(name,)), "float32", root).items():
         count = min(checked[cell.model], spec.count)
         options = {**spec.options, "step": count * 6, "each": count * 6}
-        if name != "ours" and cell.stage == "rollout":
-            options = {}
-        asked[name] = replace(spec, count=count, options=options, check=True, precision="float32", rate=1e-4)
+        asked[one] = replace(spec, count=count, options=options, check=True, precision="float32", rate=1e-4)
     with ExitStack() as stack:
-        sides = {name: Side(f"{name}-check", spec) for name, spec in asked.items()}
+        sides = {one: Side(f"{one}-check", spec) for one, spec in asked.items()}
         for side in sides.values():
             stack.callback(side.close)
         for side in sides.values():
             side.hear()
-        told = check_rollout(sides) if not stage.trains else check_training(sides)
-    ours, theirs = told["ours"], told[cell.peers[-1]]
-    worst = max(
-        abs(a[name] - b[name]) / max(abs(b[name]), 1e-12)
-        for a, b in zip(ours, theirs, strict=True)
-        for name in a.keys() & b.keys() & {"loss", "better_logprob", "worse_logprob"}
-    )
+        # of a second round of speaking, the first policy's log-probabilities would be wrong
+        steps = 1 if cell.stage == "grpo" else 2
+        told = check_training(sides, steps) if stage.trains else check_rollout(sides)
+    ours, theirs = told["ours"], told[name]
     return {
-        "loss_difference": worst,
+        "loss_difference": apart(ours, theirs, {"loss", "better_logprob", "worse_logprob"}),
+        "gradient_difference": apart(ours, theirs, {"grad_norm"}) if stage.trains else None,
         "losses": {"ours": [one["loss"] for one in ours], "peer": [one["loss"] for one in theirs]},
     }
 
 
-def check_training(sides: dict[str, Side]) -> dict[str, list[dict[str, Any]]]:
-    """Two steps on every side, at the same time."""
+def apart(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], names: set[str]) -> float:
+    """The largest relative difference of the numbers of these names, step by step."""
+    found = (
+        abs(float(a[name]) - float(b[name])) / max(abs(float(b[name])), 1e-12)
+        for a, b in zip(ours, theirs, strict=True)
+        for name in a.keys() & b.keys() & names
+    )
+    return max(found)
+
+
+def check_training(sides: dict[str, Side], steps: int) -> dict[str, list[dict[str, Any]]]:
+    """Some steps on every side, at the same time."""
     told: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
-    for _ in range(2):
+    for _ in range(steps):
         for side in sides.values():
             side.tell(turn=1)
         for name, side in sides.items():
@@ -192,8 +199,11 @@ def row(
         "clock": "cpu" if cell.threads == 1 else "wall",
         "n": {name: len(values) for name, values in ratios.items()},
         "loss_difference": loss.get("loss_difference"),
+        "gradient_difference": loss.get("gradient_difference"),
         "losses": loss.get("losses"),
-        "comparable": loss["loss_difference"] <= LOSS_BAR if loss else None,
+        "comparable": max(loss["loss_difference"], loss["gradient_difference"] or 0.0) <= LOSS_BAR
+        if loss
+        else None,
         "utilisation": utilisation,
         "ratios": {name: spread(values) for name, values in ratios.items()},
         "rates": {name: spread(values) for name, values in rates.items()},

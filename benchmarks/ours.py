@@ -6,9 +6,11 @@ Settings and records go in; `ALGORITHMS`, `reward.build` and `training.fit` do t
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from benchmarks import generation
 from benchmarks import spec as specs
 from benchmarks.rows import text
 from benchmarks.spec import Spec
@@ -90,7 +92,9 @@ class Parts:
         return [Demonstration(said[0].prompt, said[0].text) for said in self.said]
 
     def sampler(self, occasion: str, temperature: float, longest: int, best_of: int = 1) -> Sampler:
-        """The policy as a speaker."""
+        """The policy as a speaker; where losses are compared, one who says what stands in the rows."""
+        if self.spec.check:
+            return Given(self)
         return Local(self.policy, "policy", seed_of(self.seed, occasion), temperature, longest)
 
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
@@ -99,6 +103,23 @@ class Parts:
     def say(self, line: str) -> None:
         """Told to the log."""
         print(line, file=sys.stderr)
+
+
+class Given:
+    """Says what stands in the rows, so that both sides learn from the same completions."""
+
+    def __init__(self, parts: Parts) -> None:
+        network = generation.network(parts.spec)
+        self.said: dict[str, list[Completion]] = {}
+        for prompt, row, told in zip(parts.prompts, parts.spec.rows(), parts.said, strict=True):
+            self.said[prompt.id] = [
+                replace(one, tokens=tuple(ids), logprobs=tuple(generation.logprobs(network, row.prompt, ids)))
+                for one, ids in zip(told, row.completions, strict=True)
+            ]
+
+    def sample(self, prompts: Sequence[Prompt], k: int) -> list[Completion]:
+        """The k completions of each prompt."""
+        return [one for prompt in prompts for one in self.said[prompt.id]]
 
 
 def course(spec: Spec, parts: Parts) -> Course:
@@ -112,10 +133,11 @@ def course(spec: Spec, parts: Parts) -> Course:
         return ALGORITHMS["sft"](SFT(epochs=ENDLESS, rate=rate, batch=step, turns="last"), parts)
     if spec.stage == "dpo":
         return ALGORITHMS["dpo"](DPO(beta=0.1, epochs=ENDLESS, rate=rate, batch=step), parts)
+    price, updates = (0.0, 1) if spec.check else (PRICE, UPDATES)
     rounds = {"rounds": ENDLESS, "prompts": spec.count, "samples": spec.completions, "longest": spec.new}
     if spec.stage == "grpo":
-        rollout = Rollouts(**rounds, updates=UPDATES)
-        return ALGORITHMS["grpo"](GRPO(kl=PRICE, kl_limit=1e9, rate=rate, rollout=rollout), parts)
+        rollout = Rollouts(**rounds, updates=updates)
+        return ALGORITHMS["grpo"](GRPO(kl=price, kl_limit=1e9, rate=rate, rollout=rollout), parts)
     rollout = Rollouts(**rounds, updates=UPDATES, passes=PASSES)
     asked_ppo = PPO(kl=PRICE, kl_limit=1e9, rate=rate, critic_rate=rate, critic_rounds=0, rollout=rollout)
     return ALGORITHMS["ppo"](asked_ppo, parts)
@@ -127,14 +149,15 @@ def learn(spec: Spec, turns: Turns) -> None:
     for network in made.networks.values():
         network.train(made.dropout)
     optimizer = Optimizer(made.networks, made.rates, clip_norm=1.0)
-    epoch = {"ppo": PASSES * UPDATES, "grpo": UPDATES}
+    epoch = {"ppo": PASSES * UPDATES, "grpo": 1 if spec.check else UPDATES}
     turns.steps = epoch.get(spec.stage) or math.ceil(spec.count / int(spec.options["step"]))
 
     def tell(number: int, notes: Notes) -> None:
         work = {"processed": float(notes["tokens"])} if "tokens" in notes else {}
         if spec.check:
-            names = ("loss", "better_logprob", "worse_logprob")
-            turns.told.update({name: float(notes[name]) for name in names if name in notes})
+            names = {name: name for name in ("loss", "better_logprob", "worse_logprob")}
+            names |= {name: "grad_norm" for name in notes if name.startswith("grad_norm.")}
+            turns.told.update({told: float(notes[name]) for name, told in names.items() if name in notes})
         turns.step(**work)
 
     turns.ready()

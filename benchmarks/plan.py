@@ -98,7 +98,6 @@ GRPO = Stage(
     {"tiny": 4, "small": 2},
     1,
     {"default": {"each": 8}, "best": {"each": 8, **FASTEST}},
-    checked=False,
     bars={"default": 5, "best": 5},
 )
 STAGES: dict[str, Stage] = {

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.plan import LIST_BAR, LOSS_BAR, MEMORY_BAR, UTILISATION_BAR
+from benchmarks.plan import LIST_BAR, MEMORY_BAR, UTILISATION_BAR
 
 LOSS = 0.9
 """A stage that keeps less than this share of its ratio has lost something."""
@@ -64,7 +64,7 @@ def apart(row: dict[str, Any]) -> str:
     found = row["loss_difference"]
     if found is None:
         return "not compared"
-    return f"{found:.1e}" + ("" if found <= LOSS_BAR else " NOT COMPARABLE")
+    return f"{found:.1e}" + ("" if row["comparable"] else " NOT COMPARABLE")
 
 
 def bar_of(row: dict[str, Any], peer: str) -> float | None:

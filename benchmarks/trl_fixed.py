@@ -117,17 +117,24 @@ def pausing(turns: Turns, spec: Spec, by_epoch: bool) -> Any:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
             if spec.check and "loss" in logs:
                 turns.told.update({ours: logs[theirs] for theirs, ours in TOLD.items() if theirs in logs})
+                if not by_epoch:
+                    turns.step()
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             if by_epoch:
                 turns.step()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            if not by_epoch:
+            if not by_epoch and not spec.check:  # a step's losses are told after its end
                 turns.step()
 
     return Pausing()
 
 
-TOLD = {"loss": "loss", "logps/chosen": "better_logprob", "logps/rejected": "worse_logprob"}
+TOLD = {
+    "loss": "loss",
+    "grad_norm": "grad_norm",
+    "logps/chosen": "better_logprob",
+    "logps/rejected": "worse_logprob",
+}
 """What a log line calls it, and what it is called here."""

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from benchmarks.rows import END
+from benchmarks.rows import END, LONGEST_COMPLETION
 from benchmarks.spec import Spec
 from benchmarks.trl_fixed import EPOCHS, arguments, loading, pausing
 from benchmarks.turns import Turns
@@ -20,24 +20,43 @@ def grpo(spec: Spec, turns: Turns) -> None:
     from trl import GRPOConfig, GRPOTrainer  # type: ignore[import-not-found]
 
     said = spec.count * spec.completions
+    updates = 1 if spec.check else UPDATES
+    each = said if spec.check else int(spec.options["each"])
     given = arguments(spec)
     given |= {
-        "per_device_train_batch_size": int(spec.options["each"]),
-        "gradient_accumulation_steps": said // UPDATES // int(spec.options["each"]),
+        "per_device_train_batch_size": each,
+        "gradient_accumulation_steps": said // updates // each,
         "generation_batch_size": said,
         "num_generations": spec.completions,
-        "max_completion_length": spec.new,
+        "max_completion_length": LONGEST_COMPLETION + 1 if spec.check else spec.new,
         "temperature": 1.0,
-        "beta": PRICE,
+        "beta": 0.0 if spec.check else PRICE,
         "model_init_kwargs": loading(spec),
     }
     data = Dataset.from_dict({"prompt": [[{"role": "user", "content": row.words}] for row in spec.rows()]})
     trainer = GRPOTrainer(
-        str(spec.folder / "policy"), str(spec.folder / "reward"), args=GRPOConfig(**given), train_dataset=data
+        str(spec.folder / "policy"),
+        str(spec.folder / "reward"),
+        args=GRPOConfig(**given),
+        train_dataset=data,
+        **({"rollout_func": given_rollout(spec)} if spec.check else {}),
     )
-    turns.steps = UPDATES
+    turns.steps = updates
     trainer.add_callback(pausing(turns, spec, by_epoch=False))
     trainer.train()
+
+
+def given_rollout(spec: Spec) -> Any:
+    """The completions that stand in the rows, so that both sides learn from the same."""
+    rows = {row.words: row for row in spec.rows()}
+
+    def say(prompts: list[Any], trainer: Any) -> dict[str, Any]:
+        asked = [rows[prompt[-1]["content"]] for prompt in prompts]
+        left = {words: list(row.completions) for words, row in rows.items()}
+        said = [left[row.words].pop(0) for row in asked]
+        return {"prompt_ids": [row.prompt for row in asked], "completion_ids": said, "logprobs": None}
+
+    return say
 
 
 def ppo(spec: Spec, turns: Turns) -> None:
