@@ -14,6 +14,9 @@ from benchmarks.spec import Spec
 PASSES, MOST_PASSES, ENOUGH = 2, 6, 20.0
 """Least and most passes, and the seconds of measuring after which no further pass begins."""
 
+RATES = {"tiny": 3e-5, "small": 1e-5}
+"""At which the first step moves a loss by some percent."""
+
 
 def specs(cell: Cell, precision: str, root: str) -> dict[str, Spec]:
     """What each side is asked; ours first."""
@@ -131,7 +134,9 @@ def difference(cell: Cell, root: str) -> dict[str, Any]:
     for one, spec in specs(replace(cell, peers=(name,)), "float32", root).items():
         count = min(checked[cell.model], spec.count)
         options = {**spec.options, "step": count * 6, "each": count * 6}
-        asked[one] = replace(spec, count=count, options=options, check=True, precision="float32", rate=1e-4)
+        asked[one] = replace(
+            spec, count=count, options=options, check=True, precision="float32", rate=RATES[cell.model]
+        )
     with ExitStack() as stack:
         sides = {one: Side(f"{one}-check", spec) for one, spec in asked.items()}
         for side in sides.values():

@@ -109,6 +109,8 @@ STAGES: dict[str, Stage] = {
     "ppo": PPO,
     "grpo": GRPO,
 }
+FIRST = ("sft", "reward", "dpo")
+"""Stages whose figures on the small model are wanted most."""
 MEMORY_BAR, UTILISATION_BAR, LOSS_BAR, LIST_BAR = 0.5, 0.5, 1e-4, 1.5
 """Peak memory on the small model; share of the best product; losses apart; a list of 4 in pairs."""
 
@@ -132,18 +134,27 @@ class Cell:
 
 def cells(stages: list[str], quick: bool, cores: int) -> Iterator[Cell]:
     """The most telling comparisons first: time may run out."""
+    several = min(2, cores)
     for name in stages:
         yield Cell(name, "tiny", 1, False, tuple(STAGES[name].peers))
     if quick:
         return
-    several = min(2, cores)
     for name in stages:
-        yield Cell(name, "small", several, False, tuple(STAGES[name].peers))
+        if name in FIRST:
+            yield Cell(name, "small", several, False, few(name))
     for threads, busy in ((several, False), (1, True), (several, True)):
         if (threads, busy) == (1, False):
             continue  # a machine of one core has no second way to be idle
         for name in stages:
             yield Cell(name, "tiny", threads, busy, fastest(name))
+    for name in stages:
+        if name not in FIRST:
+            yield Cell(name, "small", several, False, few(name))
+
+
+def few(stage: str) -> tuple[str, ...]:
+    """The small model's peers: what is neither the default nor the best is left to the tiny one."""
+    return tuple(name for name in STAGES[stage].peers if name != "plain")
 
 
 def fastest(stage: str) -> tuple[str, ...]:
