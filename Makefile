@@ -1,7 +1,8 @@
 # make demo    align the bundled model and say where the report is
 # make test    the whole test suite
 # make check   lint, types, house rules
-# make bench   measure speed
+# make bench   measure speed and memory beside peers (half an hour); BENCH="--quick" for some minutes
+# make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
 # make settings  write docs/settings.md anew
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test fast check bench settings clean
+.PHONY: demo test fast check bench bench-compare settings clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -36,7 +37,10 @@ check: $(READY)
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_docs.py
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.stages
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-compare: $(READY)
+	$(BIN)/python -m benchmarks.compare $(BEFORE) $(AFTER)
 
 settings: $(READY)
 	$(BIN)/python -m concord.cli.settings_page > docs/settings.md

@@ -1,1 +1,1 @@
-"""Measurements of speed; see `benchmarks.stages`."""
+"""Concord's speed and memory beside its peers', measured side by side in one run."""

@@ -29,7 +29,7 @@ from concord.world import World
 
 VOCABULARY = 1536
 WIDTH, LAYERS, HEADS, INNER, CONTEXT = 192, 4, 6, 512, 256
-STEPS = 3600
+STEPS = 4000
 TOKENS = 4096
 """Most tokens in a step."""
 RATE = 2.5e-3
