@@ -146,3 +146,16 @@ def test_a_round_is_told_in_numbers(path: Path) -> None:
         assert notes["kl"] == pytest.approx(0, abs=1e-5)
     assert [notes["round"] for notes in told] == [0.0, 0.0, 1.0, 1.0]
     assert parts.turns == [0, 1]
+
+
+def test_the_answers_to_a_prompt_are_learned_together(path: Path) -> None:
+    """Six prompts in three steps of a pass: two whole prompts a step, others in the next pass."""
+    plan = Rollouts(rounds=1, prompts=6, samples=3, passes=2, updates=3, longest=4)
+    course = ALGORITHMS["grpo"](GRPO(rollout=plan), Bench(path))
+    steps = []
+    for step in course.feed:
+        opened = Counter(tuple(row.tokens[: row.opening]) for batch in step for row in batch.sequences.rows)
+        assert list(opened.values()) == [3, 3]
+        steps.append(frozenset(opened))
+    assert all(len(frozenset.union(*turn)) == 6 for turn in (steps[:3], steps[3:]))
+    assert set(steps[:3]) != set(steps[3:])

@@ -55,7 +55,7 @@ class Speaking:
             self.news = {"round": float(self.round), **facts(rollout), **self.heard(rollout)}
             experience = self.credit(rollout)
             for number in range(plan.passes):
-                order = permutation(len(rollout.sequences), self.bench.seed, self.round, number)
+                order = by_prompt(rollout.groups, self.bench.seed, self.round, number)
                 size = -(-len(order) // plan.updates)
                 for start in range(0, len(order), size):
                     last = number == plan.passes - 1 and start + size >= len(order)
@@ -100,6 +100,15 @@ class Speaking:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on with the next round."""
         self.round = int(state["round"])
+
+
+def by_prompt(groups: Tensor, *names: object) -> list[int]:
+    """All rows, prompts shuffled: a prompt's answers stay together, so that its tokens are read once for all."""
+    rows: dict[int, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        rows.setdefault(group, []).append(row)
+    found = list(rows.values())
+    return [row for place in permutation(len(found), *names) for row in found[place]]
 
 
 def asked(prompts: Sequence[Prompt], count: int, seed: int, turn: int) -> list[Prompt]:
