@@ -25,7 +25,8 @@ def main(words: list[str]) -> int:
         if not (root / "models" / name / "reward" / "model.safetensors").exists():
             folders.make(root / "models", name)
     precision = asked.precision or ("bfloat16" if machine.fast_bfloat16() else "float32")
-    cells = list(plan.cells(asked.stages, asked.quick, len(machine.cores())))
+    planned = plan.cells(asked.stages, asked.quick, len(machine.cores()))
+    cells = [cell for cell in planned if cell.model in asked.models]
     peaks = {threads: machine.peaks(threads) for threads in {cell.threads for cell in cells}}
     result: dict[str, Any] = {
         "machine": {
@@ -75,15 +76,18 @@ def read(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the tiny model, one thread, idle")
     parser.add_argument("--stages", default=",".join(plan.STAGES), help="some of: %(default)s")
+    parser.add_argument("--models", default=",".join(plan.MODELS), help="some of: %(default)s")
     precisions = ("bfloat16", "float32")
     parser.add_argument("--precision", choices=precisions, help="of training; the first where it is native")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="begin nothing after (%(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write")
     asked = parser.parse_args(words)
-    asked.stages = asked.stages.split(",")
-    strange = set(asked.stages) - plan.STAGES.keys()
-    if strange:
-        parser.error(f"--stages: no stage is called {', '.join(sorted(strange))}")
+    for name, known in (("stages", plan.STAGES), ("models", plan.MODELS)):
+        asked_for = vars(asked)[name].split(",")
+        strange = set(asked_for) - set(known)
+        if strange:
+            parser.error(f"--{name}: there is no {', '.join(sorted(strange))}; there are {', '.join(known)}")
+        setattr(asked, name, asked_for)
     return asked
 
 

@@ -87,10 +87,10 @@ PPO = Stage(
     4,
     {"tiny": 4, "small": 2},
     1,
-    {"default": {"each": 64}},
+    {"default": {"each": 64}, "best": {"each": 64, "half": True}},
     side="trl-1.12",
     checked=False,
-    bars={"default": 5},
+    bars={"default": 5, "best": 5},
 )
 GRPO = Stage(
     "completions",
@@ -109,6 +109,7 @@ STAGES: dict[str, Stage] = {
     "ppo": PPO,
     "grpo": GRPO,
 }
+MODELS = ("tiny", "small")
 FIRST = ("sft", "reward", "dpo")
 """Stages whose figures on the small model are wanted most."""
 MEMORY_BAR, UTILISATION_BAR, LOSS_BAR, LIST_BAR = 0.5, 0.5, 1e-4, 1.5

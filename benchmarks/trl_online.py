@@ -61,7 +61,7 @@ def given_rollout(spec: Spec) -> Any:
 
 def ppo(spec: Spec, turns: Turns) -> None:
     """PPOTrainer: a round of sampling, then passes over it in minibatches; four networks."""
-    if spec.precision == "bfloat16":
+    if spec.precision == "bfloat16" and spec.options.get("half"):
         os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16"  # this trainer's Accelerator asks nobody else
     from datasets import Dataset
     from transformers import AutoTokenizer
