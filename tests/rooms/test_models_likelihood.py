@@ -30,8 +30,9 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """How many places are looked at together, and whether their logits are kept for the way back."""
     way: str = request.param
     if "chunks" in way:
+        monkeypatch.setattr(likelihood, "LEAST", 64)
         monkeypatch.setattr(likelihood, "CHUNK", 1)
-        assert likelihood.chunk(VOCABULARY) == likelihood.STEP
+        assert likelihood.chunk(VOCABULARY) == 64
     else:
         assert likelihood.chunk(VOCABULARY) > 1000
     if "again" in way:
@@ -40,8 +41,8 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 def test_chunks_are_even_and_never_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By hand: 1000 logits are 27 places of 37, so the least there is; 10 000 are 270, cut to 4 x 64."""
-    for most, places in ((1000, 64), (10_000, 256), (37 * 64, 64), (37 * 128 - 1, 64), (37 * 128, 128)):
+    """By hand: 5000 logits are 135 places of 37, so the least there is; 30 000 are 810, cut to 12 x 64."""
+    for most, places in ((5000, 512), (30_000, 768), (37 * 512, 512), (37 * 576 - 1, 512), (37 * 576, 576)):
         monkeypatch.setattr(likelihood, "CHUNK", most)
         assert likelihood.chunk(VOCABULARY) == places
 

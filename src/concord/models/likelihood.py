@@ -13,7 +13,9 @@ from concord.maths.sequence import token_logprobs
 from concord.models.compute import Compute
 
 CHUNK = 2**21
-"""Most logits that are looked at together: they should stay in a processor's cache."""
+"""Logits that are looked at together: they should stay in a processor's cache."""
+LEAST = 512
+"""Fewest places that are looked at together."""
 KEPT = 2**26
 """Most logits that are kept from the forward pass for the backward pass; beyond, they are made again."""
 STEP = 64
@@ -81,5 +83,5 @@ class Fused(torch.autograd.Function):
 
 
 def chunk(vocabulary: int) -> int:
-    """How many places are looked at together."""
-    return max(STEP, CHUNK // vocabulary // STEP * STEP)
+    """How many places are looked at together: few, but a weight's gradient is not worth adding up for fewer."""
+    return max(LEAST, CHUNK // vocabulary // STEP * STEP)
