@@ -3,6 +3,7 @@
 import importlib.util
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from concord.algorithms import ALGORITHMS, experience
+from concord.errors import RecordError
 from concord.models import Critic, Policy
 from concord.records import Completion, Prompt, seed_of
 from concord.sampling import Local
@@ -159,3 +161,13 @@ def test_the_answers_to_a_prompt_are_learned_together(path: Path) -> None:
         steps.append(frozenset(opened))
     assert all(len(frozenset.union(*turn)) == 6 for turn in (steps[:3], steps[3:]))
     assert set(steps[:3]) != set(steps[3:])
+
+
+def test_samplers_must_note_how_likely_each_token_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learning rests on it: answers that come without are refused by name."""
+    parts, plan = Bench(path), Rollouts(rounds=1, prompts=1, samples=2, longest=3)
+    said = parts.sampler("a test", 1.0, 3).sample(parts.prompts[:1], 2)
+    mute = [replace(one, logprobs=None) for one in said]
+    monkeypatch.setattr(Local, "sample", lambda self, prompts, k: mute)
+    with pytest.raises(RecordError, match=f"prompt {mute[0].prompt.id} comes without"):
+        next(iter(ALGORITHMS["grpo"](GRPO(rollout=plan), parts).feed))

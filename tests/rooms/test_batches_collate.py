@@ -149,3 +149,13 @@ def test_orders_stay_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "shuffled", lambda *what: made.append(what) or shuffled(*what))
     assert [row for step in reading(10, 4, 2, 3, done=1) for row in step][:6] == permutation(10, 3, 0)[4:]
     assert made[:-1] == [(10, 3, 0), (10, 3, 1)]
+
+
+def test_an_answer_of_nothing_is_an_error_that_names_its_prompt() -> None:
+    """Cut off before its first token, it has none that could bear loss, however long its siblings are."""
+    prompt = asked("which?")
+    nothing = Ranking(
+        prompt, (Completion(prompt, "a b c"), Completion(prompt, "", finish="length")), ((0,), (1,))
+    )
+    with pytest.raises(RecordError, match=f"prompt {prompt.id} is empty"):
+        collate.rankings([nothing], TEMPLATE, 96, print)

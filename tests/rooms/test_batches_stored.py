@@ -233,3 +233,7 @@ def test_blocks_are_read_only_as_they_were_written(tmp_path: Path) -> None:
     (file,) = (tmp_path / "b").iterdir()
     file.write_bytes(file.read_bytes()[:-8] + bytes(8))
     assert blocks.read(0) is None
+    assert blocks.write(0, [2.0]).tolist() == [2.0]  # what is damaged gives way
+    # who comes second gets what the first has written, to the bit, and both read the same ever after
+    assert Blocks(tmp_path / "b").write(0, [2.5]).tolist() == blocks.read(0).tolist() == [2.0]
+    assert len(list((tmp_path / "b").iterdir())) == 1

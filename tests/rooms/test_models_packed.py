@@ -254,3 +254,22 @@ def test_without_dropout_learning_reads_as_ever() -> None:
     before = reader.logprobs(pack(ROWS))
     network.train()
     assert reader.trunk.anatomy is not None and torch.equal(reader.logprobs(pack(ROWS)), before)
+
+
+@pytest.mark.parametrize("family", sorted(KNOWN))
+def test_half_precision_learns_in_the_direction_of_full_precision(family: str, way: str) -> None:
+    """Gradients of our own pass in bfloat16, every parameter's: as near to full precision as plain autocast's are."""
+    network = made(family)
+    twin, plain = copy.deepcopy(network), copy.deepcopy(network)
+    (-plain_logprobs(twin, 1.0).mean()).backward()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        usual = plain_logprobs(plain, 1.0)
+    (-usual.mean()).backward()
+    reader = policy(network, trunk(network, "own"))
+    reader.compute = reader.trunk.compute = Compute(torch.device("cpu"), torch.bfloat16, "a test")
+    batch = pack(ROWS)
+    (-reader.logprobs(batch)[batch.scored].mean()).backward()
+    exact, mine, theirs = (
+        torch.cat([one.grad.flatten() for one in which.parameters()]) for which in (twin, network, plain)
+    )
+    assert float((mine - exact).norm() / exact.norm()) <= 1.5 * float((theirs - exact).norm() / exact.norm())

@@ -13,7 +13,7 @@ import torch
 from scipy import stats
 from transformers import GemmaConfig, MixtralConfig
 
-from concord.errors import RecordError
+from concord.errors import Diverged, RecordError
 from concord.maths.sequence import entropy
 from concord.models import Policy
 from concord.sampling import Manner, Request, Said, Slots, product
@@ -254,3 +254,17 @@ def test_requests_that_cannot_be_answered_are_refused(policies: dict[str, Policy
         Slots(policies["llama"]).add(Request((5,), 0, 0))
     with pytest.raises(RecordError, match="empty text"):
         Slots(policies["llama"]).add(Request((5,), 0, 1, ends=("",)))
+    for manner in (Manner(temperature=0.0), Manner(top_k=-1), Manner(top_p=0.0), Manner(top_p=1.5)):
+        with pytest.raises(RecordError, match="no way to draw"):
+            Slots(policies["llama"]).add(Request((5,), 0, 1, manner=manner))
+    with pytest.raises(RecordError, match="64 bits"):
+        Slots(policies["llama"]).add(Request((5,), 2**63, 1))
+
+
+def test_a_policy_that_expects_no_numbers_is_an_error(tmp_path: Path) -> None:
+    """Weights that hold NaN never become tokens."""
+    policy = Policy.load(families.folder(tmp_path / "own", "llama"), families.CPU)
+    with torch.no_grad():
+        policy.network.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(Diverged, match="no numbers"):
+        answers(Slots(policy), some())

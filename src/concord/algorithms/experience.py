@@ -11,9 +11,11 @@ from concord.algorithms.course import Bench
 from concord.batches import Experience, Rendered, Rollout, Sequences, pack
 from concord.batches.order import permutation
 from concord.batches.packing import parts
+from concord.errors import RecordError
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.models import Policy
+from concord.models.trunk import spread
 from concord.records import Completion, Prompt
 from concord.settings import Rollouts
 from concord.training import Notes
@@ -83,7 +85,7 @@ class Speaking:
         groups = torch.arange(len(prompts)).repeat_interleave(plan.samples)
         return Rollout(
             sequences,
-            spread_out([one.logprobs or () for one in said], sequences),
+            noted(said, sequences),
             likelihood(bench.reference, sequences, plan.temperature, bench.learning.micro_tokens),
             scores,
             groups,
@@ -135,11 +137,15 @@ def spoken(completion: Completion, policy: Policy) -> Rendered:
     return Rendered(before + said, [False] * len(before) + [True] * len(said))
 
 
-def spread_out(values: Sequence[Sequence[float]], sequences: Sequences) -> Tensor:
-    """[N, S] what is known of each scored token, in its place."""
-    return torch.zeros(sequences.scored.shape).masked_scatter(
-        sequences.scored, torch.tensor([value for row in values for value in row])
-    )
+def noted(said: Sequence[Completion], sequences: Sequences) -> Tensor:
+    """[N, S] the log-probabilities that the sampler noted down as it drew."""
+    for one in said:
+        if one.logprobs is None or len(one.logprobs) != len(one.tokens or ()):
+            raise RecordError(
+                f"The answer of {one.by} to prompt {one.prompt.id} comes without a log-probability for each of its "
+                "tokens, which learning needs. Use a sampler that notes them down."
+            )
+    return spread(torch.tensor([value for one in said for value in one.logprobs or ()]), sequences)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""From records to tensors: one template, one way of putting rows side by side, one order of reading."""
+"""From records to tensors: one template, one way of packing rows, one order of reading."""
 
 from concord.batches.kinds import Experience, Lists, Rollout, Sequences, pack
 from concord.batches.template import Rendered, StopSet, Template

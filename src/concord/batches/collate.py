@@ -1,4 +1,4 @@
-"""Records become tensors here, and whatever does not fit is counted and said."""
+"""Records become token ids here, in memory or on disk, and whatever does not fit is counted and said."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -124,6 +124,11 @@ def rankings(
         rows = iter(template.completions(said))
         for record, of in zip(telling, tiers, strict=True):
             own = list(islice(rows, len(of)))
+            if not all(any(row.scored) for row in own):
+                raise RecordError(
+                    f"An answer to prompt {record.prompt.id} is empty and did not end, so there is nothing to learn "
+                    "from it. Remove it, or mark it as ended (`finish: stop`)."
+                )
             if fit.admits(max(own, key=len), record.prompt.id):
                 yield own, list(of.values())
 
@@ -222,7 +227,7 @@ def completions(records: Sequence[Completion], template: Template) -> Sequences:
 
 
 def lists(candidates: Sequence[Candidate]) -> Lists:
-    """Lists side by side, each candidate a row."""
+    """Lists, their candidates packed, each candidate a row."""
     width = max(len(candidate.rows) for candidate in candidates)
     place = torch.zeros(len(candidates), width, dtype=torch.int64)
     tiers = torch.full((len(candidates), width), -1, dtype=torch.int64)

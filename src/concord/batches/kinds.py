@@ -160,7 +160,7 @@ class Experience:
 
 
 def pack(rows: Sequence[Rendered]) -> Sequences:
-    """Rows packed end to end, families side by side; the one place where tokens become tensors."""
+    """Rows packed end to end, families side by side; the one place where what is learned from becomes tensors."""
     tokens: list[int] = []
     positions: list[int] = []
     found: list[Family] = []

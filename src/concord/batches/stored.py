@@ -10,6 +10,7 @@ import uuid
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -206,7 +207,8 @@ def made(folder: Path, small: bool, fill: Callable[[Draft], dict[str, Any]]) -> 
 def put(draft: Path, folder: Path) -> None:
     """Give a sealed store its name. Of two processes that made the same one, the first has done so."""
     if folder.is_dir() and manifest.flaw(folder) is not None:
-        folder.rename(draft.with_name(f"{draft.name}-damaged"))
+        with suppress(FileNotFoundError):  # another process has taken the damaged one away
+            folder.rename(draft.with_name(f"{draft.name}-damaged"))
     try:
         draft.rename(folder)
     except OSError:

@@ -179,8 +179,13 @@ def fused(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence
     grouped = prompts[1].shape[1] < heads
 
     def weigh(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        shared = grouped
+        if grouped and (mask is not None or query.dtype is torch.float32):
+            # no fused kernel of a GPU takes shared heads together with a mask, nor in full precision
+            key, value = (one.repeat_interleave(heads // one.shape[1], 1) for one in (key, value))
+            shared = False
         found = F.scaled_dot_product_attention(
-            query, key, value, mask, sight.dropout, is_causal=mask is None, scale=1.0, enable_gqa=grouped
+            query, key, value, mask, sight.dropout, is_causal=mask is None, scale=1.0, enable_gqa=shared
         )
         return found.transpose(1, 2).reshape(-1, heads, width)
 

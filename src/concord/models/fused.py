@@ -39,7 +39,7 @@ class Normed(torch.autograd.Function):
         """With u = x shrink: dx = shrink (g scale - u mean(g scale u)), dscale = sum g u."""
         x, scale, shrink = ctx.saved_tensors
         width = x.shape[-1]
-        both = (given[0] * x).view(-1, width)
+        both = (given[0].to(shrink.dtype) * x).view(-1, width)
         flat = shrink.view(-1)
         lean = (both @ scale) * flat**3 / width
         to_x = (given[0] * scale).mul_(shrink).addcmul_(x, lean.view(shrink.shape), value=-1)

@@ -1,4 +1,4 @@
-"""From hidden states to log-probabilities, without ever holding [tokens x vocabulary] in full precision.
+"""From hidden states to log-probabilities, without ever holding [tokens x vocabulary] for more than some tokens.
 
 Shapes: M places, V vocabulary.
 """
@@ -9,27 +9,26 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from concord.batches.packing import STEP
 from concord.maths.sequence import token_logprobs
 from concord.models.compute import Compute
 
 CHUNK = 2**21
-"""Logits that are looked at together: they should stay in a processor's cache."""
+"""Logits that are looked at together: where vocabularies are small, they stay in a processor's cache."""
 LEAST = 512
 """Fewest places that are looked at together."""
 KEPT = 2**26
 """Most logits that are kept from the forward pass for the backward pass; beyond, they are made again."""
-STEP = 64
-"""Places come in multiples of this, for a processor's library compiles a product anew for every other shape."""
 
 
 def likelihood(states: Tensor, head: nn.Module, said: Tensor, temperature: float, compute: Compute) -> Tensor:
     """[M] log-probability of the tokens `said` after the states [M, width], at a temperature."""
-    spare = -len(states) % STEP
     if type(head) is not nn.Linear or head.bias is not None:
         with compute.precision():
             logits = head(states)
         return token_logprobs(logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature, said)
     dtype = torch.bfloat16 if compute.dtype is torch.bfloat16 else head.weight.dtype
+    spare = -len(states) % STEP
     padded = nn.functional.pad(states, (0, 0, 0, spare)).to(dtype)
     found: Tensor = Fused.apply(
         padded, head.weight.to(dtype), nn.functional.pad(said, (0, spare)), temperature

@@ -15,7 +15,7 @@ READ = 4096
 
 
 class Fused:
-    """Decodes with a copy of the weights, made when it is made: one for each round of sampling."""
+    """Decodes with a copy of the weights, made when it is made: void once the network learns."""
 
     refills = True
 

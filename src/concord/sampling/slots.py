@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from concord.errors import RecordError
+from concord.errors import Diverged, RecordError
 from concord.models import Policy
 from concord.models.folder import context
 from concord.records.text import Finish
@@ -113,6 +113,14 @@ class Slots:
             )
         if request.longest < 1:
             raise RecordError(f"An answer of at most {request.longest} tokens is none; ask for at least 1.")
+        manner = request.manner
+        if not (manner.temperature > 0 and manner.top_k >= 0 and 0 < manner.top_p <= 1):
+            raise RecordError(
+                f"{manner} is no way to draw: the temperature must be above 0, top_k 0 or more, and top_p above 0 "
+                "and at most 1."
+            )
+        if not -(2**63) <= request.seed < 2**63:
+            raise RecordError(f"The seed {request.seed} does not fit into 64 bits. Choose a smaller one.")
         if "" in request.ends:
             raise RecordError("An empty text cannot end an answer: it stands everywhere. Leave it out.")
         ear = Ear(request.ends, self.policy.template.decode) if request.ends else None
@@ -212,6 +220,11 @@ class Slots:
 
     def _draw(self) -> Tensor:
         """A token for every row, with its log-probability and the entropy noted down."""
+        if not bool(self._logits.isfinite().all()):
+            raise Diverged(
+                "The policy expects tokens with probabilities that are no numbers. Its weights are damaged or its "
+                "training diverged: redo the stage that made it."
+            )
         parts = [
             filtered(self._logits[places], manner.temperature, manner.top_k, manner.top_p)
             for manner, places in self._manners

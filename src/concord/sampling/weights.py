@@ -47,13 +47,11 @@ class Weights:
     heads: int
     kv_heads: int
     head_dim: int
-    dtype: torch.dtype
-    """In which products with weights are made; all else is float32."""
 
 
 @torch.no_grad()
 def fuse(parts: Anatomy, dtype: torch.dtype) -> Weights:
-    """Lay a network's weights out; a copy of its layers as they are now, while embedding and head are shared."""
+    """Lay a network's weights out as they are now. Some are copies and some its own: once it learns, this is void."""
     assert parts.head is not None, "a network without a head expects no token"
     return Weights(
         embedding=parts.embedding.detach(),
@@ -67,7 +65,6 @@ def fuse(parts: Anatomy, dtype: torch.dtype) -> Weights:
         heads=parts.heads,
         kv_heads=parts.kv_heads,
         head_dim=parts.head_dim,
-        dtype=dtype,
     )
 
 

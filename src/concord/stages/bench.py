@@ -88,6 +88,7 @@ class Bench:
     def reward_model(self) -> RewardModel:
         """The reward model, frozen."""
         model = RewardModel.load(self.model("reward"), self.compute)
+        self.tell("The reward model", model.trunk)
         model.network.requires_grad_(False)
         return model
 
