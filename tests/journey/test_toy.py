@@ -190,11 +190,11 @@ def test_the_critic_comes_to_true_returns() -> None:
     rows = as_said([Completion(PROMPT, "", tokens=tokens) for tokens in answers(8)], parts.policy)
     with torch.no_grad():
         values = parts.critic.values(rows).double()
-    assert float(values[0, 1]) == pytest.approx(float((q * r).sum()), abs=0.05)
+    assert float(values[0, 0]) == pytest.approx(float((q * r).sum()), abs=0.05)
     for word in range(1, 8):
         part = slice(1 + 8 * (word - 1), 1 + 8 * word)
         expected = float((q[part] * r[part]).sum() / q[part].sum())
-        assert float(values[part.start, 2]) == pytest.approx(expected, abs=0.15)
+        assert float(values[part.start, 1]) == pytest.approx(expected, abs=0.15)
 
 
 def test_best_of_n_stays_within_its_bound() -> None:

@@ -22,6 +22,7 @@ from concord.algorithms import Course
 from concord.algorithms.experience import as_said
 from concord.batches import Template
 from concord.models import Compute, Critic, Policy
+from concord.models.trunk import Trunk
 from concord.records import Completion, Message, Prompt, Ranking, prompt_key, seed_of
 from concord.roles import Sampler, Scorer
 from concord.sampling import BestOf, Local
@@ -74,14 +75,14 @@ SIZES: dict[str, Any] = {
 def policy(size: int) -> Policy:
     torch.manual_seed(0)
     network = GPT2LMHeadModel(GPT2Config(vocab_size=size, **SIZES)).eval()
-    return Policy(network, template(size), CPU, headed=True)
+    return Policy(network, template(size), CPU, headed=True, trunk=Trunk.of(network, CPU))
 
 
 def critic(size: int) -> Critic:
     torch.manual_seed(1)
     network = GPT2ForSequenceClassification(GPT2Config(vocab_size=size, num_labels=1, **SIZES)).eval()
     torch.nn.init.zeros_(network.score.weight)
-    return Critic(network, CPU)
+    return Critic(network, CPU, Trunk.of(network, CPU))
 
 
 @dataclass

@@ -192,6 +192,23 @@ def test_an_answer_is_the_same_in_any_company(name: str, policies: dict[str, Pol
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
 
 
+def test_what_grows_side_by_side_is_bounded(policies: dict[str, Policy]) -> None:
+    """By hand: prompts of 4 tokens, answers of up to 6. Two rows of two prompts come to 2 x 6 + 2 x 4 = 20 tokens,
+    a third row of the second prompt to 26, of a third prompt to 30; never more places than given either."""
+    asked = [Request((5, 6, 7, prompt), seed, 6) for seed, prompt in enumerate((8, 9, 9, 10, 10, 10))]
+    for places, tokens, most in ((9, 20, 2), (9, 26, 3), (9, 29, 3), (9, 1, 1), (2, 10**6, 2), (9, 10**6, 6)):
+        slots = Slots(policies["llama"], places, tokens)
+        for request in asked:
+            slots.add(request)
+        seen = 0
+        while slots.busy:
+            slots.step()
+            seen = max(seen, len(slots.rows))
+            lengths = {tuple(row.request.prompt) for row in slots.rows}
+            assert len(slots.rows) <= 1 or len(slots.rows) * 6 + len(lengths) * 4 <= tokens
+        assert seen <= most
+
+
 def test_a_prompt_is_read_once(policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight answers to each of two prompts with three places: two prompts are read, and their memory is one place."""
     read: list[tuple[int, ...]] = []

@@ -7,7 +7,6 @@ import pytest
 
 from concord.errors import RecordError
 from concord.records import Completion, Message, Prompt, Ranking
-from concord.sampling import local
 from concord.stages.answers import gathered, some
 from concord.stages.rank import of_one_aspect
 from concord.world import World
@@ -51,11 +50,3 @@ def test_one_reward_model_cannot_learn_two_aspects(tmp_path: Path) -> None:
     assert list(of_one_aspect([helpful, helpful], tmp_path)) == [helpful, helpful]
     with pytest.raises(RecordError, match="2 aspects \\(harmless, helpful\\)"):
         list(of_one_aspect([helpful, harmless], tmp_path))
-
-
-def test_what_grows_side_by_side_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "ROWS", 3)
-    monkeypatch.setattr(local, "TOKENS", 40)
-    # 3 rows of 2 + 8 make 30; then the width of the last counts for all: 2 x (8 + 8) fit, 3 x (8 + 8) do not
-    parts = [(part.start, part.stop) for part in local.portions([2, 2, 2, 8, 8, 8, 99], longest=8)]
-    assert parts == [(0, 3), (3, 5), (5, 6), (6, 7)]
