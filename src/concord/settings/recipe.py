@@ -5,7 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from concord.settings.closed import Settings
-from concord.settings.methods import PPO, SFT, Learning, Method, Reward
+from concord.settings.imitation import SFT
+from concord.settings.learning import Learning
+from concord.settings.methods import Method
+from concord.settings.rewards import Reward
+from concord.settings.speaking import PPO
 from concord.settings.stages import Evaluate, Gate, Rank, Sample
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]

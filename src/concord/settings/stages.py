@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from concord.settings.closed import Settings
-from concord.settings.methods import Count, Positive, Share
+from concord.settings.quantities import Count, Positive, Share
 
 
 class Sample(Settings):
