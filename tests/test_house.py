@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def files(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -142,17 +144,22 @@ def test_nobody_imports_stages_but_the_front_door() -> None:
     )
 
 
+@cache
+def direct() -> dict[str, set[str]]:
+    """Every module, and those that it imports itself."""
+    return {name_of(path): {module for _, module in imports(path)} for path in files("src")}
+
+
 def reach(start: str) -> set[str]:
     """Every module that a module imports, however far below, a room's face included."""
-    direct = {name_of(path): {module for _, module in imports(path)} for path in files("src")}
     found: set[str] = set()
     waiting = [start]
     while waiting:
         module = waiting.pop()
         for name in (module, room_of(module)):
-            if name in direct and name not in found:
+            if name in direct() and name not in found:
                 found.add(name)
-                waiting.extend(direct[name])
+                waiting.extend(direct()[name])
     return found
 
 
