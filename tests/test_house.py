@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -97,8 +97,9 @@ def arrows() -> list[tuple[Path, int, str, str]]:
     return found
 
 
-def complain(lines: list[str]) -> None:
-    assert not lines, "\n" + "\n".join(lines)
+def complain(lines: Iterable[str]) -> None:
+    told = list(lines)
+    assert not told, "\n" + "\n".join(told)
 
 
 def test_every_room_has_a_floor_and_stands_in_the_architecture() -> None:
@@ -116,31 +117,25 @@ def test_every_room_has_a_floor_and_stands_in_the_architecture() -> None:
 
 def test_imports_fall() -> None:
     complain(
-        [
-            f"{path.relative_to(ROOT)}:{line}: {here} ({FLOORS[here]}) imports {there} ({FLOORS[there]})"
-            for path, line, here, there in arrows()
-            if here in FLOORS and FLOORS[there] >= FLOORS[here]
-        ]
+        f"{path.relative_to(ROOT)}:{line}: {here} ({FLOORS[here]}) imports {there} ({FLOORS[there]})"
+        for path, line, here, there in arrows()
+        if here in FLOORS and FLOORS[there] >= FLOORS[here]
     )
 
 
 def test_only_stages_name_concrete_samplers_scorers_and_the_world() -> None:
     complain(
-        [
-            f"{path.relative_to(ROOT)}:{line}: {here} names {there}"
-            for path, line, here, there in arrows()
-            if there in WIRED_BY_STAGES_ALONE and here != "stages"
-        ]
+        f"{path.relative_to(ROOT)}:{line}: {here} names {there}"
+        for path, line, here, there in arrows()
+        if there in WIRED_BY_STAGES_ALONE and here != "stages"
     )
 
 
 def test_nobody_imports_stages_but_the_front_door() -> None:
     complain(
-        [
-            f"{path.relative_to(ROOT)}:{line}: {here} imports stages"
-            for path, line, here, there in arrows()
-            if there == "stages" and here != "cli"
-        ]
+        f"{path.relative_to(ROOT)}:{line}: {here} imports stages"
+        for path, line, here, there in arrows()
+        if there == "stages" and here != "cli"
     )
 
 
@@ -276,11 +271,9 @@ def test_better_and_worse_are_called_so() -> None:
 
 def test_every_file_says_what_it_is() -> None:
     complain(
-        [
-            f"{path.relative_to(ROOT)} has no docstring"
-            for path in files("src", "tests", "benchmarks")
-            if not ast.get_docstring(tree(path))
-        ]
+        f"{path.relative_to(ROOT)} has no docstring"
+        for path in files("src", "tests", "benchmarks")
+        if not ast.get_docstring(tree(path))
     )
 
 
