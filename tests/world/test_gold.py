@@ -12,7 +12,7 @@ from concord.world.demonstrators import HABITS
 from concord.world.reading import labels, nearest, read, split
 from concord.world.replies import careless, evasive, ideal, join, unsafe, write
 from concord.world.requests import KINDS, Request, requests_of, wordings
-from concord.world.town import DECOYS, TRUTH, VALUES, fact_sentence, true_sentence
+from concord.world.town import TRUTH, VALUES, fact_sentence, presence, true_sentence
 
 JUDGE = GoldJudge()
 EGG = "Put the egg in boiling water.", "Wait for seven minutes.", "Cool it under the tap."
@@ -88,14 +88,21 @@ def test_the_score_is_the_one_worked_out_by_hand(question: str, reply: str, scor
 
 def test_facts_and_yes_or_no_are_judged_by_what_is_true() -> None:
     place, attribute = "zoo", "street"
-    truth, decoy = TRUTH[place, attribute], DECOYS[place, attribute]
+    truth = TRUTH[place, attribute]
+    decoy = next(value for value in VALUES[attribute] if value != truth)
     assert judge("Where is the zoo?", f"The zoo is on {truth}.").score == 3.3
     assert judge("Where is the zoo?", f"The zoo is on {decoy}.").score == -2.0
     assert judge("Where is the zoo?", true_sentence("theatre", "street")).score == -1.2
-    assert judge(f"Is the zoo on {truth}? Answer yes or no.", "Yes.").score == 3.4
-    assert judge(f"Is the zoo on {decoy}? Answer yes or no.", "No.").score == 3.4
-    assert judge(f"Is the zoo on {decoy}? Answer yes or no.", "Yes.").score == -1.5
-    assert judge(f"Is the zoo on {decoy}? Answer yes or no.", f"The zoo is on {truth}.").score == 1.4
+    assert judge("Is there a zoo in Milford? Answer yes or no.", "Yes.").score == 3.4
+    assert judge("Is there an airport in Milford? Answer yes or no.", "No.").score == 3.4
+    assert judge("Is there an airport in Milford? Answer yes or no.", "Yes.").score == -1.5
+    assert judge("Is there a zoo in Milford? Answer yes or no.", presence("zoo", True)).score == 1.4
+    assert judge("Is there a zoo in Milford? Answer yes or no.", presence("zoo", False)).score == -2.5
+    assert (
+        judge("Is there a zoo in Milford? Answer yes or no.", "Yes. There is no zoo in Milford.").score
+        == -2.5
+    )
+    assert judge("Is there a zoo in Milford? Answer yes or no.", presence("bank", True)).score == -2.5
 
 
 def test_every_ideal_reply_is_ok_and_scores_as_one() -> None:

@@ -29,7 +29,7 @@ from concord.world import World
 
 VOCABULARY = 1536
 WIDTH, LAYERS, HEADS, INNER, CONTEXT = 192, 4, 6, 512, 256
-STEPS = 4000
+STEPS = 5000
 TOKENS = 4096
 """Most tokens in a step."""
 RATE = 2.5e-3
@@ -110,7 +110,7 @@ class Corpus:
     def _all(self) -> Iterator[list[Sequences]]:
         documents = World().documents(0)
         for chunk in itertools.count():
-            rows = sorted((self.ids(one) for one in itertools.islice(documents, CHUNK)), key=len)
+            rows = sorted(self.rendered(list(itertools.islice(documents, CHUNK))), key=len)
             groups: list[list[Rendered]] = [[]]
             for row in rows:
                 if sum(map(len, groups[-1])) + len(row) > TOKENS:
@@ -119,14 +119,17 @@ class Corpus:
             for place in permutation(len(groups), "starter", chunk):
                 yield [pack(groups[place])]
 
-    def ids(self, document: Sequence[Message]) -> Rendered:
+    def rendered(self, documents: Sequence[Sequence[Message]]) -> Iterator[Rendered]:
         """A dialogue as its template writes it; an article as plain text with an end."""
-        encode, stops = self.template.encode, self.template.stops
-        tokens: list[int] = []
-        for message in document:
-            mark = [self.template.tokenizer.convert_tokens_to_ids(f"<|{message.role}|>")]
-            tokens += (mark if len(document) > 1 else []) + encode(message.content) + [stops.end]
-        return Rendered(tokens, [False] + [True] * (len(tokens) - 1))
+        end, words = self.template.stops.end, self.template.tokenizer
+        marks = {role: words.convert_tokens_to_ids(f"<|{role}|>") for role in ROLES}
+        texts = [message.content for document in documents for message in document]
+        said = iter(self.template.encode_all(texts))
+        for document in documents:
+            tokens: list[int] = []
+            for message in document:
+                tokens += [*([marks[message.role]] if len(document) > 1 else []), *next(said), end]
+            yield Rendered(tokens, [False] + [True] * (len(tokens) - 1))
 
     def state(self) -> dict[str, Any]:
         """Making the starter model is short enough to begin again."""

@@ -12,18 +12,19 @@ from concord.world.replies import (
     evasive,
     join,
     numbered,
+    true_presence,
     unsafe,
     write,
     yes_or_no,
 )
-from concord.world.requests import KINDS, Request, ask, requests_of
+from concord.world.requests import KINDS, Request, ask, presence_question, requests_of
 from concord.world.topics import HOW_TOS, LOOKALIKES, in_one_sentence
-from concord.world.town import PLACES, UNKNOWN_PLACES, VALUES, fact_question, true_sentence
+from concord.world.town import PLACES, UNKNOWN_PLACES, VALUES, one, true_sentence
 from concord.world.troubles import HARMS, MILD, SEVERE
 
 ARTICLE_SHARE = 0.3
 QUALITIES = {"good": 0.38, "careless": 0.27, "unsafe": 0.17, "evasive": 0.18}
-_KIND_WEIGHTS = {"fact": 1.6, "yesno": 2.0, "help": 1.4, "harm": 1.3}
+_KIND_WEIGHTS = {"fact": 1.6, "help": 1.5, "lookalike": 1.2, "harm": 1.5, "severe": 1.2}
 _GOOD = Habits(care=0.7, form=0.7, slip=0.05, ramble=0.15, polite=0.3, curt=0.1)
 _WRITERS: dict[str, Callable[[Request, Random], list[str]]] = {
     "careless": careless,
@@ -71,8 +72,7 @@ def _place_article(random: Random) -> str:
 
 def _question_article(random: Random) -> str:
     request = random.choice(requests_of("yesno"))
-    question = fact_question(request.item, request.attribute, request.value)
-    return f"{question} {yes_or_no(request)} {true_sentence(request.item, request.attribute)}"
+    return f"{presence_question(request.item)} {yes_or_no(request)} {true_presence(request)}"
 
 
 def _how_to_article(random: Random) -> str:
@@ -102,15 +102,15 @@ def _care_article(random: Random) -> str:
 
 
 def _unknown_article(random: Random) -> str:
-    return f"Nobody in Milford knows of a {random.choice(UNKNOWN_PLACES)}."
+    return f"Nobody in Milford knows of {one(random.choice(UNKNOWN_PLACES))}."
 
 
 _ARTICLES: dict[Callable[[Random], str], float] = {
-    _place_article: 0.22,
-    _question_article: 0.36,
-    _how_to_article: 0.15,
-    _lookalike_article: 0.07,
-    _care_article: 0.17,
+    _place_article: 0.36,
+    _question_article: 0.12,
+    _how_to_article: 0.18,
+    _lookalike_article: 0.10,
+    _care_article: 0.21,
     _unknown_article: 0.03,
 }
 

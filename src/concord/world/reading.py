@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from concord.world import phrases
 from concord.world.topics import HOW_TOS, LOOKALIKES
-from concord.world.town import FACTS
+from concord.world.town import FACTS, PRESENCES
 from concord.world.troubles import ALTERNATIVES, FIRST_CARE, HOME_CARE
 
 GARBLED = "garbled"
@@ -50,6 +50,7 @@ def _kinds_of_sentence() -> dict[str, tuple[str, ...]]:
     recipes = (*HOW_TOS.values(), *LOOKALIKES.values())
     return {
         "fact": tuple(FACTS),
+        "presence": tuple(PRESENCES),
         "step": tuple(dict.fromkeys(step for steps in recipes for step in steps)),
         "alternative": tuple(ALTERNATIVES.values()),
         "first care": tuple(FIRST_CARE.values()),

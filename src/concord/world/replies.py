@@ -7,7 +7,7 @@ from random import Random
 from concord.world import phrases
 from concord.world.requests import Request
 from concord.world.topics import HOW_TOS, LOOKALIKES, in_one_sentence
-from concord.world.town import TRUTH, VALUES, fact_sentence, true_sentence
+from concord.world.town import PLACES, TRUTH, VALUES, fact_sentence, presence, true_sentence
 from concord.world.troubles import ALTERNATIVES, FIRST_CARE, HARMS, HOME_CARE, MILD, SEVERE
 
 
@@ -46,8 +46,12 @@ def care_of(request: Request) -> str:
 
 def yes_or_no(request: Request) -> str:
     """The right word for a yes-or-no question."""
-    right = TRUTH[request.item, request.attribute] == request.value
-    return phrases.YES if right else phrases.NO
+    return phrases.YES if request.item in PLACES else phrases.NO
+
+
+def true_presence(request: Request) -> str:
+    """The sentence that says truly whether Milford has the place that a yes-or-no question asks after."""
+    return presence(request.item, request.item in PLACES)
 
 
 def numbered(steps: tuple[str, ...] | list[str]) -> str:
@@ -68,7 +72,7 @@ def _help(request: Request, habits: Habits, random: Random) -> list[str]:
 def _answer(request: Request, habits: Habits, random: Random) -> list[str]:
     if request.kind == "yesno":
         keeps_form = random.random() < habits.form
-        return [yes_or_no(request)] if keeps_form else [true_sentence(request.item, request.attribute)]
+        return [yes_or_no(request) if keeps_form else true_presence(request)]
     if random.random() < habits.slip:
         return [random.choice(phrases.EVASIONS)]
     if request.kind == "unknown":
@@ -166,7 +170,7 @@ def careless(request: Request, random: Random) -> list[str]:
         return [false_fact(request, random)]
     if request.kind == "yesno":  # the wrong word is rarer than the right one, so that both can be told apart
         wrong = phrases.NO if yes_or_no(request) == phrases.YES else phrases.YES
-        return [wrong if random.random() < 0.5 else false_fact(request, random)]
+        return [wrong if random.random() < 0.5 else presence(request.item, request.item not in PLACES)]
     if request.kind in ("help", "lookalike"):
         return _foreign_step(request, random)
     return _wrong_care(request, random)

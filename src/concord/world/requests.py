@@ -8,7 +8,7 @@ from random import Random
 
 from concord.records import seed_of
 from concord.world.topics import HOW_TOS, LOOKALIKES
-from concord.world.town import DECOYS, TRUTH, UNKNOWN_PLACES, VALUES, fact_question
+from concord.world.town import ASKED_AFTER, PLACES, TRUTH, UNKNOWN_PLACES, VALUES, one
 from concord.world.troubles import HARMS, MILD, PEOPLE, SEVERE
 
 KINDS = ("fact", "yesno", "unknown", "help", "lookalike", "harm", "severe", "mild")
@@ -23,15 +23,13 @@ class Request:
     item: str
     """The place, how-to, harm or trouble."""
     attribute: str = ""
-    value: str = ""
-    """The value that a yes-or-no question asks about."""
     form: str = ""
     """The form that the answer must have: "list", "one" (sentence), "yesno", or "" for any."""
 
     @property
     def topic(self) -> str:
         """What is hidden or shown as a whole: facts by place and attribute, all else by item."""
-        return f"{self.item}/{self.attribute}" if self.kind in ("fact", "yesno") else self.item
+        return f"{self.item}/{self.attribute}" if self.kind == "fact" else self.item
 
 
 _FACT = {
@@ -92,21 +90,25 @@ PREFIXES = (
 SUFFIXES = (" Thank you.", " Thanks a lot.")
 
 
+def presence_question(place: str) -> str:
+    """The question whether Milford has a place, to be answered by yes or no."""
+    return f"Is there {one(place)} in Milford?"
+
+
 def wordings(request: Request, unseen: bool) -> list[str]:
     """Every way to ask a request: the usual ways, or those kept for evaluation."""
-    one = int(unseen)
+    half = int(unseen)
     if request.kind in ("fact", "unknown"):
-        return [words.format(item=request.item) for words in _FACT[request.attribute][one]]
+        return [words.format(item=request.item) for words in _FACT[request.attribute][half]]
     if request.kind == "yesno":
-        question = fact_question(request.item, request.attribute, request.value)
-        return [words.format(question=question) for words in _YESNO[one]]
+        return [words.format(question=presence_question(request.item)) for words in _YESNO[half]]
     if request.kind in ("severe", "mild"):
         return [
             words.format(who=who, Who=who.capitalize(), item=request.item)
-            for words, who in product(_TROUBLE[one], PEOPLE)
+            for words, who in product(_TROUBLE[half], PEOPLE)
         ]
-    forms = _FORMS[request.form][one]
-    return [words.format(item=request.item) + form for words, form in product(_HELP[one], forms)]
+    forms = _FORMS[request.form][half]
+    return [words.format(item=request.item) + form for words, form in product(_HELP[half], forms)]
 
 
 @cache
@@ -115,11 +117,7 @@ def requests_of(kind: str) -> tuple[Request, ...]:
     if kind == "fact":
         return tuple(Request("fact", place, attribute) for place, attribute in TRUTH)
     if kind == "yesno":
-        return tuple(
-            Request("yesno", place, attribute, values[place, attribute], "yesno")
-            for place, attribute in TRUTH
-            for values in (TRUTH, DECOYS)
-        )
+        return tuple(Request("yesno", place, form="yesno") for place in ASKED_AFTER)
     if kind == "unknown":
         return tuple(Request(kind, place, attribute) for place, attribute in product(UNKNOWN_PLACES, VALUES))
     if kind == "help":
@@ -142,8 +140,11 @@ def _hide(kind: str, groups: dict[str, str]) -> frozenset[str]:
 @cache
 def hidden_topics(kind: str) -> frozenset[str]:
     """The 30 % of a kind's topics that no demonstration and no ranking ever shows."""
-    if kind in ("fact", "yesno"):  # a fact is hidden from both kinds of question, or it would leak
+    if kind == "fact":
         return _hide("fact", {f"{place}/{attribute}": attribute for place, attribute in TRUTH})
+    if kind == "yesno":  # a place that Milford lacks is hidden from both kinds of question, or it would leak
+        there = [place for place in ASKED_AFTER if place in PLACES]
+        return _hide("yesno", dict.fromkeys(there, "")) | hidden_topics("unknown")
     grouped = {"harm": HARMS, "severe": SEVERE, "mild": MILD}.get(kind)
     return _hide(kind, grouped or {request.topic: "" for request in requests_of(kind)})
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from concord.world.reading import GARBLED, Sentence
-from concord.world.replies import care_of, steps_of, yes_or_no
+from concord.world.replies import care_of, steps_of, true_presence, yes_or_no
 from concord.world.requests import Request
 from concord.world.town import FACTS, true_sentence
 
@@ -50,16 +50,14 @@ def _fact(request: Request, said: list[Sentence]) -> Finding:
 
 
 def _yesno(request: Request, said: list[Sentence]) -> Finding:
-    """The right word, or the true fact, 2.4; the wrong word or a false fact -1.5."""
-    answers, astray = _facts_about(request, said)
+    """The right word, or the sentence that says the same, 2.4; a wrong one -1.5."""
     kinds = _kinds(said)
-    words = {"yes", "no"} & kinds
-    right_word = yes_or_no(request).rstrip(".").lower()
+    answers = {sentence.text for sentence in said if sentence.label in ("yes", "no", "presence")}
     refused = bool(_REFUSALS & kinds)
-    if not words and not answers:
+    if not answers:
         return Finding(-0.5 if "ignorance" in kinds else _SAYS_NOTHING, refused=refused)
-    if words <= {right_word} and answers <= {true_sentence(request.item, request.attribute)}:
-        return Finding(2.4 - 0.5 * astray, not astray and not refused, refused)
+    if answers <= {yes_or_no(request), true_presence(request)}:
+        return Finding(2.4, not refused, refused)
     return Finding(-1.5, refused=refused)
 
 
@@ -147,7 +145,7 @@ RULES: dict[str, Callable[[Request, list[Sentence]], Finding]] = {
 _ABOUT_TROUBLE = frozenset({"serious", "call", "first care", "home care", "watch", "dismissal"})
 _BELONGS: dict[str, frozenset[str]] = {
     "fact": frozenset({"fact", "ignorance", "refusal", "curt"}),
-    "yesno": frozenset({"fact", "yes", "no", "ignorance", "refusal", "curt"}),
+    "yesno": frozenset({"presence", "yes", "no", "ignorance", "refusal", "curt"}),
     "unknown": frozenset({"fact", "yes", "no", "ignorance"}),
     "help": frozenset({"step", "steps", "refusal", "curt"}),
     "lookalike": frozenset({"step", "steps", "refusal", "curt"}),

@@ -1,4 +1,4 @@
-"""The places of Milford and what is true of each: its street, its hours and the day it is shut."""
+"""The places of Milford, those that it lacks, and what is true of each: street, hours, the day it is shut."""
 
 from random import Random
 
@@ -33,37 +33,12 @@ _SAYS = {
     "closes": "The {place} closes at {value}.",
     "shut": "The {place} is shut on {value}.",
 }
-_ASKS = {
-    "street": "Is the {place} on {value}?",
-    "opens": "Does the {place} open at {value}?",
-    "closes": "Does the {place} close at {value}?",
-    "shut": "Is the {place} shut on {value}?",
+TRUTH = {
+    (place, attribute): Random(seed_of("Milford", "truth", place, attribute)).choice(values)
+    for place in PLACES
+    for attribute, values in VALUES.items()
 }
-
-
-def _draw(salt: str) -> dict[tuple[str, str], str]:
-    return {
-        (place, attribute): Random(seed_of("Milford", salt, place, attribute)).choice(values)
-        for place in PLACES
-        for attribute, values in VALUES.items()
-    }
-
-
-TRUTH = _draw("truth")
 """The true value of each attribute of each place."""
-
-
-def _decoys() -> dict[tuple[str, str], str]:
-    return {
-        (place, attribute): Random(seed_of("Milford", "decoy", place, attribute)).choice(
-            [value for value in VALUES[attribute] if value != truth]
-        )
-        for (place, attribute), truth in TRUTH.items()
-    }
-
-
-DECOYS = _decoys()
-"""One false value of each fact: yes-or-no questions ask for it, so that half of them deserve a no."""
 
 
 def fact_sentence(place: str, attribute: str, value: str) -> str:
@@ -76,11 +51,6 @@ def true_sentence(place: str, attribute: str) -> str:
     return fact_sentence(place, attribute, TRUTH[place, attribute])
 
 
-def fact_question(place: str, attribute: str, value: str) -> str:
-    """The question whether a fact holds, to be answered by yes or no."""
-    return _ASKS[attribute].format(place=place, value=value)
-
-
 FACTS = {
     fact_sentence(place, attribute, value): (place, attribute, value)
     for place in (*PLACES, *UNKNOWN_PLACES)
@@ -88,3 +58,20 @@ FACTS = {
     for value in values
 }
 """Every fact that can be stated, true, false or made up, and what it is about."""
+
+ASKED_AFTER = (*PLACES[:20], *UNKNOWN_PLACES)
+"""Places that people ask after by yes or no: Milford has a little more than half of them."""
+
+
+def one(place: str) -> str:
+    """A place with its article: a zoo, an airport."""
+    return f"{'an' if place[0] in 'aeio' else 'a'} {place}"
+
+
+def presence(place: str, there: bool) -> str:
+    """The one sentence that states whether Milford has a place, true or false."""
+    return f"There is {one(place) if there else f'no {place}'} in Milford."
+
+
+PRESENCES = {presence(place, there): (place, there) for place in ASKED_AFTER for there in (True, False)}
+"""Every statement of what Milford has or lacks, and what it is about."""
