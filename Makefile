@@ -3,6 +3,7 @@
 # make check   lint, types, house rules
 # make bench   measure speed and memory beside peers (half an hour); BENCH="--quick" for some minutes
 # make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
+# make table    every method on the starter world, over three seeds (long: most of an hour)
 # make settings  write docs/settings.md anew
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test fast check bench bench-compare settings clean
+.PHONY: demo test fast check bench bench-compare table settings clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -41,6 +42,9 @@ bench: $(READY)
 
 bench-compare: $(READY)
 	$(BIN)/python -m benchmarks.compare $(BEFORE) $(AFTER)
+
+table: $(READY)
+	$(BIN)/python -m benchmarks.methods $(TABLE)
 
 settings: $(READY)
 	$(BIN)/python -m concord.cli.settings_page > docs/settings.md
