@@ -1,5 +1,6 @@
 """Read a data file: all of it is right, or every fault is named; nothing is dropped in silence."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -8,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from concord.errors import RecordError
+from concord.formats.caps import CAPS, Caps
+from concord.formats.containers import rows, stem
 from concord.formats.fields import Fault
-from concord.formats.lines import Line, lines
-from concord.formats.rows import Notes, Rows
-from concord.formats.table import FORMATS, ROWS_SNIFFED, Kind, likeliest, native
-from concord.records import Completion, Demonstration, Prompt, Ranking, Rating, StepLabels
+from concord.formats.lines import Line
+from concord.formats.rows import Notes, Rows, counted
+from concord.formats.shape import Kind
+from concord.formats.sniffing import ROWS_SNIFFED, Guess, likeliest, native, sniff
+from concord.formats.table import FORMATS
+from concord.records import Completion, Demonstration, Judgement, Prompt, Ranking, Rating, StepLabels
 from concord.records.files import write_rows
 
 SHOWN = 20
@@ -49,13 +54,25 @@ def read_steps(path: str | PathLike[str], skip_invalid: bool = False) -> Rows[St
     return read(Path(path), "steps", skip_invalid)
 
 
+def read_judgements(path: str | PathLike[str], skip_invalid: bool = False) -> Rows[Judgement]:
+    """The judgements in a file."""
+    return read(Path(path), "judgements", skip_invalid)
+
+
+def recognise(path: str | PathLike[str], caps: Caps = CAPS) -> Guess:
+    """The format that the first rows of a file have, and how sure that is."""
+    return sniff([line.row for line in islice(rows(Path(path), caps), ROWS_SNIFFED)])
+
+
 @dataclass(slots=True)
 class Rejected:
     """The rows of a file that cannot be taken."""
 
     path: Path
     keep: bool
-    """Whether the rows themselves are kept, to be written beside the file."""
+    """Whether the rows themselves are kept, to be written down."""
+    folder: Path | None = None
+    """Where they are written; beside the file if nothing is said."""
     count: int = 0
     reasons: list[str] = field(default_factory=list)
     """Of a file that is refused the first 20: a million of them would only fill the memory."""
@@ -67,13 +84,16 @@ class Rejected:
         if self.keep or self.count <= SHOWN:
             self.reasons.append(f"{self.path}:{line.number}: {fault}")
         if self.keep:
-            text = line.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+            raw = line.raw or json.dumps(line.row, ensure_ascii=False, default=str).encode(
+                "utf-8", "surrogatepass"
+            )
+            text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
             self.rows.append({"line": line.number, "field": fault.field, "reason": fault.reason, "row": text})
 
     @property
     def file(self) -> Path:
         """Where rejected rows go."""
-        return self.path.with_name(f"{self.path.stem}.rejected.jsonl")
+        return (self.folder or self.path.parent) / f"{stem(self.path)}.rejected.jsonl"
 
     def told(self, rows: int, hint: str) -> str:
         """Everything that is wrong with the file: the first 20 faults, and how many more."""
@@ -88,8 +108,8 @@ class Rejected:
             text.append("No row is left to go on with.")
         else:
             text.append(
-                "Correct them. To leave them out, read the file in Python with skip_invalid=True: "
-                f"they are then listed in {self.file.name}."
+                "Correct them. To leave them out, give `concord import` with --skip-invalid, or "
+                f"skip_invalid=True in Python: they are then listed in {self.file.name}."
             )
         return "\n".join(text)
 
@@ -98,7 +118,8 @@ def read(path: Path, kind: Kind, skip_invalid: bool) -> Rows[Any]:
     """The records of one kind in a file, whatever format of that kind it has."""
     passage = Passage(path, kind, skip_invalid, brief=False)
     records = tuple(passage)
-    return Rows(records, tuple(passage.rejected.reasons), passage.warnings, passage.notes.format)
+    reasons = tuple(passage.rejected.reasons)
+    return Rows(records, reasons, passage.warnings, passage.notes.format, passage.kept)
 
 
 class Passage:
@@ -107,42 +128,65 @@ class Passage:
     Without `skip_invalid` nothing that was made of the records before may be kept if that happens.
     """
 
-    def __init__(self, path: Path, kind: Kind, skip_invalid: bool = False, brief: bool = True) -> None:
-        self.path, self.kind = path, kind
-        self.notes = Notes(brief=brief)
-        self.rejected = Rejected(path, keep=skip_invalid)
+    def __init__(
+        self,
+        path: Path,
+        kind: Kind,
+        skip_invalid: bool = False,
+        brief: bool = True,
+        format: str | None = None,
+        caps: Caps = CAPS,
+        aside: Path | None = None,
+    ) -> None:
+        """Of a `format`, if it is known beforehand; `aside` is the folder for rows that are skipped."""
+        self.path, self.kind, self.caps = path, kind, caps
+        self.notes = Notes(format=format or "", brief=brief)
+        self.rejected = Rejected(path, keep=skip_invalid, folder=aside)
+        self.kept = self.records = 0
+        """Rows that were taken, and the records that came of them."""
 
     def __iter__(self) -> Iterator[Any]:
-        stream, kept = lines(self.path), 0
+        stream = rows(self.path, self.caps)
         first = list(islice(stream, ROWS_SNIFFED))
         if not first:
             raise RecordError(
                 f"{self.path} is empty: it has no rows. Give a file with one JSON object a line."
             )
         known = [line.row for line in first]
-        self.notes.format = likeliest(known, self.kind) or native(self.kind)
-        turn = FORMATS[self.notes.format].read
+        hint = "" if self.notes.format else misplaced(known, self.kind)
+        self.notes.format = self.notes.format or likeliest(known, self.kind) or native(self.kind)
+        turn = FORMATS[self.notes.format].reader(self.kind)
+        if turn is None:
+            raise RecordError(f"{self.path}: rows of {self.notes.format} are not read as {self.kind}.")
+        self.kept = self.records = 0
         for line in chain(first, stream):
             self.notes.line = line.number
             try:
                 if line.fault:
                     raise line.fault
-                record = turn(line.row, self.notes)
+                found = turn(line.row, self.notes)
             except Fault as fault:
                 self.rejected.add(line, fault)
                 continue
-            kept += 1
-            yield record
-        self.judge(kept, first[0].number, misplaced(known, self.kind))
+            self.kept += 1
+            for record in found if isinstance(found, list) else (found,):
+                self.records += 1
+                yield record
+        self.judge(first[0].number, hint)
 
-    def judge(self, kept: int, start: int, hint: str) -> None:
+    def judge(self, start: int, hint: str) -> None:
         """Refuse the file if rows of it cannot be read, or put those that were skipped beside it."""
-        if self.rejected.count and not (self.rejected.keep and kept):
-            raise RecordError(self.rejected.told(kept + self.rejected.count, hint))
+        if self.rejected.count and not (self.rejected.keep and self.kept):
+            raise RecordError(self.rejected.told(self.kept + self.rejected.count, hint))
         if hint:
             raise RecordError(f"{self.path}:{start}: {hint}")
         if self.rejected.rows:
             write_rows(self.rejected.file, self.rejected.rows)
+
+    @property
+    def summary(self) -> str:
+        """The count that must come out even: rows in = kept + skipped."""
+        return counted(self.records, self.kept, self.rejected.count, self.notes.format)
 
     @property
     def warnings(self) -> tuple[str, ...]:
