@@ -57,7 +57,7 @@ def read_nectar(row: dict[str, Any], notes: Notes) -> Ranking:
     start = re.sub(r"\n\nAssistant:\s*\Z", "", text)
     if start == text:
         raise Fault("prompt", "must end with an empty line and Assistant:")
-    prompt = notes.prompt(hh.turns(start.rstrip(" "), notes, "prompt"), "", (), "")
+    prompt = notes.prompt(hh.turns(start, notes, "prompt"), "", (), "")
     completions, ranks = [], []
     for at, entry in entries(need(row, "answers"), "answers"):
         notes.unknown(entry, frozenset({"answer", "model", "rank"}), "answers[…]")
@@ -74,7 +74,7 @@ def write_nectar(ranking: Ranking, losses: Losses) -> list[dict[str, Any]]:
         return []
     text = hh.transcript(ranking.prompt) + " "
     try:
-        start = re.sub(r"\n\nAssistant:\s*\Z", "", text).rstrip(" ")
+        start = re.sub(r"\n\nAssistant:\s*\Z", "", text)
         same = hh.turns(start, Notes(), "prompt") == ranking.prompt.messages
     except Fault:
         same = False
