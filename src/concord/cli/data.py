@@ -92,7 +92,7 @@ def foretell(found: "Exchange", target: Path) -> list[str]:
 
 def recognised(found: "Exchange") -> str:
     """What the file is taken for."""
-    share = f"{found.guess.confidence:.0%} of its first rows have all that this format needs"
+    share = f"{found.guess.confidence:.0%} of its first rows look like it"
     return f"{found.source} is read as {found.kind}, format {found.guess.format}: {share}."
 
 

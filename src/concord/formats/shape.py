@@ -49,11 +49,9 @@ class Format:
         return max(0, sum(1 if test(row[key]) else -1 for key, test in self.keys.items() if key in row))
 
     def fits(self, row: object) -> bool:
-        """Whether a row has all keys of this shape, each with the right look, and none that it never has."""
-        return (
-            isinstance(row, dict)
-            and not self.never & row.keys()
-            and all(key in row and test(row[key]) for key, test in self.keys.items())
+        """Whether nothing in a row speaks against this shape: what tells it looks right wherever it stands."""
+        return self.likeness(row) > 0 and all(
+            test(row[key]) for key, test in self.keys.items() if isinstance(row, dict) and key in row
         )
 
 

@@ -17,7 +17,7 @@ class Guess:
 
     format: str
     confidence: float
-    """The share of the rows that have every key of the format, each with the right look."""
+    """The share of the rows in which everything that tells the format looks right."""
 
     @property
     def kind(self) -> Kind:
