@@ -17,7 +17,7 @@ CHUNK = 2**16
 def array(path: Path, file: BinaryIO, caps: Caps) -> Iterator[Line]:
     """Every element of the array that a file holds, one at a time."""
     for number, (raw, whole) in enumerate(elements(path, file, caps.row), start=1):
-        line = parsed(number, raw.strip(), caps.row)
+        line = parsed(number, raw if len(raw) > caps.row else raw.strip(), caps.row)
         if not whole and line.fault is None:
             line = Line(number, raw, {}, Fault("", "the array breaks off after this element"))
         yield line

@@ -36,10 +36,17 @@ def sheet(path: Path, file: BinaryIO, caps: Caps, tabs: bool = False) -> Iterato
     start = file.peek(4) if isinstance(file, io.BufferedReader) else b""
     refuse_other_files(path, start)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline(caps.row)
-    names = header(path, first, tabs)
-    csv.field_size_limit(caps.row)
-    reader = csv.reader(text, delimiter=separator(first, tabs), strict=True)
+    try:
+        first = text.readline(caps.row)
+        names = header(path, first, tabs)
+        csv.field_size_limit(caps.row)
+        yield from body(names, csv.reader(text, delimiter=separator(first, tabs), strict=True))
+    finally:
+        text.detach()
+
+
+def body(names: list[str], reader: Any) -> Iterator[Line]:
+    """The rows below the names of the columns."""
     while True:
         number = reader.line_num + 2
         try:
