@@ -27,7 +27,7 @@ def system_of(row: dict[str, Any]) -> list[Message]:
 def alpaca_prompt(row: dict[str, Any], notes: Notes) -> Prompt:
     """Instruction and input on two lines, after the system message and the turns before."""
     messages = system_of(row)
-    for place, pair in enumerate(optional(row, "history", "", as_list, [])):
+    for place, pair in enumerate(optional(row, "history", "", as_list, list[Any]())):
         at = f"history[{place}]"
         turns = as_list(pair, at)
         if len(turns) != 2:

@@ -32,7 +32,7 @@ def read_judgement(row: dict[str, Any], notes: Notes) -> Judgement:
         raise Fault(
             "unranked", f"must name what `tiers` does not, which is {list(ranking.unranked)}", list(told)
         )
-    aspects = optional(row, "aspects", "", as_object, {})
+    aspects = optional(row, "aspects", "", as_object, dict[str, Any]())
     revision = optional(row, "revision", "", fields.as_whole, 1)
     if revision < 1:
         raise Fault("revision", "revisions are counted from 1", revision)

@@ -7,7 +7,7 @@ from typing import Any
 from concord.formats import fields
 from concord.formats.dialogue import answer, checked, different
 from concord.formats.fields import Fault, as_list, as_name, as_object, as_text, below, need, optional
-from concord.formats.orders import tiers_by
+from concord.formats.orders import Tiers, tiers_by
 from concord.formats.rows import Notes
 from concord.records import Completion, Demonstration, Message, Ranking, Role
 
@@ -51,7 +51,7 @@ def node(value: Any, at: str, before: tuple[Message, ...], depth: int) -> Node:
     path = (*before, said)
     replies = tuple(
         node(reply, f"{at}.replies[{place}]", path, depth + 1)
-        for place, reply in enumerate(optional(row, "replies", at, as_list, []))
+        for place, reply in enumerate(optional(row, "replies", at, as_list, list[Any]()))
         if not as_object(reply, f"{at}.replies[{place}]").get("deleted")
     )
     name = as_name(need(row, "message_id", at), below(at, "message_id"))
@@ -86,7 +86,7 @@ def read_oasst(row: dict[str, Any], notes: Notes) -> list[Ranking]:
         names = {reply.name: place for place, reply in enumerate(replies)}
         own = [event for event in events if set(event[1]) & names.keys()]
         for at, order, by, bad in own:
-            tiers = tuple((names[name],) for name in dict.fromkeys(order) if name in names)
+            tiers: Tiers = tuple((names[name],) for name in dict.fromkeys(order) if name in names)
             if len(tiers) > 1:
                 different(answers, at, notes)
                 found.append(Ranking(answers[0].prompt, answers, tiers, by=by, all_bad=bad))
@@ -110,8 +110,10 @@ def as_rank(value: Any, at: str) -> float | None:
 def ranking_events(row: dict[str, Any], notes: Notes) -> Iterator[tuple[str, tuple[str, ...], str, bool]]:
     """The rankings that people made anywhere in a tree: where, the messages best first, who, and if all are bad."""
     for one in tree(row, Notes()).walk():
-        kinds = optional(one.row, "events", one.at, as_object, {})
-        for place, value in enumerate(optional(kinds, "ranking", below(one.at, "events"), as_list, [])):
+        kinds = optional(one.row, "events", one.at, as_object, dict[str, Any]())
+        for place, value in enumerate(
+            optional(kinds, "ranking", below(one.at, "events"), as_list, list[Any]())
+        ):
             at = f"{one.at}.events.ranking[{place}]"
             event = as_object(value, at)
             order = fields.names(need(event, "ranked_message_ids", at), below(at, "ranked_message_ids"))
