@@ -77,8 +77,8 @@ def test_rows_in_are_rows_kept_and_skipped(capsys: pytest.CaptureFixture[str]) -
     Path("out").mkdir()
     value = told(capsys, "import", "rows.jsonl", "--skip-invalid", "--to", "out/own.jsonl")
     assert (value["rows"], value["kept"], value["skipped"]) == (4, 2, 2)
-    assert value["rejected"] == "out/rows.rejected.jsonl"
-    rejected = [json.loads(line) for line in Path(value["rejected"]).read_text().splitlines()]
+    assert value["listed"] == "out/rows.rejected.jsonl"
+    rejected = [json.loads(line) for line in Path(value["listed"]).read_text().splitlines()]
     assert [(row["line"], row["field"]) for row in rejected] == [(2, "rejected"), (4, "prompt")]
     assert json.loads(rejected[0]["row"]) == bad
 
@@ -86,7 +86,7 @@ def test_rows_in_are_rows_kept_and_skipped(capsys: pytest.CaptureFixture[str]) -
 def test_rows_of_tables_are_rejected_with_their_content(capsys: pytest.CaptureFixture[str]) -> None:
     Path("rows.csv").write_text("prompt,completion\nx,y\nz,\n")
     value = told(capsys, "import", "rows.csv", "--skip-invalid")
-    rejected = json.loads(Path(value["rejected"]).read_text())
+    rejected = json.loads(Path(value["listed"]).read_text())
     assert (rejected["line"], rejected["field"], json.loads(rejected["row"])) == (3, "completion", ["z", ""])
 
 

@@ -282,12 +282,6 @@ def test_rows_are_a_sequence(tmp_path: Path) -> None:
     assert rows.summary == "1 rows = 1 kept + 0 skipped (concord-prompts)"
 
 
-def test_completions_of_one_prompt_share_it(tmp_path: Path) -> None:
-    formats.write_completions(tmp_path / "rows.jsonl", [Completion(ASK, "a"), Completion(ASK, "b")])
-    one, other = formats.read_completions(tmp_path / "rows.jsonl")
-    assert one.prompt is other.prompt
-
-
 def test_the_room_needs_no_torch() -> None:
     code = "import sys, concord.formats; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from concord.errors import RecordError
-from concord.formats import Passage, read_prompts, read_rankings
+from concord.formats import Passage, read_completions, read_prompts, read_rankings, write_completions
 from concord.formats.seen import Seen
-from concord.records import Stream
+from concord.records import Completion, Message, Prompt, Stream
 from concord.stages import inputs
 from concord.stages.inputs import HeldOut, Source, known_or_seen
 
@@ -98,3 +98,10 @@ def test_a_choice_of_a_stream_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert list(even) == [0, 2, 4, 6, 8] == list(even) and list(odd) == [1, 3, 5, 7, 9]
     assert len({stream.name, even.name, odd.name}) == 3
     assert stream.where(bool, "even").name == even.name
+
+
+def test_completions_of_one_prompt_share_it(tmp_path: Path) -> None:
+    asked = Prompt((Message("user", "Name a river."),), "p1", ("fact",))
+    write_completions(tmp_path / "rows.jsonl", [Completion(asked, "a"), Completion(asked, "b")])
+    one, other = read_completions(tmp_path / "rows.jsonl")
+    assert one.prompt is other.prompt

@@ -105,22 +105,21 @@ def tell(
     hidden: "Pseudonyms | None" = None,
 ) -> None:
     """Say what came in and what went out; the count always comes out even."""
-    rejected = passage.rejected
     people = len(hidden.names) if hidden else 0
     lines = [recognised(found), passage.summary, *(f"warning: {text}" for text in passage.warnings)]
-    if rejected.count:
-        lines.append(f"The {rejected.count:,} skipped rows, with reasons: {rejected.file}")
+    if passage.listed:
+        lines.append(f"The {passage.skipped:,} skipped rows, with reasons: {passage.listed}")
     lines += [f"loss: {text}" for text in report.losses]
     if people:
         lines.append(f"{people:,} names of people were replaced by pseudonyms; --names keeps them.")
     lines.append(f"wrote {target}: {report.rows:,} rows ({report.format})")
     value = {
         **foretold(found, target),
-        "rows": passage.kept + rejected.count,
+        "rows": passage.kept + passage.skipped,
         "kept": passage.kept,
-        "skipped": rejected.count,
+        "skipped": passage.skipped,
         "records": passage.records,
-        "rejected": str(rejected.file) if rejected.count else None,
+        "listed": str(passage.listed) if passage.listed else None,
         "warnings": list(passage.warnings),
         "written": report.rows,
         "written_as": report.format,

@@ -184,9 +184,19 @@ class Passage:
             write_rows(self.rejected.file, self.rejected.rows)
 
     @property
+    def skipped(self) -> int:
+        """Rows that were left out."""
+        return self.rejected.count
+
+    @property
+    def listed(self) -> Path | None:
+        """Where the rows that were left out are listed with their reasons, if there are any."""
+        return self.rejected.file if self.skipped else None
+
+    @property
     def summary(self) -> str:
         """The count that must come out even: rows in = kept + skipped."""
-        return counted(self.records, self.kept, self.rejected.count, self.notes.format)
+        return counted(self.records, self.kept, self.skipped, self.notes.format)
 
     @property
     def warnings(self) -> tuple[str, ...]:
