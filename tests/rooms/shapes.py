@@ -135,6 +135,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "concord-judgements": {"schema": "concord.judgement/1", "prompt": "Name a river.",
                            "completions": ["Etna.", "The Rhine.", "The Po."],
                            "tiers": [[1], [0]], "unranked": [2], "by": "u1", "aspects": {"true": {"0": 1, "1": 5}},
-                           "edits": {"0": "The Rhone."}, "comment": "hm", "active_seconds": 38.2, "idle_seconds": 4,
+                           "edits": {"0": "Mount Etna.", "1": "The Rhone."}, "comment": "hm",
+                           "active_seconds": 38.2, "idle_seconds": 4,
                            "guideline": 3, "revision": 2, "shown": [2, 0, 1], "created": "2026-11-20T16:00:00Z"},
 }  # fmt: skip

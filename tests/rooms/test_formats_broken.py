@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from concord.errors import RecordError
 from concord.formats import FORMATS, Passage
+from concord.formats.fields import Fault
+from concord.formats.rows import Notes
 
 SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
 assert SPEC is not None and SPEC.loader is not None
@@ -130,3 +133,56 @@ def test_a_broken_row_is_named_and_can_be_left_out(place: int, tmp_path: Path) -
     rejected = json.loads((tmp_path / "rows.rejected.jsonl").read_text(encoding="utf-8"))
     assert rejected["line"] == 2 and rejected["reason"] in message
     assert json.loads(rejected["row"]) == good | change
+
+
+JUNK = [
+    None,
+    True,
+    -1,
+    10**30,
+    1e308,
+    "",
+    " ",
+    "x",
+    "\x00",
+    "\ud83d",
+    [],
+    [[]],
+    ["x"],
+    [None],
+    {},
+    {"x": None},
+    [{}],
+    [{"id": []}],
+]
+
+
+def spoilt(value: Any) -> Iterator[Any]:
+    """A value with each of its parts in turn replaced by junk, or left out."""
+    yield from JUNK
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield {name: kept for name, kept in value.items() if name != key}
+            yield from (value | {key: other} for other in spoilt(inner))
+    if isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield [*value[:place], *value[place + 1 :]]
+            yield from ([*value[:place], other, *value[place + 1 :]] for other in spoilt(inner))
+
+
+@pytest.mark.parametrize("name", [name for name, one in FORMATS.items() if one.read])
+def test_whatever_stands_in_a_row_it_is_read_or_named(name: str) -> None:
+    """No row makes a reader stumble: each is taken, or refused with a reason that says where."""
+    one = FORMATS[name]
+    readers = [one.reader(kind) for kind in (one.kind, *one.also)]
+    faults = 0
+    for row in spoilt(SHAPES[name]):
+        if isinstance(row, dict):
+            for read in filter(None, readers):
+                try:
+                    read(row, Notes(name))
+                except Fault as fault:
+                    faults += 1
+                    assert fault.field and len(str(fault)) < 400 and str(fault).isprintable()
+            one.likeness(row), one.fits(row)
+    assert faults > 30

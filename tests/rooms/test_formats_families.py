@@ -252,10 +252,11 @@ def test_a_judgement_says_more_than_one_thing(tmp_path: Path) -> None:
     path = put(tmp_path / "rows.jsonl", SHAPES["concord-judgements"])
     (said,) = read_judgements(path)
     assert (said.guideline, said.revision, said.active_seconds, said.comment) == (3, 2, 38.2, "hm")
-    assert (said.aspects, said.edits) == ({"true": {0: 1.0, 1: 5.0}}, {0: "The Rhone."})
-    own, edit = read_rankings(path)
+    assert (said.aspects, said.edits) == ({"true": {0: 1.0, 1: 5.0}}, {0: "Mount Etna.", 1: "The Rhone."})
+    own, edit, best = read_rankings(path)
     assert (own.tiers, own.unranked, own.shown) == (((1,), (0,)), (2,), (2, 0, 1))
-    assert [one.text for one in edit.completions] == ["The Rhone.", "Etna."] and edit.tiers == ((0,), (1,))
+    assert [one.text for one in edit.completions] == ["Mount Etna.", "Etna."] and edit.tiers == ((0,), (1,))
+    assert [one.text for one in best.completions] == ["The Rhone.", "The Rhine."]
     assert [(one.completion.text, one.value) for one in read_ratings(path)] == [
         ("Etna.", 1.0),
         ("The Rhine.", 5.0),

@@ -96,15 +96,19 @@ class Judgement:
                 yield Rating(said.completions[position], value, aspect, said.by, said.source)
 
     def demonstrations(self) -> Iterator[Demonstration]:
-        """The completions that were written anew: each shows how it should have been."""
-        for text in self.edits.values():
-            yield Demonstration(self.ranking.prompt, text, self.ranking.by)
+        """What became of the best completions when they were written anew: as good as it gets."""
+        best = self.ranking.tiers[0] if self.ranking.tiers else ()
+        for position, text in self.edits.items():
+            if position in best:
+                yield Demonstration(self.ranking.prompt, text, self.ranking.by)
 
     def rankings(self) -> Iterator[Ranking]:
-        """The ranking, if it prefers anything, and for each edit that it is better than what it replaces."""
+        """The ranking, if it says anything, and for each edit that it is better than what it replaces."""
         said = self.ranking
-        if said.tiers:
+        if said.tiers or said.all_bad:
             yield said
         for position, text in self.edits.items():
-            pair = (Completion(said.prompt, text, by=said.by), said.completions[position])
-            yield Ranking(said.prompt, pair, ((0,), (1,)), said.by, said.source, said.aspect)
+            better, worse = Completion(said.prompt, text, by=said.by), said.completions[position]
+            if better.text != worse.text:
+                pair = (better, worse)
+                yield Ranking(said.prompt, pair, ((0,), (1,)), said.by, said.source, said.aspect)
