@@ -1,6 +1,8 @@
 """Files that are gone through record by record: the same records, the same complaints, little memory."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from concord.errors import RecordError
 from concord.formats import Passage, read_completions, read_prompts, read_rankings, write_completions
+from concord.formats.packing import pack
 from concord.formats.seen import Seen
 from concord.records import Completion, Message, Prompt, Stream
 from concord.stages import inputs
@@ -105,3 +108,25 @@ def test_completions_of_one_prompt_share_it(tmp_path: Path) -> None:
     write_completions(tmp_path / "rows.jsonl", [Completion(asked, "a"), Completion(asked, "b")])
     one, other = read_completions(tmp_path / "rows.jsonl")
     assert one.prompt is other.prompt
+
+
+FLAT = """
+import resource, sys
+from pathlib import Path
+from concord.formats import Passage
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+passage = Passage(Path(sys.argv[1]), "rankings")
+count = sum(1 for _ in passage)
+print(count, passage.kept, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "json", "csv"])
+def test_many_rows_pass_in_flat_memory(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows.{ending}"
+    pack(path, (f'{{"prompt": "q {n}", "chosen": "{n} a", "rejected": "b"}}' for n in range(150_000)))
+    done = subprocess.run([sys.executable, "-c", FLAT, str(path)], capture_output=True, text=True, check=True)
+    count, kept, megabytes = map(int, done.stdout.split())
+    # The table of names holds 20 bytes a place, of which there are 2^18, and half as many more while it grows.
+    assert count == kept == 150_000 and megabytes < 20

@@ -10,7 +10,7 @@ from typing import Any
 
 from concord.errors import RecordError
 from concord.formats.caps import MOST_FIELDS, UNPACKED_ANYWAY, Caps
-from concord.formats.fields import shown
+from concord.formats.fields import shown, visible
 from concord.formats.lines import Line
 
 BATCH = 256
@@ -31,8 +31,10 @@ def arrow(path: Path) -> Iterator[Any]:
         ) from None
     try:
         yield pyarrow
-    except pyarrow.ArrowException as error:
-        what = str(error).partition("\n")[0][:200]
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # the file system's complaint, not one about what stands in the file
+        what = visible(str(error).partition("\n")[0][:200])
         raise RecordError(f"{path} cannot be read or written: {what}. Check the file.") from None
 
 

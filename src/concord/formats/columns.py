@@ -19,10 +19,8 @@ from concord.formats.orders import compared, one_message, sayable_pairs, two, ve
 from concord.formats.rows import Notes
 from concord.records import Completion, Message, Ranking, Rating, Role
 
-BENCH = frozenset({"id", "prompt", "chosen", "rejected", "chosen_model", "rejected_model", "subset"})
-BINARIZED = frozenset(
-    {"prompt", "prompt_id", "chosen", "rejected", "messages", "score_chosen", "score_rejected"}
-)
+BENCH = frozenset({"prompt", "chosen", "rejected", "chosen_model", "rejected_model"})
+BINARIZED = frozenset({"prompt", "prompt_id", "chosen", "rejected"})
 ARENA = frozenset({"model_a", "model_b", "winner", "conversation_a", "conversation_b", "judge"})
 WINNERS = {"model_a": 0, "model_b": 1, "tie": None, "tie (bothbad)": None}
 SHP = frozenset({"history", "human_ref_A", "human_ref_B", "labels"})

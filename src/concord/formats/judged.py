@@ -11,7 +11,7 @@ from concord.formats.orders import compared, one_message, ranked, versus
 from concord.formats.rows import Notes
 from concord.records import Completion, Ranking, Rating
 
-ULTRA = frozenset({"instruction", "completions", "models", "source"})
+ULTRA = frozenset({"instruction", "completions", "models"})
 ULTRA_ANSWER = frozenset({"model", "response", "annotations"})
 OUTPUT = frozenset({"instruction", "output", "generator"})
 VERDICT = frozenset(

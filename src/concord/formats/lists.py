@@ -15,8 +15,8 @@ NEMO = frozenset({"context", "completions"})
 NECTAR = frozenset({"prompt", "answers"})
 SCORED = frozenset({"prompt", "completions"})
 SCORED_ANSWER = frozenset({"text", "model", "score"})
-RATED = frozenset({"instruction", "generations", "generation_models", "ratings", "rationales"})
-BENCH = frozenset({"id", "prompt", "chosen", "rejected"})
+RATED = frozenset({"instruction", "generations", "generation_models", "ratings"})
+BENCH = frozenset({"prompt", "chosen", "rejected"})
 
 
 def entries(value: Any, at: str) -> list[tuple[str, dict[str, Any]]]:

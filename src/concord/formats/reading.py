@@ -1,12 +1,14 @@
 """Read a data file: all of it is right, or every fault is named; nothing is dropped in silence."""
 
+import contextlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from concord.errors import RecordError
 from concord.formats.caps import CAPS, Caps
@@ -18,7 +20,7 @@ from concord.formats.shape import Kind
 from concord.formats.sniffing import ROWS_SNIFFED, Guess, likeliest, native, sniff
 from concord.formats.table import FORMATS
 from concord.records import Completion, Demonstration, Judgement, Prompt, Ranking, Rating, StepLabels
-from concord.records.files import write_rows
+from concord.records.files import dumps, write_lines
 
 SHOWN = 20
 """Faults that a message shows; the rest are counted."""
@@ -73,22 +75,32 @@ class Rejected:
     """Whether the rows themselves are kept, to be written down."""
     folder: Path | None = None
     """Where they are written; beside the file if nothing is said."""
+    brief: bool = False
+    """Whether only the first 20 reasons are kept, for a file whose records are not kept either."""
     count: int = 0
     reasons: list[str] = field(default_factory=list)
     """Of a file that is refused the first 20: a million of them would only fill the memory."""
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    held: IO[str] | None = None
+    """The rows with their reasons, until it is known whether they are written down."""
 
     def add(self, line: Line, fault: Fault) -> None:
         """Note one row and what is wrong with it."""
         self.count += 1
-        if self.keep or self.count <= SHOWN:
+        if (self.keep and not self.brief) or self.count <= SHOWN:
             self.reasons.append(f"{self.path}:{line.number}: {fault}")
-        if self.keep:
+        if self.held:
             raw = line.raw or json.dumps(line.row, ensure_ascii=False, default=str).encode(
                 "utf-8", "surrogatepass"
             )
             text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-            self.rows.append({"line": line.number, "field": fault.field, "reason": fault.reason, "row": text})
+            entry = {"line": line.number, "field": fault.field, "reason": fault.reason, "row": text}
+            self.held.write(f"{dumps(entry)}\n")
+
+    def write(self) -> None:
+        """Put the rows where people find them."""
+        if self.held and self.count:
+            self.held.seek(0)
+            write_lines(self.file, (line.removesuffix("\n") for line in self.held))
 
     @property
     def file(self) -> Path:
@@ -141,11 +153,20 @@ class Passage:
         """Of a `format`, if it is known beforehand; `aside` is the folder for rows that are skipped."""
         self.path, self.kind, self.caps = path, kind, caps
         self.notes = Notes(format=format or "", brief=brief)
-        self.rejected = Rejected(path, keep=skip_invalid, folder=aside)
+        self.rejected = Rejected(path, keep=skip_invalid, folder=aside, brief=brief)
         self.kept = self.records = 0
         """Rows that were taken, and the records that came of them."""
 
     def __iter__(self) -> Iterator[Any]:
+        with contextlib.ExitStack() as held:
+            if self.rejected.keep:
+                self.rejected.held = held.enter_context(
+                    tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")
+                )
+            yield from self.through()
+
+    def through(self) -> Iterator[Any]:
+        """Every record of every row that can be read."""
         stream = rows(self.path, self.caps)
         first = list(islice(stream, ROWS_SNIFFED))
         if not first:
@@ -180,8 +201,7 @@ class Passage:
             raise RecordError(self.rejected.told(self.kept + self.rejected.count, hint))
         if hint:
             raise RecordError(f"{self.path}:{start}: {hint}")
-        if self.rejected.rows:
-            write_rows(self.rejected.file, self.rejected.rows)
+        self.rejected.write()
 
     @property
     def skipped(self) -> int:

@@ -11,11 +11,11 @@ from concord.formats.orders import listable, tiers_by
 from concord.formats.rows import Notes
 from concord.records import Completion, Prompt, Ranking
 
-TASK = frozenset({"id", "data", "annotations", "predictions"})
+TASK = frozenset({"id", "data", "annotations"})
 ASKED = ("messages", "prompt", "instruction", "question", "text")
 """Fields that hold the prompt: each project names its own, so the first of these that is there is taken."""
 ITEM = frozenset({"id", "title", "body"})
-RECORD = frozenset({"id", "status", "fields", "responses", "suggestions", "metadata", "vectors"})
+RECORD = frozenset({"id", "status", "fields", "responses"})
 QUESTION = "ranking"
 
 
@@ -31,7 +31,9 @@ def asked(data: dict[str, Any], at: str, notes: Notes) -> tuple[str, Prompt]:
 
 def read_studio(row: dict[str, Any], notes: Notes) -> list[Ranking]:
     """A task of Label Studio as one ranking for each annotation that was not cancelled."""
-    notes.unknown(row, TASK | {"drafts", "meta", "project", "created_at", "updated_at", "inner_id"})
+    notes.unknown(
+        {key: value for key, value in row.items() if value}, TASK
+    )  # an export names what is empty, too
     data = as_object(need(row, "data"), "data")
     key, prompt = asked(data, "data", notes)
     lists = [name for name, value in data.items() if name != key and is_items(value)]
@@ -143,7 +145,7 @@ def asked_row(prompt: Prompt) -> dict[str, Any]:
 
 def read_argilla(row: dict[str, Any], notes: Notes) -> list[Ranking]:
     """A record of Argilla as one ranking for each submitted response to a ranking question."""
-    notes.unknown(row, RECORD | {"_server_id", "inserted_at", "updated_at"})
+    notes.unknown({key: value for key, value in row.items() if value}, RECORD)
     held = as_object(need(row, "fields"), "fields")
     _, prompt = asked(held, "fields", notes)
     rankings = []

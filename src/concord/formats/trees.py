@@ -12,7 +12,7 @@ from concord.formats.rows import Notes
 from concord.records import Completion, Demonstration, Message, Ranking, Role
 
 SPEAKERS: dict[str, Role] = {"prompter": "user", "assistant": "assistant"}
-TREE = frozenset({"message_tree_id", "tree_state", "prompt", "origin"})
+TREE = frozenset({"message_tree_id", "prompt"})
 
 
 @dataclass(frozen=True, slots=True)
