@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from concord.errors import RecordError
-from concord.formats import Passage, read_completions, read_prompts, read_rankings, write_completions
+from concord.formats import (
+    Passage,
+    read_completions,
+    read_prompts,
+    read_rankings,
+    write_completions,
+    write_prompts,
+)
 from concord.formats.packing import pack
 from concord.formats.seen import Seen
 from concord.records import Completion, Message, Prompt, Stream
@@ -101,6 +108,14 @@ def test_a_choice_of_a_stream_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert list(even) == [0, 2, 4, 6, 8] == list(even) and list(odd) == [1, 3, 5, 7, 9]
     assert len({stream.name, even.name, odd.name}) == 3
     assert stream.where(bool, "even").name == even.name
+
+
+def test_rows_are_a_sequence(tmp_path: Path) -> None:
+    asked = Prompt((Message("user", "Name a river."),), "p1", ("fact",))
+    write_prompts(tmp_path / "rows.jsonl", [asked])
+    rows = read_prompts(tmp_path / "rows.jsonl")
+    assert (rows[0], rows[-1:], list(rows), len(rows), asked in rows) == (asked, (asked,), [asked], 1, True)
+    assert rows.summary == "1 rows = 1 kept + 0 skipped (concord-prompts)"
 
 
 def test_completions_of_one_prompt_share_it(tmp_path: Path) -> None:
