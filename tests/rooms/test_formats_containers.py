@@ -2,9 +2,9 @@
 
 import contextlib
 import gzip
+import importlib.util
 import json
 import random
-import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,25 @@ from typing import Any
 import pytest
 
 from concord.errors import RecordError
-from concord.formats import Caps, Passage, read_demonstrations, read_prompts, read_rankings, write_rankings
-from concord.formats.containers import rows, stem
+from concord.formats import (
+    FORMATS,
+    Caps,
+    Passage,
+    read_demonstrations,
+    read_prompts,
+    read_rankings,
+    write_rankings,
+)
+from concord.formats.containers import stem
+from concord.formats.reading import read
 from concord.formats.sheets import as_written, harmless
+from concord.formats.writing import write
 from concord.records import Completion, Message, Prompt, Ranking, prompt_key
 
+SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
+assert SPEC is not None and SPEC.loader is not None
+shapes: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(shapes)
 ENDINGS = ["jsonl", "jsonl.gz", "json", "csv", "parquet"]
 FORMULAS = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "'=1", "''", "\t=1", "\uff1d1", "plain", "a=b", "'tis"]
 
@@ -55,6 +69,20 @@ def test_rows_are_the_same_in_every_container(ending: str, tmp_path: Path) -> No
     write_rankings(again, read_rankings(path))
     assert path.read_bytes() == again.read_bytes()
     assert stem(path) == "rows" and sorted(one.name for one in tmp_path.iterdir()) == [again.name, path.name]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_rows_of_every_format_fit_into_tables(ending: str, tmp_path: Path) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    path, plain = tmp_path / f"rows.{ending}", tmp_path / "rows.jsonl"
+    for name, one in FORMATS.items():
+        if one.read:
+            plain.write_text(json.dumps(shapes.SHAPES[name]) + "\n", encoding="utf-8")
+            records = read(plain, one.kind, False).records
+            format = name if one.write else f"concord-{one.kind}"
+            assert write(path, records, one.kind, format) == write(plain, records, one.kind, format)
+            assert read(path, one.kind, False).records == read(plain, one.kind, False).records, name
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -231,50 +259,3 @@ def test_several_members_of_one_gzip_file_are_one_file(tmp_path: Path) -> None:
         gzip.compress(b'{"prompt": "a"}\n') + gzip.compress(b'{"prompt": "b"}\n')
     )
     assert len(read_prompts(tmp_path / "rows.jsonl.gz")) == 2
-
-
-def save(folder: Path, found: list[dict[str, Any]], **state: Any) -> None:
-    """A folder as `Dataset.save_to_disk` lays it out: two Arrow streams and a note of their names."""
-    arrow = pytest.importorskip("pyarrow")
-    folder.mkdir()
-    names = ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow"]
-    for name, part in zip(names, (found[:1], found[1:]), strict=True):
-        table = arrow.Table.from_pylist(part)
-        with (
-            arrow.OSFile(str(folder / name), "wb") as file,
-            arrow.ipc.new_stream(file, table.schema) as writer,
-        ):
-            writer.write_table(table)
-    note = {"_data_files": [{"filename": name} for name in names], "_indices_data_files": None, **state}
-    (folder / "state.json").write_text(json.dumps(note))
-    (folder / "dataset_info.json").write_text("{}")
-
-
-def test_a_folder_of_datasets(tmp_path: Path) -> None:
-    turn = {"role": "user", "content": "x"}
-    pair = {"prompt": [turn], "chosen": [{"role": "assistant", "content": "a"}]}
-    found = [pair | {"rejected": [{"role": "assistant", "content": text}]} for text in "bc"]
-    save(tmp_path / "train", found)
-    records = read_rankings(tmp_path / "train")
-    assert records.format == "trl-preference-chat"
-    assert [one.completions[1].text for one in records] == ["b", "c"]
-    assert [line.number for line in rows(tmp_path / "train")] == [1, 2]
-    save(tmp_path / "chosen", found, _indices_data_files=[{"filename": "indices.arrow"}])
-    with pytest.raises(RecordError, match="flatten_indices"):
-        read_rankings(tmp_path / "chosen")
-    save(tmp_path / "out", found, _data_files=[{"filename": "../train/data-00000-of-00002.arrow"}])
-    with pytest.raises(RecordError, match="is no plain file name"):
-        read_rankings(tmp_path / "out")
-    save(tmp_path / "less", found, _data_files=[{"filename": "data-00002-of-00002.arrow"}])
-    with pytest.raises(RecordError, match="is missing, though its folder names it"):
-        read_rankings(tmp_path / "less")
-    (tmp_path / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
-    with pytest.raises(RecordError, match=r"holds several splits\. Name one of them: .*train, .*test"):
-        read_rankings(tmp_path)
-
-
-def test_parquet_without_its_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
-    with pytest.raises(RecordError, match=r"pip install 'concord-align\[parquet\]'"):
-        read_prompts(tmp_path / "rows.parquet")
