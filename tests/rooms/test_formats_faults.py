@@ -255,9 +255,9 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\n \r\n\n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
-        (b"\x1f\x8b\x08\x00", "gunzip"),
+        (b"\x1f\x8b\x08\x00", "is damaged: its gzip data"),
         ('{"prompt": "x"}'.encode("utf-16"), "UTF-16"),
-        (b"PAR1\x00", "Parquet"),
+        (b"PAR1\x00", "cannot be read or written"),
         (b"prompt,chosen\nx,y\n", "the line is not JSON"),
     ],
 )

@@ -1,5 +1,6 @@
 """Rows of other tools are read as what they mean, by hand-made examples of each shape."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from concord.errors import RecordError
 from concord.formats import (
     FORMATS,
+    Guess,
     Rows,
     read_demonstrations,
     read_prompts,
@@ -18,28 +20,16 @@ from concord.formats import (
 )
 from concord.records import Completion, Message, Prompt, Ranking, prompt_key
 
-USER = {"role": "user", "content": "Name a river."}
-RHINE = {"role": "assistant", "content": "The Rhine."}
-ETNA = {"role": "assistant", "content": "Etna."}
-HELLO = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello!"}]
-TRANSCRIPT = "\n\nHuman: Hello\n\nAssistant: Hello!\n\nHuman: Name a river.\n\nAssistant:"
-
-SHAPES: dict[str, dict[str, Any]] = {
-    "concord-prompts": {"messages": [USER]},
-    "trl-prompts": {"prompt": [USER]},
-    "concord-completions": {"prompt": {"messages": [USER]}, "text": "x"},
-    "concord-demonstrations": {"prompt": "x", "completion": "y"},
-    "trl-prompt-completion": {"prompt": [USER], "completion": [RHINE]},
-    "openai-chat": {"messages": [USER, RHINE]},
-    "concord-rankings": {"prompt": {"messages": [USER]}, "completions": ["a", "b"], "tiers": [[0], [1]]},
-    "hh": {"chosen": f"{TRANSCRIPT} a", "rejected": f"{TRANSCRIPT} b"},
-    "trl-preference": {"prompt": "x", "chosen": "a", "rejected": "b"},
-    "trl-preference-chat": {"prompt": [USER], "chosen": [RHINE], "rejected": [ETNA]},
-    "trl-preference-implicit": {"chosen": "The sky is blue.", "rejected": "The sky is green."},
-    "trl-preference-chat-implicit": {"chosen": [USER, RHINE], "rejected": [USER, ETNA]},
-    "concord-ratings": {"prompt": "x", "completion": {"text": "y"}, "value": 3},
-    "concord-steps": {"prompt": "x", "steps": ["y"], "marks": ["correct"]},
-}
+SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
+assert SPEC is not None and SPEC.loader is not None
+shapes: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(shapes)
+ETNA = shapes.ETNA
+HELLO = shapes.HELLO
+RHINE = shapes.RHINE
+SHAPES = shapes.SHAPES
+TRANSCRIPT = shapes.TRANSCRIPT
+USER = shapes.USER
 
 
 def read(path: Path, *rows: Any) -> Rows[Ranking]:
@@ -49,12 +39,14 @@ def read(path: Path, *rows: Any) -> Rows[Ranking]:
 
 
 def test_every_shape_is_recognised() -> None:
-    assert {name: sniff([row]) for name, row in SHAPES.items()} == {name: name for name in FORMATS}
+    assert {name: sniff([row]) for name, row in SHAPES.items()} == {
+        name: Guess(name, 1.0) for name in FORMATS
+    }
 
 
 def test_one_broken_row_does_not_hide_the_shape_of_the_others() -> None:
     for name, row in SHAPES.items():
-        assert sniff([{}, "text", {"prompt": 3}, row, row]) == name
+        assert sniff([{}, "text", {"prompt": 3}, row, row]) == Guess(name, 0.4)
 
 
 @pytest.mark.parametrize(

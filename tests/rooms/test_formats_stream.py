@@ -1,15 +1,25 @@
 """Files that are gone through record by record: the same records, the same complaints, little memory."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from concord.errors import RecordError
-from concord.formats import Passage, read_prompts, read_rankings
+from concord.formats import (
+    Passage,
+    read_completions,
+    read_prompts,
+    read_rankings,
+    write_completions,
+    write_prompts,
+)
+from concord.formats.packing import pack
 from concord.formats.seen import Seen
-from concord.records import Stream
+from concord.records import Completion, Message, Prompt, Stream
 from concord.stages import inputs
 from concord.stages.inputs import HeldOut, Source, known_or_seen
 
@@ -98,3 +108,40 @@ def test_a_choice_of_a_stream_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert list(even) == [0, 2, 4, 6, 8] == list(even) and list(odd) == [1, 3, 5, 7, 9]
     assert len({stream.name, even.name, odd.name}) == 3
     assert stream.where(bool, "even").name == even.name
+
+
+def test_rows_are_a_sequence(tmp_path: Path) -> None:
+    asked = Prompt((Message("user", "Name a river."),), "p1", ("fact",))
+    write_prompts(tmp_path / "rows.jsonl", [asked])
+    rows = read_prompts(tmp_path / "rows.jsonl")
+    assert (rows[0], rows[-1:], list(rows), len(rows), asked in rows) == (asked, (asked,), [asked], 1, True)
+    assert rows.summary == "1 rows = 1 kept + 0 skipped (concord-prompts)"
+
+
+def test_completions_of_one_prompt_share_it(tmp_path: Path) -> None:
+    asked = Prompt((Message("user", "Name a river."),), "p1", ("fact",))
+    write_completions(tmp_path / "rows.jsonl", [Completion(asked, "a"), Completion(asked, "b")])
+    one, other = read_completions(tmp_path / "rows.jsonl")
+    assert one.prompt is other.prompt
+
+
+FLAT = """
+import resource, sys
+from pathlib import Path
+from concord.formats import Passage
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+passage = Passage(Path(sys.argv[1]), "rankings")
+count = sum(1 for _ in passage)
+print(count, passage.kept, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "json", "csv"])
+def test_many_rows_pass_in_flat_memory(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows.{ending}"
+    pack(path, (f'{{"prompt": "q {n}", "chosen": "{n} a", "rejected": "b"}}' for n in range(150_000)))
+    done = subprocess.run([sys.executable, "-c", FLAT, str(path)], capture_output=True, text=True, check=True)
+    count, kept, megabytes = map(int, done.stdout.split())
+    # The table of names holds 20 bytes a place, of which there are 2^18, and half as many more while it grows.
+    assert count == kept == 150_000 and megabytes < 20

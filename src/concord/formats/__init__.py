@@ -1,20 +1,26 @@
 """Data files: what people bring is read line by line, checked to the last field, and written back whole."""
 
+from concord.formats.caps import CAPS, Caps
 from concord.formats.reading import (
     Passage,
     read_completions,
     read_demonstrations,
+    read_judgements,
     read_prompts,
     read_rankings,
     read_ratings,
     read_steps,
+    recognise,
 )
 from concord.formats.rows import Rows
-from concord.formats.table import FORMATS, Format, sniff
+from concord.formats.shape import Format, Kind
+from concord.formats.sniffing import Guess, sniff
+from concord.formats.table import FORMATS
 from concord.formats.writing import (
     LossReport,
     write_completions,
     write_demonstrations,
+    write_judgements,
     write_prompts,
     write_rankings,
     write_ratings,
@@ -22,20 +28,27 @@ from concord.formats.writing import (
 )
 
 __all__ = [
+    "CAPS",
     "FORMATS",
+    "Caps",
     "Format",
+    "Guess",
+    "Kind",
     "LossReport",
     "Passage",
     "Rows",
     "read_completions",
     "read_demonstrations",
+    "read_judgements",
     "read_prompts",
     "read_rankings",
     "read_ratings",
     "read_steps",
+    "recognise",
     "sniff",
     "write_completions",
     "write_demonstrations",
+    "write_judgements",
     "write_prompts",
     "write_rankings",
     "write_ratings",

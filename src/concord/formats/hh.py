@@ -37,17 +37,17 @@ def read_hh(row: dict[str, Any], notes: Notes) -> Ranking:
     return Ranking(prompt, completions, ((0,), (1,)))
 
 
-def turns(text: str, notes: Notes) -> tuple[Message, ...]:
+def turns(text: str, notes: Notes, at: str = "chosen") -> tuple[Message, ...]:
     """The messages of a transcript that ends before an answer."""
     first, *parts = TURN.split(text)
     if first.strip():
-        raise Fault("chosen", "must begin with an empty line and Human:", first)
+        raise Fault(at, "must begin with an empty line and Human:", first)
     messages: list[Message] = []
     for name, said in zip(parts[::2], parts[1::2], strict=True):
         if not said.strip():
-            raise Fault("chosen", f"turn {len(messages) + 1} of the transcript is empty")
+            raise Fault(at, f"turn {len(messages) + 1} of the transcript is empty")
         messages.append(Message("user" if name == "Human" else "assistant", said.removeprefix(" ")))
-    return checked(tuple(messages), "chosen", notes)
+    return checked(tuple(messages), at, notes)
 
 
 def last_answer(prompt: Prompt, key: str, rest: str, notes: Notes) -> Completion:
@@ -63,13 +63,18 @@ def last_answer(prompt: Prompt, key: str, rest: str, notes: Notes) -> Completion
     return Completion(prompt, rest.removeprefix(" "))
 
 
+def transcript(prompt: Prompt) -> str:
+    """A dialogue as one text that ends where the assistant is to answer; it has no place for a system message."""
+    names = {"user": HUMAN, "assistant": ASSISTANT}
+    return "".join(f"{names[turn.role]} {turn.content}" for turn in prompt.messages) + ASSISTANT
+
+
 def write_hh(ranking: Ranking, losses: Losses) -> list[dict[str, Any]]:
     """Every pair of a ranking, if its transcript reads back as it was."""
     if any(message.role == "system" for message in ranking.prompt.messages):
         losses.add("system messages", "rankings dropped")
         return []
-    names = {"user": HUMAN, "assistant": ASSISTANT}
-    start = "".join(f"{names[turn.role]} {turn.content}" for turn in ranking.prompt.messages) + ASSISTANT
+    start = transcript(ranking.prompt)
     rows = []
     for one, other in losses.pairs(ranking):
         better, worse = ranking.completions[one], ranking.completions[other]

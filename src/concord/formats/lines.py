@@ -1,6 +1,5 @@
 """The lines of a JSONL file, each one JSON object: strict where Python's own reader is lenient."""
 
-import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,104 +7,82 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from concord.errors import RecordError
+from concord.formats.caps import MOST_FIELDS, Caps
 from concord.formats.fields import Fault, shown, visible
-from concord.records.files import storing
 
-LONGEST_LINE = 64 * 2**20
-"""Bytes; a longer line is a file that is not JSONL, and would only fill the memory."""
-MOST_FIELDS = 1_000
-"""Keys of one object; a row with more is a table laid on its side."""
 BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that is not blank: its object, or what is wrong with it."""
+    """One row of a file: its object, or what is wrong with it."""
 
     number: int
+    """Its line; in a JSON array, a Parquet file or a folder, which row it is, counted from 1."""
     raw: bytes
+    """As it stood in the file; empty where rows are no text."""
     row: dict[str, Any]
     fault: Fault | None = None
 
 
-def opened(path: Path) -> BinaryIO:
-    """The file, or an error that says what stands in its way."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise RecordError(f"{path} does not exist.{neighbour(path)} Check the path.") from None
-    except IsADirectoryError:
-        raise RecordError(f"{path} is a folder. Name a JSONL file in it.") from None
-    except OSError as error:
-        raise RecordError(f"{path} cannot be opened: {error.strerror}. Check the path.") from error
-
-
-def neighbour(path: Path) -> str:
-    """The file beside a missing one whose name is most like it, in words."""
-    try:
-        beside = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    except OSError:
-        return f" The folder {path.parent} does not exist either."
-    found = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.5)
-    return f" Did you mean {path.with_name(found[0])}?" if found else ""
-
-
-def lines(path: Path) -> Iterator[Line]:
+def lines(path: Path, file: BinaryIO, caps: Caps) -> Iterator[Line]:
     """Every line of a file but the blank ones, cut at newlines alone, one at a time."""
-    with opened(path) as file, storing(path):
-        for number, raw in enumerate(cut(file), start=1):
-            if number == 1:
-                raw = raw.removeprefix(BOM)  # noqa: PLW2901
-                refuse_other_files(path, raw)
-            if raw.strip():
-                yield parsed(number, raw)
+    for number, raw in enumerate(cut(file, caps.row), start=1):
+        if number == 1:
+            raw = raw.removeprefix(BOM)  # noqa: PLW2901
+            refuse_other_files(path, raw)
+        if raw.strip():
+            yield parsed(number, raw, caps.row)
 
 
-def cut(file: BinaryIO) -> Iterator[bytes]:
+def cut(file: BinaryIO, longest: int) -> Iterator[bytes]:
     """The file's lines; the rest of one that is far too long is passed over unread."""
-    while raw := file.readline(LONGEST_LINE + 1):
+    while raw := file.readline(longest + 1):
         yield raw
-        while len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
-            raw = file.readline(LONGEST_LINE + 1)
+        while len(raw) > longest and not raw.endswith(b"\n"):
+            raw = file.readline(longest + 1)
 
 
 def refuse_other_files(path: Path, start: bytes) -> None:
     """Say so if a file is plainly something else than UTF-8 text."""
-    if start.startswith(b"\x1f\x8b"):
-        raise RecordError(f"{path} is compressed with gzip. Unpack it first: gunzip --keep {path}")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise RecordError(f"{path}:1: byte 0 begins UTF-16 text, not UTF-8. Save the file again as UTF-8.")
-    if start.startswith(b"PAR1"):
-        raise RecordError(f"{path} is a Parquet file, not JSONL. Write its rows as one JSON object a line.")
+    if start.startswith((b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf")):
+        raise RecordError(f"{path} is an archive that is not read. Unpack it, and name the file inside.")
 
 
-def parsed(number: int, raw: bytes) -> Line:
+def parsed(number: int, raw: bytes, longest: int) -> Line:
     """One line as an object, or with its fault."""
     try:
-        return Line(number, raw, strict_object(raw))
+        return Line(number, raw, strict_object(raw, longest))
     except Fault as fault:
-        return Line(number, raw[:1000] if len(raw) > LONGEST_LINE else raw, {}, fault)
+        return Line(number, raw[:1000] if len(raw) > longest else raw, {}, fault)
 
 
-def strict_object(raw: bytes) -> dict[str, Any]:
+def strict_object(raw: bytes, longest: int) -> dict[str, Any]:
     """The one JSON object that a line holds, without any of the leniencies of Python's reader."""
-    if len(raw) > LONGEST_LINE:
-        raise Fault("", f"the line has more than {LONGEST_LINE:,} bytes; one row is never that long")
+    if len(raw) > longest:
+        raise Fault("", f"the line has more than {longest:,} bytes; one row is never that long")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Fault("", f"byte {error.start} of the line (0x{raw[error.start]:02x}) is not UTF-8") from None
-    try:
-        value = json.loads(text, object_pairs_hook=without_duplicates, parse_constant=refuse_constant)
-    except json.JSONDecodeError as error:
-        raise Fault("", told(error, text)) from None
-    except RecursionError:
-        raise Fault("", "the JSON is nested too deeply") from None
-    except ValueError:  # Python refuses to read a number of more than 4,300 digits
-        raise Fault("", "a number in the JSON has thousands of digits") from None
+    value = strict_value(text)
     if not isinstance(value, dict):
         raise Fault("", f"the row is {shown(value)}; each line must hold one JSON object")
     return value
+
+
+def strict_value(text: str, at: str = "") -> Any:
+    """The one JSON value that a text holds."""
+    try:
+        return json.loads(text, object_pairs_hook=without_duplicates, parse_constant=refuse_constant)
+    except json.JSONDecodeError as error:
+        raise Fault(at, told(error, text)) from None
+    except RecursionError:
+        raise Fault(at, "the JSON is nested too deeply") from None
+    except ValueError:  # Python refuses to read a number of more than 4,300 digits
+        raise Fault(at, "a number in the JSON has thousands of digits") from None
 
 
 def told(error: json.JSONDecodeError, text: str) -> str:

@@ -66,6 +66,11 @@ def tiers_in(row: dict[str, Any], count: int, all_bad: bool, notes: Notes) -> tu
 def read_ranking(row: dict[str, Any], notes: Notes) -> Ranking:
     """A row of a file of rankings."""
     notes.unknown(row, RANKING)
+    return ranking_of(row, notes)
+
+
+def ranking_of(row: dict[str, Any], notes: Notes, anything: bool = False) -> Ranking:
+    """The ranking in a row; with `anything` it need not prefer anything, for the row says something else."""
     prompt = prompt_object(need(row, "prompt"), "prompt", notes)
     values = as_list(need(row, "completions"), "completions")
     if len(values) < LEAST:
@@ -79,7 +84,7 @@ def read_ranking(row: dict[str, Any], notes: Notes) -> Ranking:
     return Ranking(
         prompt,
         completions,
-        tiers_in(row, len(completions), all_bad, notes),
+        tiers_in(row, len(completions), all_bad or anything, notes),
         by=by,
         source=source,
         aspect=optional(row, "aspect", "", fields.as_name, "overall"),

@@ -1,19 +1,26 @@
 """Read a data file: all of it is right, or every fault is named; nothing is dropped in silence."""
 
+import contextlib
+import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from concord.errors import RecordError
+from concord.formats.caps import CAPS, Caps
+from concord.formats.containers import rows, stem
 from concord.formats.fields import Fault
-from concord.formats.lines import Line, lines
-from concord.formats.rows import Notes, Rows
-from concord.formats.table import FORMATS, ROWS_SNIFFED, Kind, likeliest, native
-from concord.records import Completion, Demonstration, Prompt, Ranking, Rating, StepLabels
-from concord.records.files import write_rows
+from concord.formats.lines import Line
+from concord.formats.rows import Notes, Rows, counted
+from concord.formats.shape import Kind
+from concord.formats.sniffing import ROWS_SNIFFED, Guess, likeliest, native, sniff
+from concord.formats.table import FORMATS
+from concord.records import Completion, Demonstration, Judgement, Prompt, Ranking, Rating, StepLabels
+from concord.records.files import dumps, write_lines
 
 SHOWN = 20
 """Faults that a message shows; the rest are counted."""
@@ -49,31 +56,56 @@ def read_steps(path: str | PathLike[str], skip_invalid: bool = False) -> Rows[St
     return read(Path(path), "steps", skip_invalid)
 
 
+def read_judgements(path: str | PathLike[str], skip_invalid: bool = False) -> Rows[Judgement]:
+    """The judgements in a file."""
+    return read(Path(path), "judgements", skip_invalid)
+
+
+def recognise(path: str | PathLike[str], caps: Caps = CAPS) -> Guess:
+    """The format that the first rows of a file have, and how sure that is."""
+    return sniff([line.row for line in islice(rows(Path(path), caps), ROWS_SNIFFED)])
+
+
 @dataclass(slots=True)
 class Rejected:
     """The rows of a file that cannot be taken."""
 
     path: Path
     keep: bool
-    """Whether the rows themselves are kept, to be written beside the file."""
+    """Whether the rows themselves are kept, to be written down."""
+    folder: Path | None = None
+    """Where they are written; beside the file if nothing is said."""
+    brief: bool = False
+    """Whether only the first 20 reasons are kept, for a file whose records are not kept either."""
     count: int = 0
     reasons: list[str] = field(default_factory=list)
     """Of a file that is refused the first 20: a million of them would only fill the memory."""
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    held: IO[str] | None = None
+    """The rows with their reasons, until it is known whether they are written down."""
 
     def add(self, line: Line, fault: Fault) -> None:
         """Note one row and what is wrong with it."""
         self.count += 1
-        if self.keep or self.count <= SHOWN:
+        if (self.keep and not self.brief) or self.count <= SHOWN:
             self.reasons.append(f"{self.path}:{line.number}: {fault}")
-        if self.keep:
-            text = line.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-            self.rows.append({"line": line.number, "field": fault.field, "reason": fault.reason, "row": text})
+        if self.held:
+            raw = line.raw or json.dumps(line.row, ensure_ascii=False, default=str).encode(
+                "utf-8", "surrogatepass"
+            )
+            text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+            entry = {"line": line.number, "field": fault.field, "reason": fault.reason, "row": text}
+            self.held.write(f"{dumps(entry)}\n")
+
+    def write(self) -> None:
+        """Put the rows where people find them."""
+        if self.held and self.count:
+            self.held.seek(0)
+            write_lines(self.file, (line.removesuffix("\n") for line in self.held))
 
     @property
     def file(self) -> Path:
         """Where rejected rows go."""
-        return self.path.with_name(f"{self.path.stem}.rejected.jsonl")
+        return (self.folder or self.path.parent) / f"{stem(self.path)}.rejected.jsonl"
 
     def told(self, rows: int, hint: str) -> str:
         """Everything that is wrong with the file: the first 20 faults, and how many more."""
@@ -88,8 +120,8 @@ class Rejected:
             text.append("No row is left to go on with.")
         else:
             text.append(
-                "Correct them. To leave them out, read the file in Python with skip_invalid=True: "
-                f"they are then listed in {self.file.name}."
+                "Correct them. To leave them out, give `concord import` with --skip-invalid, or "
+                f"skip_invalid=True in Python: they are then listed in {self.file.name}."
             )
         return "\n".join(text)
 
@@ -98,7 +130,8 @@ def read(path: Path, kind: Kind, skip_invalid: bool) -> Rows[Any]:
     """The records of one kind in a file, whatever format of that kind it has."""
     passage = Passage(path, kind, skip_invalid, brief=False)
     records = tuple(passage)
-    return Rows(records, tuple(passage.rejected.reasons), passage.warnings, passage.notes.format)
+    reasons = tuple(passage.rejected.reasons)
+    return Rows(records, reasons, passage.warnings, passage.notes.format, passage.kept)
 
 
 class Passage:
@@ -107,42 +140,83 @@ class Passage:
     Without `skip_invalid` nothing that was made of the records before may be kept if that happens.
     """
 
-    def __init__(self, path: Path, kind: Kind, skip_invalid: bool = False, brief: bool = True) -> None:
-        self.path, self.kind = path, kind
-        self.notes = Notes(brief=brief)
-        self.rejected = Rejected(path, keep=skip_invalid)
+    def __init__(
+        self,
+        path: Path,
+        kind: Kind,
+        skip_invalid: bool = False,
+        brief: bool = True,
+        format: str | None = None,
+        caps: Caps = CAPS,
+        aside: Path | None = None,
+    ) -> None:
+        """Of a `format`, if it is known beforehand; `aside` is the folder for rows that are skipped."""
+        self.path, self.kind, self.caps = path, kind, caps
+        self.notes = Notes(format=format or "", brief=brief)
+        self.rejected = Rejected(path, keep=skip_invalid, folder=aside, brief=brief)
+        self.kept = self.records = 0
+        """Rows that were taken, and the records that came of them."""
 
     def __iter__(self) -> Iterator[Any]:
-        stream, kept = lines(self.path), 0
+        with contextlib.ExitStack() as held:
+            if self.rejected.keep:
+                self.rejected.held = held.enter_context(
+                    tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")
+                )
+            yield from self.through()
+
+    def through(self) -> Iterator[Any]:
+        """Every record of every row that can be read."""
+        stream = rows(self.path, self.caps)
         first = list(islice(stream, ROWS_SNIFFED))
         if not first:
             raise RecordError(
                 f"{self.path} is empty: it has no rows. Give a file with one JSON object a line."
             )
         known = [line.row for line in first]
-        self.notes.format = likeliest(known, self.kind) or native(self.kind)
-        turn = FORMATS[self.notes.format].read
+        hint = "" if self.notes.format else misplaced(known, self.kind)
+        self.notes.format = self.notes.format or likeliest(known, self.kind) or native(self.kind)
+        turn = FORMATS[self.notes.format].reader(self.kind)
+        if turn is None:
+            raise RecordError(f"{self.path}: rows of {self.notes.format} are not read as {self.kind}.")
+        self.kept = self.records = 0
         for line in chain(first, stream):
             self.notes.line = line.number
             try:
                 if line.fault:
                     raise line.fault
-                record = turn(line.row, self.notes)
+                found = turn(line.row, self.notes)
             except Fault as fault:
                 self.rejected.add(line, fault)
                 continue
-            kept += 1
-            yield record
-        self.judge(kept, first[0].number, misplaced(known, self.kind))
+            self.kept += 1
+            for record in found if isinstance(found, list) else (found,):
+                self.records += 1
+                yield record
+        self.judge(first[0].number, hint)
 
-    def judge(self, kept: int, start: int, hint: str) -> None:
+    def judge(self, start: int, hint: str) -> None:
         """Refuse the file if rows of it cannot be read, or put those that were skipped beside it."""
-        if self.rejected.count and not (self.rejected.keep and kept):
-            raise RecordError(self.rejected.told(kept + self.rejected.count, hint))
+        if self.rejected.count and not (self.rejected.keep and self.kept):
+            raise RecordError(self.rejected.told(self.kept + self.rejected.count, hint))
         if hint:
             raise RecordError(f"{self.path}:{start}: {hint}")
-        if self.rejected.rows:
-            write_rows(self.rejected.file, self.rejected.rows)
+        self.rejected.write()
+
+    @property
+    def skipped(self) -> int:
+        """Rows that were left out."""
+        return self.rejected.count
+
+    @property
+    def listed(self) -> Path | None:
+        """Where the rows that were left out are listed with their reasons, if there are any."""
+        return self.rejected.file if self.skipped else None
+
+    @property
+    def summary(self) -> str:
+        """The count that must come out even: rows in = kept + skipped."""
+        return counted(self.records, self.kept, self.skipped, self.notes.format)
 
     @property
     def warnings(self) -> tuple[str, ...]:

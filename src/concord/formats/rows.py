@@ -15,7 +15,7 @@ ODDITIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Rows(Sequence[R], Generic[R]):
-    """The records of a file, in its order; rows in the file = records + skipped."""
+    """The records of a file, in its order; rows in the file = kept + skipped."""
 
     records: tuple[R, ...]
     skipped: tuple[str, ...] = ()
@@ -24,6 +24,8 @@ class Rows(Sequence[R], Generic[R]):
     """What was read but looks odd, each kind once, with its first line and how often it occurs."""
     format: str = ""
     """The name in FORMATS of the shape that was found."""
+    kept: int | None = None
+    """The rows that the records were made of, if a row can hold several."""
 
     @overload
     def __getitem__(self, place: int) -> R: ...
@@ -41,8 +43,14 @@ class Rows(Sequence[R], Generic[R]):
     @property
     def summary(self) -> str:
         """The count that must come out even: rows in = kept + skipped."""
-        rows = len(self.records) + len(self.skipped)
-        return f"{rows:,} rows = {len(self.records):,} kept + {len(self.skipped):,} skipped ({self.format})"
+        return counted(len(self.records), self.kept, len(self.skipped), self.format)
+
+
+def counted(records: int, kept: int | None, skipped: int, format: str) -> str:
+    """Rows in = kept + skipped; and how many records came of them, if that is another number."""
+    held = records if kept is None else kept
+    more = "" if held == records else f", {records:,} records"
+    return f"{held + skipped:,} rows = {held:,} kept + {skipped:,} skipped ({format}){more}"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from concord.formats.dialogue import (
     answer_turn,
     beginning,
     checked,
-    different,
     message_rows,
     messages_in,
     plain_prompt,
@@ -15,20 +14,14 @@ from concord.formats.dialogue import (
 )
 from concord.formats.fields import Fault, need
 from concord.formats.losses import Losses
+from concord.formats.orders import one_message, sayable_pairs, two
 from concord.formats.rows import Notes
-from concord.records import Completion, Demonstration, Prompt, Ranking
+from concord.records import Demonstration, Prompt, Ranking
 
 PREFERENCE = frozenset({"prompt", "chosen", "rejected"})
 IMPLICIT = frozenset({"chosen", "rejected"})
 PROMPT = frozenset({"prompt"})
 PROMPT_COMPLETION = frozenset({"prompt", "completion"})
-
-
-def two(prompt: Prompt, better: str, worse: str, notes: Notes) -> Ranking:
-    """A comparison: the ranking of two answers."""
-    completions = (Completion(prompt, better), Completion(prompt, worse))
-    different(completions, "chosen, rejected", notes)
-    return Ranking(prompt, completions, ((0,), (1,)))
 
 
 def read_preference(row: dict[str, Any], notes: Notes) -> Ranking:
@@ -85,10 +78,9 @@ def read_chat_implicit(row: dict[str, Any], notes: Notes) -> Ranking:
 
 def write_preference(ranking: Ranking, losses: Losses) -> list[dict[str, Any]]:
     """Every pair of a ranking whose prompt is one user message."""
-    if len(ranking.prompt.messages) > 1:
-        losses.add("dialogues", "rankings of several messages dropped")
+    prompt = one_message(ranking.prompt, losses)
+    if prompt is None:
         return []
-    prompt = ranking.prompt.messages[0].content
     return [
         {"prompt": prompt, "chosen": better.text, "rejected": worse.text}
         for better, worse in sayable_pairs(ranking, losses)
@@ -105,20 +97,6 @@ def write_chat_preference(ranking: Ranking, losses: Losses) -> list[dict[str, An
         }
         for better, worse in sayable_pairs(ranking, losses)
     ]
-
-
-def sayable_pairs(ranking: Ranking, losses: Losses) -> list[tuple[Completion, Completion]]:
-    """The pairs of a ranking that a reader of pairs can take: two different texts, none empty."""
-    kept = []
-    for one, other in losses.pairs(ranking):
-        better, worse = ranking.completions[one], ranking.completions[other]
-        if not better.text.strip() or not worse.text.strip():
-            losses.add("empty answers", "pairs dropped")
-        elif better.text == worse.text:
-            losses.add("pairs of equal answers", "pairs dropped")
-        else:
-            kept.append((better, worse))
-    return kept
 
 
 def read_chat_prompt(row: dict[str, Any], notes: Notes) -> Prompt:
@@ -142,7 +120,6 @@ def read_chat_completion(row: dict[str, Any], notes: Notes) -> Demonstration:
 
 def write_chat_completion(shown: Demonstration, losses: Losses) -> list[dict[str, Any]]:
     """A demonstration as a dialogue and the turn that answers it."""
-    losses.prompt(shown.prompt)
-    losses.add("who wrote an answer", "names dropped", bool(shown.by))
+    losses.demonstration(shown)
     turn = [{"role": "assistant", "content": shown.text}]
     return [{"prompt": message_rows(shown.prompt.messages), "completion": turn}]

@@ -8,9 +8,11 @@ from pathlib import Path
 from concord.errors import RecordError
 from concord.formats.fields import Fault
 from concord.formats.losses import Losses
-from concord.formats.table import FORMATS, Kind
-from concord.records import Completion, Demonstration, Prompt, Ranking, Rating, StepLabels
-from concord.records.files import dumps, write_lines
+from concord.formats.packing import pack
+from concord.formats.shape import Kind, Write
+from concord.formats.table import FORMATS
+from concord.records import Completion, Demonstration, Judgement, Prompt, Ranking, Rating, StepLabels
+from concord.records.files import dumps
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +72,30 @@ def write_steps(
     return write(Path(path), records, "steps", format)
 
 
+def write_judgements(
+    path: str | PathLike[str], records: Iterable[Judgement], format: str = "concord-judgements"
+) -> LossReport:
+    """Write judgements."""
+    return write(Path(path), records, "judgements", format)
+
+
 def write(path: Path, records: Iterable[object], kind: Kind, format: str) -> LossReport:
     """Write records of one kind in one format; the file is there whole, or not at all."""
-    fitting = [name for name, known in FORMATS.items() if known.kind == kind and known.write]
-    if format not in fitting:
+    known = FORMATS.get(format)
+    turn = known.writer(kind) if known else None
+    if turn is None:
+        fitting = [name for name, one in FORMATS.items() if one.writer(kind)]
         raise RecordError(f"`{format}` is no format that {kind} are written in. Use {' or '.join(fitting)}.")
     losses = Losses(format)
     counts = [0, 0]
-    write_lines(path, rows_of(path, records, losses, counts))
+    pack(path, rows_of(path, records, turn, losses, counts))
     return LossReport(format, counts[0], counts[1], losses.lines())
 
 
-def rows_of(path: Path, records: Iterable[object], losses: Losses, counts: list[int]) -> Iterator[str]:
+def rows_of(
+    path: Path, records: Iterable[object], turn: Write, losses: Losses, counts: list[int]
+) -> Iterator[str]:
     """The lines of a file, counting records and rows as they pass."""
-    turn = FORMATS[losses.format].write
-    assert turn is not None, "formats without a writer are refused before"
     for number, record in enumerate(records, start=1):
         try:
             found = [dumps(row) for row in turn(record, losses)]

@@ -1,6 +1,6 @@
 """The records that people and stages exchange: frozen, plain, without torch."""
 
-from concord.records.guidance import MARKS, SOURCES, Mark, Ranking, Rating, Source, StepLabels
+from concord.records.guidance import MARKS, SOURCES, Judgement, Mark, Ranking, Rating, Source, StepLabels
 from concord.records.keys import digest, prompt_key, seed_of
 from concord.records.stream import Stream
 from concord.records.text import (
@@ -22,6 +22,7 @@ __all__ = [
     "Completion",
     "Demonstration",
     "Finish",
+    "Judgement",
     "Mark",
     "Message",
     "Prompt",

@@ -59,22 +59,27 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file whole: under another name first, then by one rename."""
+@contextlib.contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A file under another name: it takes the place of `path` by one rename, if the block ends well."""
     draft = path.with_name(f".tmp-{uuid.uuid4().hex}")
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with draft.open("w", encoding="utf-8", newline="\n") as file:
-                for line in lines:
-                    file.write(line)
-                    file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
+            yield draft
+            sync(draft)
             draft.replace(path)
             sync(path.parent)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file whole: under another name first, then by one rename."""
+    with drafted(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(line)
+            file.write("\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,10 +1,10 @@
 """What people, judges and rules say about completions: rankings, ratings and step labels."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from concord.records.text import Completion, Prompt
+from concord.records.text import Completion, Demonstration, Prompt
 
 Source = Literal["human", "ai", "rule"]
 SOURCES: tuple[str, ...] = get_args(Source)
@@ -64,3 +64,51 @@ class StepLabels:
     marks: tuple[Mark, ...]
     by: str = ""
     source: Source = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One answer to one task, as it was given: the ranking, and everything that was noted beside it."""
+
+    ranking: Ranking
+    aspects: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """For each aspect the number that each completion was given, by its position."""
+    edits: Mapping[int, str] = field(default_factory=dict)
+    """Completions that the judge wrote anew, by their position."""
+    comment: str = ""
+    skip: str = ""
+    """Why the task was passed over, if it was; then nothing need be ranked."""
+    active_seconds: float | None = None
+    """Time in which the page was in view and in use."""
+    idle_seconds: float | None = None
+    guideline: int | None = None
+    """The version of the guideline that the judge had read."""
+    revision: int = 1
+    """A later revision of the same task by the same judge replaces an earlier one; none is deleted."""
+    created: str = ""
+    """When, in UTC, as in "2026-11-20T16:00:00Z"."""
+
+    def ratings(self) -> Iterator[Rating]:
+        """The numbers that were given, each as a rating."""
+        said = self.ranking
+        for aspect, values in self.aspects.items():
+            for position, value in values.items():
+                yield Rating(said.completions[position], value, aspect, said.by, said.source)
+
+    def demonstrations(self) -> Iterator[Demonstration]:
+        """What became of the best completions when they were written anew: as good as it gets."""
+        best = self.ranking.tiers[0] if self.ranking.tiers else ()
+        for position, text in self.edits.items():
+            if position in best:
+                yield Demonstration(self.ranking.prompt, text, self.ranking.by)
+
+    def rankings(self) -> Iterator[Ranking]:
+        """The ranking, if it says anything, and for each edit that it is better than what it replaces."""
+        said = self.ranking
+        if said.tiers or said.all_bad:
+            yield said
+        for position, text in self.edits.items():
+            better, worse = Completion(said.prompt, text, by=said.by), said.completions[position]
+            if better.text != worse.text:
+                pair = (better, worse)
+                yield Ranking(said.prompt, pair, ((0,), (1,)), said.by, said.source, said.aspect)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from concord import __version__, formats
 from concord.errors import JudgeError, ModelError, RecordError, StoreError
-from concord.formats.table import Kind
+from concord.formats.shape import Kind
 from concord.records import Prompt, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
