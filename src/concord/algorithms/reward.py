@@ -137,8 +137,8 @@ def build(
     make: Callable[[Sequence[Any]], Lists] = opinions
     numbers = None
     if rated is not None:
-        kept = settings.ratings.loss == "squared"
-        numbers = ratings(rated, model.template, context(model.network), bench.say, heads, kept)
+        labels = settings.ratings.loss == "hinge"
+        numbers = ratings(rated, model.template, context(model.network), bench.say, heads, labels)
     if rankings is None or isinstance(rankings, Mapping):
         parts: list[tuple[Sequence[Candidate], int]] = [
             (read(some, ties=ties), heads.get(aspect, 0)) for aspect, some in (rankings or {}).items()

@@ -107,9 +107,12 @@ def ratings(
     limit: int,
     say: Callable[[str], None],
     heads: Mapping[str, int],
-    standardise: bool = True,
+    labels: bool = False,
 ) -> Rated:
-    """Ratings as lists of one, in units of their aspect's spread if asked; what does not fit is counted."""
+    """Ratings as lists of one, in units of their aspect's spread unless they are labels of +1 and -1.
+
+    What does not fit is counted.
+    """
     fit, items, aspects = Fit("ratings", limit), [], []
     raters: dict[str, int] = {}
     for some in portions(records):
@@ -120,6 +123,12 @@ def ratings(
                     f"An answer to prompt {one.completion.prompt.id} is empty and did not end, so there is nothing to "
                     "learn from its rating. Remove it, or mark it as ended (`finish: stop`)."
                 )
+            if labels and abs(one.value) != 1:
+                raise RecordError(
+                    f"An answer to prompt {one.completion.prompt.id} has the label {one.value}, and "
+                    "`reward.ratings.loss` is hinge, which takes +1 for good and -1 for bad. Write labels, or set it "
+                    "to squared."
+                )
             if fit.admits(row, one.completion.prompt.id):
                 rater = raters.setdefault(one.by, len(raters))
                 items.append(Opinion([row], [0], [], heads.get(one.aspect, 0), rater, one.value))
@@ -129,7 +138,7 @@ def ratings(
     for aspect in dict.fromkeys(aspects):
         values = torch.tensor([i.value for i, a in zip(items, aspects, strict=True) if a == aspect]).double()
         spread = float(values.std(correction=0))
-        scales[aspect] = (float(values.mean()), spread if spread > 0 else 1.0) if standardise else (0.0, 1.0)
+        scales[aspect] = (float(values.mean()), spread if spread > 0 else 1.0) if not labels else (0.0, 1.0)
     placed = []
     for item, aspect in zip(items, aspects, strict=True):
         mean, spread = scales[aspect]
