@@ -19,6 +19,8 @@ class Ratings(Settings):
     """Take everybody's numbers as they are, or learn how high each rater tends to rate."""
     weight: Positive = 1.0
     """What a rating counts for beside a ranking."""
+    alone: bool = False
+    """Leave the rankings out."""
 
 
 class Steps(Settings):
@@ -31,6 +33,8 @@ class Steps(Settings):
 chance of the weakest, the chance of the last."""
     cut: Literal["line", "sentence"] = "line"
     """Where a step ends in an answer that nobody has marked."""
+    alone: bool = False
+    """Leave rankings and ratings out: the process is all that counts."""
     weight: Positive = 1.0
     """What the process counts for beside the reward model, if there are both."""
     epochs: Count = 2
@@ -52,6 +56,17 @@ class Members(Settings):
     """How many spreads of the members' scores are taken off their mean."""
 
 
+class Segments(Settings):
+    """Where in an answer its score comes from, for methods that credit each token."""
+
+    cut: Literal["whole", "fixed", "sentence", "line", "change"] = "whole"
+    """What gets a reward of its own: the answer, so many tokens, each sentence or line, or what moves the score."""
+    size: Count = 16
+    """Tokens in a segment, for `fixed`."""
+    threshold: Positive = 0.5
+    """How far the score must move for a segment to end, for `change`."""
+
+
 class Reward(Settings):
     """Find the scores under which people's rankings are least surprising."""
 
@@ -71,8 +86,6 @@ class Reward(Settings):
     """Rankings in an optimiser step."""
     hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the prompts whose rankings are kept back to judge the reward model."""
-    rankings: bool = True
-    """Learn from the rankings; false leaves them out where there are ratings or step labels."""
     aspects: dict[str, Positive] = {}
     """Aspects that are told apart, each with its weight in the score; none means that all guidance is of one."""
     ratings: Ratings = Ratings()
@@ -82,14 +95,21 @@ class Reward(Settings):
     members: Members = Members()
     """How many reward models there are, and how they differ."""
 
+    segments: Segments = Segments()
+    """How the score is divided within an answer."""
+
     @model_validator(mode="after")
-    def _something_to_learn(self) -> Self:
-        if not (self.rankings or self.ratings.file or self.steps.file):
-            raise ValueError(
-                "there is nothing to learn from: name ratings.file or steps.file, or leave rankings true"
-            )
+    def _fits_together(self) -> Self:
+        for name, part in (("ratings", self.ratings), ("steps", self.steps)):
+            if part.alone and not part.file:
+                raise ValueError(f"{name}.alone leaves nothing to learn from; name {name}.file too")
         if self.members.differ == "aspects" and (len(self.aspects) < 2 or self.members.count > 1):
             raise ValueError(
-                "members that differ by aspects are as many as the aspects: name at least two, and leave members.count"
+                "members that differ by aspects are as many as the aspects; name at least two, and leave members.count"
+            )
+        several = bool(self.aspects or self.members.count > 1 or self.steps.file)
+        if self.segments.cut != "whole" and several:
+            raise ValueError(
+                "segments divide the score of one reward model; leave aspects, members and steps as they are"
             )
         return self

@@ -36,10 +36,11 @@ Build = Callable[[Bench, RewardModel], Course]
 def work(bench: Bench, folder: Path, key: str) -> None:
     """Learn from most of the guidance, score the rest, and prove that what is saved gives the same scores."""
     asked, found = bench.recipe.reward, guidance(bench)
-    by_people = asked.rankings or found.ratings is not None
-    what = outcome(bench, folder, key, found) if by_people else {}
+    what = {} if asked.steps.alone else outcome(bench, folder, key, found)
     if found.steps is not None:
         what = stepwise(bench, folder, key, found, what)
+    if asked.segments.cut != "whole":
+        what = {"kind": "segments", **asked.segments.model_dump(), "scorer": what}
     if what != scorers.PLAIN:
         write_json(folder / scorers.NAME, what)
     scorer = made(what, folder, bench)
@@ -85,7 +86,7 @@ def teach(found: Guidance, asked: Reward) -> Build:
     """How a reward model learns from rankings and ratings."""
 
     def build(bench: Bench, model: RewardModel) -> Course:
-        rankings = found.shown if asked.rankings else None
+        rankings = None if asked.ratings.alone else found.shown
         if rankings is None or len(model.heads) == 1:
             return reward.build(asked, bench, model, rankings, found.ratings)
         by_aspect = {aspect: of_aspect(rankings, aspect) for aspect in model.heads}

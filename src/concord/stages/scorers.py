@@ -9,7 +9,7 @@ from concord.models import Compute, RewardModel
 from concord.records import Completion
 from concord.records.files import read_json
 from concord.roles import Scorer
-from concord.scoring import Aspects, Combined, Ensemble, Learned, Part, Process
+from concord.scoring import Aspects, Combined, Ensemble, Learned, Part, Process, Segments
 
 NAME = "scorer.json"
 MODEL = "model"
@@ -39,6 +39,10 @@ def made(what: Mapping[str, Any], folder: Path, compute: Compute, micro_tokens: 
             for part in what["parts"]
         ]
         return Combined(parts) if what["kind"] == "combined" else Ensemble(parts, what["penalty"])
+    if what["kind"] == "segments":
+        whole = made(what["scorer"], folder, compute, micro_tokens)
+        assert isinstance(whole, Learned), "segments divide the score of one reward model"
+        return Segments(whole, what["cut"], what["size"], what["threshold"])
     model = RewardModel.load(folder / what["folder"], compute)
     model.network.requires_grad_(False)
     if what["kind"] == "process":
@@ -54,8 +58,9 @@ def models(what: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The models that a description names: kind and folder."""
     if "folder" in what:
         yield what["kind"], what["folder"]
-    for part in what.get("parts", ()):
-        yield from models(part["scorer"])
+    for part in (*what.get("parts", ()), what):
+        if "scorer" in part:
+            yield from models(part["scorer"])
 
 
 def first(folder: Path) -> Path | None:
