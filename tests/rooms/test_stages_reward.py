@@ -92,7 +92,7 @@ def test_alone_as_ever(tmp_path: Path, sft: Path) -> None:
 def test_t25_members_differ_and_their_spread_is_told(differ: str, tmp_path: Path, sft: Path) -> None:
     made = bench(tmp_path, sft, True, "reward.members.count=3", f"reward.members.differ={differ}")
     folder, scorer = carried_out(made)
-    assert isinstance(scorer, Ensemble) and scorer.penalty == 1.0
+    assert isinstance(scorer, Ensemble) and scorer.penalty == 0.5
     each = [Learned(RewardModel.load(folder / f"members/reward-{n}/model", made.compute)) for n in (1, 2, 3)]
     said = torch.tensor([one.score(SAID_ALL) for one in each]).double()
     assert len({tuple(row) for row in said.tolist()}) == 3
@@ -101,7 +101,7 @@ def test_t25_members_differ_and_their_spread_is_told(differ: str, tmp_path: Path
         torch.tensor([part[name] for part in what["parts"]]).double()[:, None] for name in ("mean", "spread")
     )
     said = (said - means) / spreads
-    wanted = said.mean(0) - said.std(0, correction=0)
+    wanted = said.mean(0) - 0.5 * said.std(0, correction=0)
     assert scorer.score(SAID_ALL) == pytest.approx(wanted.tolist(), abs=1e-3)
     assert scorer.told["disagreement"] == pytest.approx(float(said.std(0, correction=0).mean()), abs=1e-3)
     assert what["disagreement"] > 0
@@ -122,7 +122,12 @@ def test_t25_killed_within_an_ensemble_and_resumed_is_bit_equal(
     tmp_path: Path, sft: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed in the first member, between two, and in the second after a checkpoint: all weights as undisturbed."""
-    asked = ("reward.members.count=2", "reward.epochs=3", "learning.checkpoint_seconds=0")
+    asked = (
+        "reward.members.count=2",
+        "reward.members.differ=prompts",
+        "reward.epochs=3",
+        "learning.checkpoint_seconds=0",
+    )
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     whole, _ = carried_out(bench(tmp_path / "whole", sft, True, *asked))

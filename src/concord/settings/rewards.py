@@ -50,9 +50,9 @@ class Members(Settings):
 
     count: Count = 1
     """How many; 1 is a single reward model."""
-    differ: Literal["order", "prompts", "aspects"] = "prompts"
+    differ: Literal["order", "prompts", "aspects"] = "order"
     """Each reads all in an order of its own, or draws its own prompts with replacement, or learns one aspect."""
-    penalty: Price = 1.0
+    penalty: Price = 0.5
     """How many spreads of the members' scores are taken off their mean."""
 
 
