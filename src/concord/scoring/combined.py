@@ -46,6 +46,13 @@ class Combined:
         found: list[float] = combined(opinions(self.parts, completions), weights).tolist()
         return found
 
+    @property
+    def told(self) -> dict[str, float]:
+        """What its parts tell a diary of what was scored last."""
+        return {
+            name: value for part in self.parts for name, value in getattr(part.scorer, "told", {}).items()
+        }
+
 
 @dataclass(frozen=True)
 class Ensemble:
