@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ from concord.batches.steps import CUTS, pieces
 from concord.errors import RecordError
 from concord.models import RewardModel
 from concord.records import MARKS, Completion, Ranking, Rating, StepLabels
-from concord.settings import Ratings, Reward, Steps
+from concord.settings import Learning, Ratings, Reward, Steps
 
 SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
 methods: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(methods)
 families, RANKINGS, PROMPTS = methods.families, methods.RANKINGS, methods.PROMPTS
-bench, gradients = methods.bench, methods.gradients
+gradients = methods.gradients
 
 TIED = methods.ranking(PROMPTS[4], ((0, 1),), "calm", "deep and calm")
 RATINGS = [
@@ -37,6 +37,21 @@ LABELS = [
     StepLabels(Completion(PROMPTS[2], "no"), ("no",), ("incorrect",)),
     StepLabels(Completion(PROMPTS[3], "it is\nfar"), ("it is\n", "far"), ("neutral", "incorrect")),
 ]  # fmt: skip
+
+
+@dataclass
+class Light:
+    """What reward models ask of a bench: no network but their own."""
+
+    learning: Learning
+    seed: int = 3
+
+    def say(self, line: str) -> None:
+        """Nobody listens."""
+
+
+def bench(micro_tokens: int = 8192) -> Light:
+    return Light(Learning(micro_tokens=micro_tokens))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +84,9 @@ def aspects(parts: Any, path: Path) -> Course:
 
 def ranked(**settings: Any) -> Callable[[Any, Path], Course]:
     def made(parts: Any, path: Path) -> Course:
-        return reward.build(Reward(epochs=1, batch=9, **settings), parts, model(path), [*RANKINGS, TIED])
+        course = reward.build(Reward(epochs=1, batch=9, **settings), parts, model(path), [*RANKINGS, TIED])
+        course.objective.habits.double()
+        return course
 
     return made
 
@@ -107,11 +124,11 @@ KINDS: Mapping[str, Callable[[Any, Path], Course]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_gradient_however_a_step_is_cut(kind: str, path: Path) -> None:
     """Pain 10: lists or steps weigh the same, whether a step is one batch, several, or one a row."""
-    (whole,), (notes,) = gradients(KINDS[kind](bench(path, 8192), path))
+    (whole,), (notes,) = gradients(KINDS[kind](bench(), path))
     assert max(float(gradient.abs().max()) for gradient in whole.values()) > 1e-3
     counts = set()
-    for micro_tokens in (1, 60, 200):
-        course = KINDS[kind](bench(path, micro_tokens), path)
+    for micro_tokens in (1, 100):
+        course = KINDS[kind](bench(micro_tokens), path)
         (cut,), (told,) = gradients(course)
         course.feed.restore({"done": 0})
         counts.add(len(next(iter(course.feed))))
@@ -131,7 +148,7 @@ def score_of(who: RewardModel, one: Completion, head: int = 0) -> float:
 
 def test_t17_ratings_and_rankings_by_hand(path: Path) -> None:
     """Values are standardised (mean 3, spread 1.58); leanings count from their mean; all lists weigh the same."""
-    course = KINDS["leaning"](bench(path), path)
+    course = KINDS["leaning"](bench(), path)
     who, habits = course.objective.model, course.objective.habits
     _, (notes,) = gradients(course)
     spread = (sum((v - 3) ** 2 for v in (4, 1, 2, 5)) / 4) ** 0.5
@@ -140,7 +157,7 @@ def test_t17_ratings_and_rankings_by_hand(path: Path) -> None:
         (score_of(who, one.completion) + leanings["abc".index(one.by)] - (one.value - 3) / spread) ** 2
         for one in RATINGS
     ]
-    only_ranked = reward.build(Reward(epochs=1, batch=9), bench(path), model(path), RANKINGS)
+    only_ranked = reward.build(Reward(epochs=1, batch=9), bench(), model(path), RANKINGS)
     _, (ranked_notes,) = gradients(only_ranked)
     assert notes["error"] == pytest.approx(sum(errors) / 4, abs=1e-6)
     assert notes["loss"] == pytest.approx((sum(errors) + 4 * ranked_notes["loss"]) / 8, abs=1e-6)
@@ -155,12 +172,12 @@ def test_t25_each_list_teaches_its_own_head(path: Path) -> None:
     asked = Reward(epochs=1, batch=9, aspects={"kind": 1.0, "true": 2.0})
     for place, aspect in enumerate(asked.aspects):
         who = model(path, tuple(asked.aspects))
-        (found,), (notes,) = gradients(reward.build(asked, bench(path), who, {aspect: RANKINGS}))
+        (found,), (notes,) = gradients(reward.build(asked, bench(), who, {aspect: RANKINGS}))
         weight = found["reward.score.weight"]
         assert weight[place].abs().max() > 1e-3 and not weight[1 - place].any()
         alone = model(path)
         alone.network.score.weight.data.copy_(who.network.score.weight.data[place : place + 1])
-        _, (single,) = gradients(reward.build(Reward(epochs=1, batch=9), bench(path), alone, RANKINGS))
+        _, (single,) = gradients(reward.build(Reward(epochs=1, batch=9), bench(), alone, RANKINGS))
         assert notes["loss"] == pytest.approx(single["loss"], abs=1e-9)
 
 
@@ -177,7 +194,7 @@ def test_t12_rankings_that_are_nothing_but_ties_teach_who_learns_from_ties(path:
 
 def test_t30_process_loss_by_hand(path: Path) -> None:
     """The mean over marked steps of -log p(mark), read at each step's last token from one plain row a prefix."""
-    course = KINDS["process"](bench(path), path)
+    course = KINDS["process"](bench(), path)
     who = course.objective.model
     _, (notes,) = gradients(course)
     surprises = []
