@@ -177,6 +177,17 @@ def test_t25_aspects_have_heads_of_their_own(tmp_path: Path, sft: Path) -> None:
     assert scorers.first(folder) is None
 
 
+def test_t25_an_aspect_may_be_known_by_ratings_alone_but_not_by_nothing(tmp_path: Path, sft: Path) -> None:
+    """Rankings are of `overall`, ratings of `fair`; nothing speaks of `odd`."""
+    asked = ("reward.ratings.file=ratings.jsonl", "reward.aspects={overall: 1, fair: 1}")
+    folder, scorer = carried_out(bench(tmp_path, sft, True, *asked))
+    assert isinstance(scorer, Aspects) and all(spread > 0 for spread in scorer.spreads)
+    assert {row["aspect"] for row in read_rows(folder / "held_out.jsonl")} == {"overall"}
+    made = bench(tmp_path, sft, True, asked[0], "reward.aspects={overall: 1, fair: 1, odd: 1}")
+    with pytest.raises(RecordError, match="Nothing that is learned from speaks of odd"):
+        carried_out(made)
+
+
 @pytest.mark.slow
 def test_t25_members_by_aspect(tmp_path: Path, sft: Path) -> None:
     made = bench(tmp_path, sft, False, "reward.aspects={kind: 1, fair: 3}", "reward.members.differ=aspects")

@@ -1,12 +1,13 @@
 """What a reward model may learn from, and what of it is kept back to judge the model by."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from concord.errors import RecordError
+from concord.models.folder import ALONE
 from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, seed_of
 from concord.stages.bench import Bench
 
@@ -23,6 +24,17 @@ class Guidance:
     ratings: Stream[Rating] | None
     steps: Stream[StepLabels] | None
     kept_steps: Stream[StepLabels] | None
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What one reward model learns from."""
+
+    heads: tuple[str, ...]
+    """Its heads: the aspects that it tells apart."""
+    rankings: Stream[Ranking] | Mapping[str, Stream[Ranking]] | None
+    """By aspect if it tells them apart."""
+    ratings: Stream[Rating] | None
 
 
 def guidance(bench: Bench) -> Guidance:
@@ -63,6 +75,41 @@ def prompt_of(record: Ranking | Rating | StepLabels) -> Prompt:
 def of_aspect(records: Stream[Told], aspect: str) -> Stream[Told]:
     """Those of one aspect."""
     return records.where(lambda one: one.aspect == aspect, "aspect", aspect)
+
+
+def lessons(bench: Bench, found: Guidance) -> list[Lessons]:
+    """What each member learns from; a reward model that is alone is the only member."""
+    asked = bench.recipe.reward
+    rankings = None if asked.ratings.alone else found.shown
+    ranked, rated = spoken_of(rankings, asked.aspects), spoken_of(found.ratings, asked.aspects)
+    if silent := sorted(set(asked.aspects) - ranked - rated):
+        raise RecordError(
+            f"Nothing that is learned from speaks of {', '.join(silent)}, which `reward.aspects` names. "
+            "Take it out there, or bring rankings or ratings of it."
+        )
+    if asked.members.differ == "aspects":
+        return [
+            Lessons(
+                ALONE,
+                of_aspect(rankings, aspect) if rankings and aspect in ranked else None,
+                of_aspect(found.ratings, aspect) if found.ratings and aspect in rated else None,
+            )
+            for aspect in asked.aspects
+        ]
+    members = []
+    for number in range(1, asked.members.count + 1):
+        own, told = rankings, found.ratings
+        if asked.members.count > 1 and asked.members.differ == "prompts":
+            seed = seed_of(bench.seed, "member", number)
+            own, told = own and drawn(own, seed), told and drawn(told, seed)
+        by_aspect = own and {name: of_aspect(own, name) for name in asked.aspects if name in ranked}
+        members.append(Lessons(tuple(asked.aspects) or ALONE, by_aspect or own, told))
+    return members
+
+
+def spoken_of(records: Stream[Told] | None, aspects: Collection[str]) -> set[str]:
+    """The aspects that records speak of, if anybody asked."""
+    return {one.aspect for one in records} if records and aspects else set()
 
 
 def drawn(records: Stream[Guided], seed: int) -> Stream[Guided]:

@@ -13,16 +13,14 @@ import torch
 from concord.algorithms import Course, process, reward
 from concord.errors import ModelError
 from concord.models import RewardModel
-from concord.models.folder import ALONE
 from concord.records import MARKS, Completion, Ranking, StepLabels, manifest
 from concord.records.files import read_rows, write_json, write_rows
 from concord.roles import Scorer
 from concord.scoring import Aspects, Ensemble, Process
 from concord.scoring.learned import read
-from concord.settings import Reward
 from concord.stages import scorers
 from concord.stages.bench import Bench
-from concord.stages.guidance import Guidance, drawn, guidance, of_aspect
+from concord.stages.guidance import Guidance, Lessons, guidance, lessons
 from concord.stages.learn import learn
 from concord.stages.worker import STATE
 
@@ -44,55 +42,31 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     if what != scorers.PLAIN:
         write_json(folder / scorers.NAME, what)
     scorer = made(what, folder, bench)
-    write_rows(folder / "held_out.jsonl", scored(found.kept, scorer))
+    write_rows(folder / "held_out.jsonl", scored(found.kept, scorer, bool(asked.aspects)))
     if found.kept_steps is not None:
-        write_rows(
-            folder / "held_out_steps.jsonl", judged(found.kept_steps, scorer_of_steps(what, folder, bench))
-        )
+        kept = judged(found.kept_steps, scorer_of_steps(what, folder, bench))
+        write_rows(folder / "held_out_steps.jsonl", kept)
 
 
 def outcome(bench: Bench, folder: Path, key: str, found: Guidance) -> dict[str, Any]:
     """The reward model or its members, learned from rankings and ratings; how they make one score."""
-    asked = bench.recipe.reward
-    members = asked.members
-    if members.differ != "aspects" and members.count == 1:
-        one(bench, folder, key, teach(found, asked), tuple(asked.aspects) or ALONE, examples(found))
+    members, tries = lessons(bench, found), examples(found)
+    if len(members) == 1:
+        one(bench, folder, key, teach(bench, members[0]), members[0].heads, tries)
         return weighed(bench, folder, scorers.MODEL, found)
-    names = list(asked.aspects) if members.differ == "aspects" else [""] * members.count
     places = []
-    for number, aspect in enumerate(names, start=1):
+    for number, own in enumerate(members, start=1):
         place = folder / "members" / f"reward-{number}"
-        own = own_guidance(bench, found, aspect, number)
-        plain = asked.model_copy(update={"aspects": {}}) if aspect else asked
-        heads = tuple(plain.aspects) or ALONE
-        part(bench, place, key, f"member {number}", teach(own, plain), heads, examples(found))
+        part(bench, place, key, f"member {number}", teach(bench, own), own.heads, tries)
         places.append(place)
     write_rows(folder / "metrics.jsonl", together(places))
     return ensemble(bench, folder, places, found)
 
 
-def own_guidance(bench: Bench, found: Guidance, aspect: str, number: int) -> Guidance:
-    """What one member learns from."""
-    shown, ratings = found.shown, found.ratings
-    if aspect:
-        return replace(found, shown=of_aspect(shown, aspect), ratings=ratings and of_aspect(ratings, aspect))
-    if bench.recipe.reward.members.differ == "order":
-        return found
-    seed = replace(bench, stage=f"{bench.stage}/{number}").seed
-    return replace(found, shown=drawn(shown, seed), ratings=ratings and drawn(ratings, seed))
-
-
-def teach(found: Guidance, asked: Reward) -> Build:
+def teach(bench: Bench, own: Lessons) -> Build:
     """How a reward model learns from rankings and ratings."""
-
-    def build(bench: Bench, model: RewardModel) -> Course:
-        rankings = None if asked.ratings.alone else found.shown
-        if rankings is None or len(model.heads) == 1:
-            return reward.build(asked, bench, model, rankings, found.ratings)
-        by_aspect = {aspect: of_aspect(rankings, aspect) for aspect in model.heads}
-        return reward.build(asked, bench, model, by_aspect, found.ratings)
-
-    return build
+    asked = bench.recipe.reward
+    return lambda member, model: reward.build(asked, member, model, own.rankings, own.ratings)
 
 
 def one(
@@ -235,7 +209,7 @@ def prove(folder: Path, model: RewardModel, tries: Sequence[Completion], bench: 
         )
 
 
-def scored(rankings: Iterable[Ranking], scorer: Scorer) -> Iterator[dict[str, Any]]:
+def scored(rankings: Iterable[Ranking], scorer: Scorer, aspects: bool) -> Iterator[dict[str, Any]]:
     """Rankings beside the model's scores, for its report card."""
     left = iter(rankings)
     while some := list(islice(left, TOGETHER)):
@@ -250,6 +224,7 @@ def scored(rankings: Iterable[Ranking], scorer: Scorer) -> Iterator[dict[str, An
                 "texts": [one.text for one in ranking.completions],
                 "tiers": [list(tier) for tier in ranking.tiers],
                 "scores": [next(flat) for _ in ranking.completions],
+                **({"aspect": ranking.aspect} if aspects else {}),
                 **({"spreads": [next(apart) for _ in ranking.completions]} if apart else {}),
             }
 
