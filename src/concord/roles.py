@@ -1,7 +1,7 @@
 """Who takes part, on one page: whatever speaks is a Sampler, whatever judges is a Scorer or a Ranker."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from concord.records import Completion, Prompt, Ranking
 
@@ -19,6 +19,18 @@ class Scorer(Protocol):
 
     def score(self, completions: Sequence[Completion]) -> list[float]:
         """One finite score a completion, in the same order; higher is better."""
+        ...
+
+
+@runtime_checkable
+class Tracer(Scorer, Protocol):
+    """A scorer that can say where in a completion its score comes from: steps, sentences, segments."""
+
+    def trace(self, completions: Sequence[Completion]) -> list[list[tuple[int, float]]]:
+        """For each completion, in order: where a part of its text ends, in characters, and what it adds.
+
+        What the parts of a completion add is its score.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ import pytest
 from concord.errors import RecordError
 from concord.records import Completion, Message, Prompt, Ranking
 from concord.stages.answers import gathered, some
-from concord.stages.rank import of_one_aspect
+from concord.stages.guidance import of_aspects
 from concord.world import World
 
 
@@ -47,6 +47,6 @@ def test_one_reward_model_cannot_learn_two_aspects(tmp_path: Path) -> None:
     both = tuple(Completion(prompt, text) for text in ("a", "b"))
     helpful = Ranking(prompt, both, ((0,), (1,)), aspect="helpful")
     harmless = Ranking(prompt, both, ((1,), (0,)), aspect="harmless")
-    assert list(of_one_aspect([helpful, helpful], tmp_path)) == [helpful, helpful]
+    assert list(of_aspects([helpful, helpful], tmp_path, ())) == [helpful, helpful]
     with pytest.raises(RecordError, match="2 aspects \\(harmless, helpful\\)"):
-        list(of_one_aspect([helpful, harmless], tmp_path))
+        list(of_aspects([helpful, harmless], tmp_path, ()))

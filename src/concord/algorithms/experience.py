@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from concord.algorithms.course import Bench
+from concord.algorithms.traces import traced
 from concord.batches import Experience, Rendered, Rollout, Sequences, pack
 from concord.batches.order import permutation
 from concord.batches.packing import parts
@@ -55,6 +56,7 @@ class Speaking:
         while self.round < plan.rounds:
             rollout = self.speak()
             self.news = {"round": float(self.round), **facts(rollout), **self.heard(rollout)}
+            self.news |= getattr(self.bench.scorer, "told", {})
             experience = self.credit(rollout)
             for number in range(plan.passes):
                 order = by_prompt(rollout.groups, self.bench.seed, self.round, number)
@@ -89,6 +91,7 @@ class Speaking:
             likelihood(bench.reference, sequences, plan.temperature, bench.learning.micro_tokens),
             scores,
             groups,
+            traced(bench.scorer, said, bench.policy.template, sequences),
         )
 
     def tell(self, number: int, notes: Notes) -> None:

@@ -59,7 +59,10 @@ class Crediting:
             part = rollout.sequences.some(rows)
             values[rows, : part.scored.shape[1]] = self.critic.values(part).to(values)
         drift = k1(rollout.logprobs, rollout.reference)
-        rewards = token_rewards(rollout.scores, drift, mask, self.price.now)
+        if rollout.pieces is None:
+            rewards = token_rewards(rollout.scores, drift, mask, self.price.now)
+        else:
+            rewards = token_rewards(torch.zeros(len(mask)), drift, mask, self.price.now) + rollout.pieces
         advantages, returns = gae(rewards, values, mask, self.settings.discount, self.settings.decay)
         return Experience(rollout.sequences, rollout.logprobs, whiten(advantages, mask), values, returns)
 

@@ -108,13 +108,20 @@ def demonstrations(
 
 
 def rankings(
-    records: Iterable[Ranking], template: Template, limit: int, say: Callable[[str], None]
+    records: Iterable[Ranking],
+    template: Template,
+    limit: int,
+    say: Callable[[str], None],
+    ties: bool = False,
 ) -> "Sequence[Candidate]":
-    """Rankings as lists of ids: unranked candidates carry no preference and are not read."""
+    """Rankings as lists of ids: unranked candidates carry no preference and are not read.
+
+    With `ties`, rankings that put all answers in one tier are kept, for whoever learns from ties too.
+    """
     fit = Fit("rankings", limit)
 
     def rendered(some: Sequence[Ranking]) -> Iterator[Made]:
-        telling = [record for record in some if len(record.tiers) > 1]
+        telling = [one for one in some if len(one.tiers) > 1 or (ties and len(sum(one.tiers, ())) > 1)]
         fit.silent += len(some) - len(telling)
         tiers = [
             dict(sorted((place, tier) for tier, places in enumerate(record.tiers) for place in places))
@@ -132,7 +139,7 @@ def rankings(
             if fit.admits(max(own, key=len), record.prompt.id):
                 yield own, list(of.values())
 
-    made = gather(records, template, fit, rendered, say)
+    made = gather(records, template, fit, rendered, say, *(("ties",) if ties else ()))
     if isinstance(made, stored.Store):
         return StoredLists(made)
     return [Candidate(rows, tiers, []) for rows, tiers in made]

@@ -120,6 +120,8 @@ class Rollout:
     """[N] what the scorer gave each completion."""
     groups: Tensor
     """[N] which prompt each row answers: equal number, equal prompt."""
+    pieces: Tensor | None = None
+    """[N, S] what each token adds to its completion's score, if the scorer can say."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ A completion is its own tokens and then the token that ends a turn. Because both
 this way, what a policy learns, what it is asked and what a reward model reads are the same ids.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -122,6 +123,23 @@ class Template:
             list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
         )
         return [list(ids) for ids in found["input_ids"]]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a plain text begins and ends in it, in characters."""
+        if not self.tokenizer.is_fast:
+            raise ModelError(
+                f"The tokenizer in {self.tokenizer.name_or_path} cannot say where in a text its tokens stand, which "
+                "steps and segments need. Use a model with a fast tokenizer (tokenizer.json)."
+            )
+        found = self.tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        return [(int(start), int(stop)) for start, stop in found["offset_mapping"]]
+
+    def last_tokens(self, text: str, places: Sequence[int]) -> list[int]:
+        """For each place in a text, the number of the token that holds the character before it."""
+        starts = [start for start, _ in self.spans(text)]
+        return [max(0, bisect_left(starts, place) - 1) for place in places]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a completion, without its end token."""

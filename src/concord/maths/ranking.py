@@ -56,6 +56,70 @@ def plackett_luce(scores: Tensor, tiers: Tensor) -> Tensor:
     return -F.logsigmoid(-rivals).sum(-1)
 
 
+def bradley_terry_apart(scores: Tensor, tiers: Tensor, margin: float) -> Tensor:
+    """Bradley-Terry that asks for a lead: the further apart two tiers, the larger; 0 for a row without pairs.
+
+    scores [N, K], tiers [N, K] -> [N]:  mean over i above j of -log sigmoid(s_i - s_j - margin (t_j - t_i)).
+    Touvron et al. 2023 (Llama 2), eq. 2, with the distance of the tiers as how much better one is.
+    """
+    pairs = implied_pairs(tiers)
+    lead = margin * (tiers.unsqueeze(-2) - tiers.unsqueeze(-1)).to(scores.dtype)
+    surprise = torch.where(pairs, -F.logsigmoid(_gaps(scores, tiers) - lead), 0.0)
+    return surprise.sum((-2, -1)) / pairs.sum((-2, -1)).clamp(min=1)
+
+
+def davidson(scores: Tensor, tiers: Tensor, tie: Tensor) -> Tensor:
+    """How surprising a ranking is, read as pairs of which each is won, lost or tied; 0 for a row of one.
+
+    scores [N, K], tiers [N, K], tie [] (log nu, how readily judges tie) -> [N]: the mean over all pairs of ranked
+    candidates of -log p, with p(i wins) : p(j wins) : p(tie) = e^(d/2) : e^(-d/2) : nu and d = s_i - s_j.
+    Davidson 1970. Without ties and with nu = 0 it is Bradley-Terry.
+    """
+    above, level = implied_pairs(tiers), tied_pairs(tiers)
+    half = _gaps(scores, tiers) / 2
+    whole = torch.logaddexp(torch.logaddexp(half, -half), tie)
+    surprise = torch.where(above, whole - half, 0.0) + torch.where(level, whole - tie, 0.0)
+    return surprise.sum((-2, -1)) / (above | level).sum((-2, -1)).clamp(min=1)
+
+
+def ranknet(scores: Tensor, tiers: Tensor) -> Tensor:
+    """The cross-entropy of pairs, a tie being half a win of each; 0 for a row of one.
+
+    scores [N, K], tiers [N, K] -> [N]:  mean over all pairs of ranked candidates of
+    -t log sigmoid(d) - (1 - t) log sigmoid(-d), d = s_i - s_j, t 1 where i is above j and 1/2 where they tie.
+    Burges et al. 2005. Without ties it is Bradley-Terry; with them, tied scores are pulled together.
+    """
+    above, level = implied_pairs(tiers), tied_pairs(tiers)
+    gaps = _gaps(scores, tiers)
+    surprise = torch.where(above, -F.logsigmoid(gaps), 0.0)
+    surprise = surprise - torch.where(level, F.logsigmoid(gaps) + F.logsigmoid(-gaps), 0.0) / 2
+    return surprise.sum((-2, -1)) / (above | level).sum((-2, -1)).clamp(min=1)
+
+
+def listnet(scores: Tensor, tiers: Tensor) -> Tensor:
+    """The cross-entropy of who comes first: once by the tiers, once by the scores; 0 for an empty row.
+
+    scores [N, K], tiers [N, K] -> [N]:  -sum_i P(i) log softmax(s)_i, P = softmax(-tier), over ranked candidates.
+    Cao et al. 2007, top one. It is least where scores fall by 1 from tier to tier, so it fits how far apart
+    tiers are as well as their order.
+    """
+    ranked = tiers >= 0
+    lowest = torch.finfo(scores.dtype).min
+    wanted = torch.where(ranked, -tiers.to(scores.dtype), lowest).softmax(-1)
+    found = torch.where(ranked, scores, lowest).log_softmax(-1)
+    return -torch.where(ranked, wanted * torch.where(ranked, found, 0.0), 0.0).sum(-1)
+
+
+def tied_pairs(tiers: Tensor) -> Tensor:
+    """Which candidates share a tier, each pair once.
+
+    tiers [N, K] -> bool [N, K, K]; entry (i, j) is True when i < j and both are ranked in one tier.
+    """
+    ranked = tiers >= 0
+    level = tiers.unsqueeze(-1) == tiers.unsqueeze(-2)
+    return (level & ranked.unsqueeze(-1) & ranked.unsqueeze(-2)).triu(1)
+
+
 def pair_accuracy(scores: Tensor, tiers: Tensor) -> Tensor:
     """The share of a ranking's pairs that the scores put in the right order; equal scores count half.
 

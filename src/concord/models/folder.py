@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,12 @@ def check(folder: Path) -> dict[str, Any]:
     return config
 
 
-def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
-    """The network in a folder, in float32; with `scoring`, under a head that gives one number."""
+ALONE = ("overall",)
+"""The heads of a network that gives one number."""
+
+
+def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[str] = ALONE) -> nn.Module:
+    """The network in a folder, in float32; with `scoring`, under a head that gives a number for each name."""
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
     from transformers.utils import logging
 
@@ -63,7 +68,9 @@ def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
     logging.set_verbosity_error()  # what it would warn of is checked below, and is an error
     check(folder)
     family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
-    extra = {"num_labels": 1} if scoring else {}
+    extra: dict[str, Any] = {"num_labels": len(heads)} if scoring else {}
+    if scoring and len(heads) > 1:
+        extra = {"id2label": dict(enumerate(heads)), "label2id": {name: n for n, name in enumerate(heads)}}
     try:
         network, info = family.from_pretrained(
             str(folder),
@@ -94,6 +101,18 @@ def load(folder: Path, compute: Compute, scoring: bool = False) -> nn.Module:
     network.get_input_embeddings().padding_idx = None
     result: nn.Module = network.to(compute.device).eval()
     return result
+
+
+def heads(folder: Path) -> tuple[str, ...]:
+    """The names of the numbers that a saved reward model gives; one name for any other model."""
+    config = check(folder)
+    names = config.get("id2label") or {}
+    scoring = any(
+        str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()
+    )
+    if not scoring or len(names) < 2:
+        return ALONE
+    return tuple(str(name) for _, name in sorted(names.items(), key=lambda item: int(item[0])))
 
 
 def template(folder: Path) -> Template:

@@ -6,7 +6,7 @@ from concord.settings.imitation import SFT, Rejection
 from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.recipe import Recipe
-from concord.settings.rewards import Reward
+from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
 from concord.settings.speaking import GRPO, PPO, RLOO, Rollouts
 from concord.settings.stages import Evaluate, Gate, Rank, Sample
 
@@ -19,12 +19,16 @@ __all__ = [
     "Evaluate",
     "Gate",
     "Learning",
+    "Members",
     "Method",
     "Rank",
+    "Ratings",
     "Recipe",
     "Rejection",
     "Reward",
     "Rollouts",
     "Sample",
+    "Segments",
     "Settings",
+    "Steps",
 ]

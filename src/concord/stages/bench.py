@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from concord import formats
+from concord.formats.table import Kind
 from concord.models import Compute, Critic, Policy, RewardModel, choose
+from concord.models.folder import template
 from concord.models.trunk import Trunk
 from concord.records import Completion, Demonstration, Prompt, Ranking, Stream, digest, seed_of
 from concord.roles import Sampler, Scorer
@@ -15,6 +17,7 @@ from concord.runs import Loaded, Run
 from concord.sampling import BestOf, Local
 from concord.scoring import Learned
 from concord.settings import Learning, Recipe
+from concord.stages import scorers
 from concord.stages.plan import base, content
 
 R = TypeVar("R")
@@ -79,8 +82,9 @@ class Bench:
     @cached_property
     def critic(self) -> Critic:
         """Begins as the reward model: it already knows what a good completion looks like."""
-        same = self.policy.template.same_ids(self.reward_model.template)
-        critic = Critic.load(self.model("reward" if same else "sft"), self.compute)
+        first = scorers.first(self.run.path("reward"))
+        same = first is not None and self.policy.template.same_ids(template(first))
+        critic = Critic.load(first if first and same else self.model("sft"), self.compute)
         self.tell("The critic", critic.trunk)
         return critic
 
@@ -95,7 +99,11 @@ class Bench:
     @cached_property
     def scorer(self) -> Scorer:
         """Who says what a completion is worth while a policy learns: never the judge of the evaluation."""
-        return Learned(self.reward_model, self.learning.micro_tokens)
+        folder, budget = self.run.path("reward"), self.learning.micro_tokens
+        what = scorers.described(folder)
+        if what == scorers.PLAIN:
+            return Learned(self.reward_model, budget)
+        return scorers.made(what, folder, self.compute, budget)
 
     def tell(self, who: str, trunk: Trunk) -> None:
         """Say so if a network has to read slowly."""
@@ -136,7 +144,7 @@ class Bench:
         """Put a round's completions on record, where the evaluation will find them."""
         formats.write_completions(rollouts(self.run.partial(self.stage)) / f"{turn:06}.jsonl", said)
 
-    def stream(self, path: Path, kind: Literal["rankings", "demonstrations"]) -> Stream[Any]:
+    def stream(self, path: Path, kind: Kind) -> Stream[Any]:
         """A file's records, read anew whenever they are gone through."""
         return Stream(lambda: iter(formats.Passage(path, kind)), digest(kind, content(path)), self.run.cache)
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from concord import __version__, formats
 from concord.errors import JudgeError, ModelError, RecordError, StoreError
 from concord.formats.shape import Kind
-from concord.records import Prompt, digest
+from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT
@@ -126,7 +127,7 @@ def look(source: Source, held_out: HeldOut | None, remember: Callable[[Prompt], 
     seen, met, passage = Seen(), dict[str, None](), formats.Passage(source.path, source.kind)
     for record in passage:
         seen.count += 1
-        prompt: Prompt = record if source.kind == "prompts" else record.prompt
+        prompt = asked(record)
         if source.kind == "prompts" and not known(prompt):
             seen.strange += 1
             if len(seen.examples) < EXAMPLES:
@@ -139,6 +140,14 @@ def look(source: Source, held_out: HeldOut | None, remember: Callable[[Prompt], 
     return seen
 
 
+def asked(record: Any) -> Prompt:
+    """What a record answers, or is."""
+    if isinstance(record, Rating | StepLabels):
+        return record.completion.prompt
+    found: Prompt = record if isinstance(record, Prompt) else record.prompt
+    return found
+
+
 def sources(loaded: Loaded) -> Iterator[Source]:
     """The files that a recipe learns from."""
     recipe, folder = loaded.recipe, loaded.folder
@@ -148,6 +157,10 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
     if recipe.rank.by == "file":
         yield Source("rankings", folder / str(recipe.rank.rankings), "rankings", ("rank",))
+    if recipe.reward.ratings.file:
+        yield Source("ratings", folder / recipe.reward.ratings.file, "ratings", ("reward",))
+    if recipe.reward.steps.file:
+        yield Source("step labels", folder / recipe.reward.steps.file, "steps", ("reward",))
     for name, rival in imitators.items():
         task, path = f"rivals/{name}", folder / rival.demonstrations
         yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))

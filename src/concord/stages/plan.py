@@ -72,12 +72,14 @@ def plan(loaded: Loaded) -> list[Task]:
             f"{loaded.source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
             "Set it, or set `rank.by` to panel to try the loop with simulated people."
         )
+    named = (recipe.reward.ratings.file, recipe.reward.steps.file)
+    guided = tuple(loaded.folder / file for file in named if file)
     model = (base(loaded),)
     tasks = [
         Task("sft", (), (*model, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
         Task("sample", ("sft",), inputs, whole["sample"]),
         Task("rank", ("sample",), ranked, whole["rank"]),
-        Task("reward", ("sft", "rank"), (), whole["reward"]),
+        Task("reward", ("sft", "rank"), guided, whole["reward"]),
     ]
     before = ("sft", "rank", "reward")
     tasks.append(Task("align", before, inputs, whole["align"], alone=False))

@@ -1,13 +1,12 @@
 """Stage rank: somebody says which answers are better; the living queue stays elsewhere, a snapshot here."""
 
-from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
 from concord import formats
-from concord.errors import RecordError
 from concord.records import Ranking
 from concord.stages.bench import Bench
+from concord.stages.guidance import of_aspects
 from concord.world import GoldJudge, Panel
 
 
@@ -16,24 +15,11 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     asked = bench.recipe.rank
     if asked.by == "file":
         path = bench.loaded.folder / str(asked.rankings)
-        rankings = of_one_aspect(bench.stream(path, "rankings"), path)
+        rankings = of_aspects(bench.stream(path, "rankings"), path, bench.recipe.reward.aspects)
     else:
         panel = Panel(GoldJudge(), bench.seed, asked.raters, asked.noise, asked.lapses)
         rankings = iter(simulated(panel, bench))
     formats.write_rankings(folder / "rankings.jsonl", rankings)
-
-
-def of_one_aspect(rankings: Iterable[Ranking], path: Path) -> Iterator[Ranking]:
-    """Two aspects may well rank the same answers in opposite ways: one model cannot learn both."""
-    seen: set[str] = set()
-    for ranking in rankings:
-        seen.add(ranking.aspect)
-        yield ranking
-    if len(seen) > 1:
-        raise RecordError(
-            f"{path} holds rankings by {len(seen)} aspects ({', '.join(sorted(seen)[:4])}), which one reward model "
-            "cannot tell apart. Keep the rankings of one aspect in the file."
-        )
 
 
 def simulated(panel: Panel, bench: Bench) -> list[Ranking]:

@@ -1,0 +1,155 @@
+"""What a reward model may learn from, and what of it is kept back to judge the model by."""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from concord.errors import RecordError
+from concord.models.folder import ALONE
+from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, seed_of
+from concord.stages.bench import Bench
+
+Guided = TypeVar("Guided", Ranking, Rating, StepLabels)
+Told = TypeVar("Told", Ranking, Rating)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Rankings, ratings and step labels: those to learn from, and those kept back."""
+
+    shown: Stream[Ranking]
+    kept: Stream[Ranking]
+    ratings: Stream[Rating] | None
+    steps: Stream[StepLabels] | None
+    kept_steps: Stream[StepLabels] | None
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What one reward model learns from."""
+
+    heads: tuple[str, ...]
+    """Its heads: the aspects that it tells apart."""
+    rankings: Stream[Ranking] | Mapping[str, Stream[Ranking]] | None
+    """By aspect if it tells them apart."""
+    ratings: Stream[Rating] | None
+
+
+def guidance(bench: Bench) -> Guidance:
+    """All that the recipe names; everything about one prompt is learned from or kept back together."""
+    asked, seed = bench.recipe.reward, bench.recipe.seed
+    shown, kept = parted(bench.rankings, asked.hold_out, seed)
+    ratings = steps = kept_steps = None
+    if asked.ratings.file:
+        path = bench.loaded.folder / asked.ratings.file
+        ratings = checked(parted(bench.stream(path, "ratings"), asked.hold_out, seed)[0], path, asked.aspects)
+    if asked.steps.file:
+        labels = bench.stream(bench.loaded.folder / asked.steps.file, "steps")
+        steps, kept_steps = parted(labels, asked.hold_out, seed)
+    return Guidance(shown, kept, ratings, steps, kept_steps)
+
+
+def checked(ratings: Stream[Rating], path: Path, known: Collection[str]) -> Stream[Rating]:
+    """The ratings, refused at their end if they speak of aspects that are not told apart."""
+    return Stream(lambda: of_aspects(ratings, path, known), ratings.name, ratings.cache)
+
+
+def parted(records: Stream[Guided], share: float, seed: int) -> tuple[Stream[Guided], Stream[Guided]]:
+    """The records to learn from and those kept back; all records of one prompt stay together."""
+    limit = int(share * 1000)
+
+    def held(one: Guided) -> bool:
+        return seed_of(seed, "hold out", prompt_of(one).id) % 1000 < limit
+
+    why = ("hold out", seed, limit)
+    return records.where(lambda one: not held(one), "shown", *why), records.where(held, "kept", *why)
+
+
+def prompt_of(record: Ranking | Rating | StepLabels) -> Prompt:
+    """What was asked."""
+    return record.prompt if isinstance(record, Ranking) else record.completion.prompt
+
+
+def of_aspect(records: Stream[Told], aspect: str) -> Stream[Told]:
+    """Those of one aspect."""
+    return records.where(lambda one: one.aspect == aspect, "aspect", aspect)
+
+
+def lessons(bench: Bench, found: Guidance) -> list[Lessons]:
+    """What each member learns from; a reward model that is alone is the only member."""
+    asked = bench.recipe.reward
+    rankings = None if asked.ratings.alone else found.shown
+    ranked, rated = spoken_of(rankings, asked.aspects), spoken_of(found.ratings, asked.aspects)
+    if silent := sorted(set(asked.aspects) - ranked - rated):
+        raise RecordError(
+            f"Nothing that is learned from speaks of {', '.join(silent)}, which `reward.aspects` names. "
+            "Take it out there, or bring rankings or ratings of it."
+        )
+    if asked.members.differ == "aspects":
+        return [
+            Lessons(
+                ALONE,
+                of_aspect(rankings, aspect) if rankings and aspect in ranked else None,
+                of_aspect(found.ratings, aspect) if found.ratings and aspect in rated else None,
+            )
+            for aspect in asked.aspects
+        ]
+    members = []
+    for number in range(1, asked.members.count + 1):
+        own, told = rankings, found.ratings
+        if asked.members.count > 1 and asked.members.differ == "prompts":
+            seed = seed_of(bench.seed, "member", number)
+            own, told = own and drawn(own, seed), told and drawn(told, seed)
+        by_aspect = own and {name: of_aspect(own, name) for name in asked.aspects if name in ranked}
+        members.append(Lessons(tuple(asked.aspects) or ALONE, by_aspect or own, told))
+    return members
+
+
+def spoken_of(records: Stream[Told] | None, aspects: Collection[str]) -> set[str]:
+    """The aspects that records speak of, if anybody asked."""
+    return {one.aspect for one in records} if records and aspects else set()
+
+
+def drawn(records: Stream[Guided], seed: int) -> Stream[Guided]:
+    """The records of prompts drawn with replacement: as many as there are on average, and each any number of times.
+
+    How often a prompt is drawn follows Poisson's law with mean 1, which a bootstrap has in the limit, and from
+    the seed and the prompt alone: so nothing has to be counted or held in memory.
+    """
+
+    def again() -> Iterator[Guided]:
+        for one in records:
+            for _ in range(times(seed_of(seed, "draw", prompt_of(one).id) / 2**63)):
+                yield one
+
+    return Stream(again, digest(records.name, "drawn", seed), records.cache)
+
+
+def times(chance: float) -> int:
+    """The number that Poisson's law with mean 1 gives at a chance in [0, 1)."""
+    count, term = 0, math.exp(-1.0)
+    while chance >= term > 0:
+        chance -= term
+        count += 1
+        term /= count
+    return count
+
+
+def of_aspects(records: Iterable[Told], path: Path, known: Collection[str]) -> Iterator[Told]:
+    """Two aspects may well order the same answers in opposite ways: each needs a number of its own."""
+    seen: set[str] = set()
+    for record in records:
+        seen.add(record.aspect)
+        yield record
+    if known and seen - set(known):
+        raise RecordError(
+            f"{path} speaks of the aspects {', '.join(sorted(seen)[:4])}, and `reward.aspects` names "
+            f"{', '.join(known)}. Name them all there, or take the others out of the file."
+        )
+    if not known and len(seen) > 1:
+        raise RecordError(
+            f"{path} holds guidance by {len(seen)} aspects ({', '.join(sorted(seen)[:4])}), which one number "
+            "cannot tell apart. Give each its weight in `reward.aspects`, or keep one aspect in the file."
+        )
