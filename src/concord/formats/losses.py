@@ -51,6 +51,8 @@ class Losses:
         self.add("aspects", "rankings lost theirs", ranking.aspect != "overall")
         self.add("the order shown", "rankings lost theirs", bool(ranking.shown))
         self.add("the mark that all answers are bad", "marks dropped", ranking.all_bad)
+        self.add("how much a ranking counts", "weights dropped", ranking.weight != 1.0)
+        self.add("soft labels", "chances dropped", len(ranking.chances))
         ranked = {position for tier in ranking.tiers for position in tier}
         if pairs:
             self.prompt(ranking.prompt)
