@@ -39,7 +39,7 @@ def krippendorff(table: ArrayLike, level: Level = "ordinal") -> float | None:
 def alpha(
     table: Floats, tasks: NDArray[np.int64], seed: int = 0, resamples: int = RESAMPLES
 ) -> Estimate | None:
-    """Alpha of pair outcomes with an interval by a bootstrap over tasks: comparisons of one task are not independent."""
+    """Alpha of pair outcomes with an interval by a bootstrap over tasks: those of one task are not independent."""
     from scipy.stats import bootstrap
 
     value = krippendorff(table)

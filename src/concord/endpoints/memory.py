@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class Memory:
                 os.truncate(path, len(whole))
             for line in whole.splitlines():
                 self._learn(line)
-            self._file = path.open("ab")
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        weakref.finalize(self, os.close, self._file)
 
     def _learn(self, line: bytes) -> None:
         try:
@@ -41,11 +43,7 @@ class Memory:
         """Write an answer down."""
         line = dumps({"asked": asked, "answer": answer}).encode("utf-8", "replace") + b"\n"
         with self._lock, storing(self.path):
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            while line:
+                line = line[os.write(self._file, line) :]
+            os.fsync(self._file)
             self._known[asked] = answer
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()

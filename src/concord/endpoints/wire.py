@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -131,13 +131,15 @@ class Wire:
         if self.secret.value:
             headers["Authorization"] = f"Bearer {self.secret.value}"
         line = HTTPConnection(self.host, self.port, timeout=self.seconds)
-        clock = Deadline(self.seconds, lambda: line.sock)
+        clock = Deadline(self.seconds)
         try:
             with clock:
-                line.sock = self._connect()
+                line.sock = clock.watched = self._connect()
                 line.request("POST", self.path + path, body, headers)
                 answer = line.getresponse()
                 raw = answer.read(MOST_BYTES + 1)
+                if clock.over:
+                    raise TimeoutError  # a connection that we shut looks like one that ended
                 if len(raw) > MOST_BYTES:
                     raise EndpointError(
                         f"{self.url} answers more than {MOST_BYTES // 2**20} MiB, which is no answer."
@@ -180,20 +182,17 @@ class Wire:
 class Deadline:
     """Shuts a connection when its time is over, however busily it drips."""
 
-    def __init__(self, seconds: float, socket_of: Callable[[], socket.socket | None]) -> None:
+    def __init__(self, seconds: float) -> None:
         self.over = False
-        self._socket = socket_of
+        self.watched: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
 
     def _end(self) -> None:
         self.over = True
-        open_one = self._socket()
-        if open_one is not None:
-            try:
-                open_one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # it has ended by itself
+        if self.watched is not None:
+            with suppress(OSError):  # it may have ended by itself
+                self.watched.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> "Deadline":
         self._timer.start()

@@ -15,6 +15,8 @@ from concord.scoring.judge import Judgement
 
 FEWEST = 20
 """Fewer comparisons than this show no slope."""
+SPREAD = 0.1
+"""Nor do lengths that differ less, on a scale from -1 to 1."""
 
 
 def audit(
@@ -74,9 +76,10 @@ def length_slope(judged: Sequence[Judgement]) -> Estimate:
     ]
     gaps = np.array([gap for _, gap, _ in rows], dtype=float)
     prompts = {prompt for prompt, _, _ in rows}
-    if len(rows) < FEWEST or len(prompts) < 3 or not gaps.std():
+    steps = np.tanh(gaps / (gaps.std() or 1.0))
+    if len(rows) < FEWEST or len(prompts) < 3 or np.ptp(steps) < SPREAD:
         return Estimate(value=None, low=None, high=None, n=len(rows))
-    x = np.column_stack([np.ones(len(rows)), np.tanh(gaps / gaps.std())])
+    x = np.column_stack([np.ones(len(rows)), steps])
     y = np.clip(
         [chance for _, _, chance in rows], 0.01, 0.99
     )  # an endpoint that tells no odds is not infinitely sure

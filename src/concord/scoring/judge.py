@@ -134,7 +134,7 @@ class Judge:
             waiting = [place for place in waiting if place not in found]
         if waiting:
             raise JudgeError(
-                f"{self.name} gave {len(waiting)} of {len(completions)} answers no mark that can be read, asked {TRIES} "
+                f"{self.name} gave {len(waiting)} of {len(completions)} answers no readable mark, asked {TRIES} "
                 f"times, such as one to prompt {completions[waiting[0]].prompt.id}. No mark is assumed instead."
             )
         return [found[place] for place in range(len(completions))]
@@ -199,8 +199,8 @@ class Judge:
         others = [one for one in self.examples if one.prompt.id != item.prompt.id and len(one.tiers) > 1]
         if self.settings.manner == "list":
             others = [one for one in others if not one.unranked and len(one.completions) <= len(MARKS)]
-        chosen = Random(seed_of("examples", item.seed)).sample(others, min(SHOTS, len(others)))
-        return [example(one, self.settings.manner, turn) for turn, one in enumerate(chosen)]
+        drawn = Random(seed_of("examples", item.seed)).sample(others, min(SHOTS, len(others)))
+        return [example(one, self.settings.manner, turn) for turn, one in enumerate(drawn)]
 
     def _read_pairs(self, item: Item, replies: list[tuple[tuple[int, ...], Reply]]) -> Judgement:
         heard = [chances(reply, LETTERS, self.settings.reasons) for _, reply in replies]

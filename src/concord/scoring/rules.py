@@ -64,7 +64,7 @@ def rules(asked: Sequence[Rule], results: Callable[[str], Results]) -> Rules:
     if not asked:
         raise SettingsError("There are no rules to score by. Name at least one in `rules`.")
     checks = [
-        (f"{place + 1} ({one.rule})", one.worth, RULES[one.rule](one, results))
+        (f"{place + 1} ({one.method})", one.worth, RULES[one.method](one, results))
         for place, one in enumerate(asked)
     ]
     return Rules(checks)

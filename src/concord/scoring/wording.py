@@ -37,8 +37,10 @@ _SPEAKS = re.compile(
     | \b(?:to|dear|note|attention|hey|hello)\b [\s,:]* (?:the\s+|to\s+the\s+)?
       \b(?:judge|grader|evaluator|rater|assessor)s?\b
     | \b(?:rate|score|grade|mark|rank|judge|vote\ for|prefer|choose|pick|select)\b \s+ (?:me|this|mine|my|it)\b
-    | \b(?:this|my|mine|the\ above|the\ following|answer\ [ab12]|response\ [ab12])\b .{0,30}
-      \b(?:is|deserves|must|should|gets?|wins?)\b .{0,30} \b(?:best|better|first|win|highest|perfect|9|10|preferred)\b
+    | \b(?:this|my|the\ (?:above|following|first|second)) \s+ (?:answer|response|reply|completion|one|output|text)\b
+      .{0,30} \b(?:is|deserves|must|should|gets?|wins?|ranks?)\b
+    | \b(?:answer|response)\s+[ab1-9]\b .{0,20} \b(?:is|deserves|must|should|wins?)\b .{0,20} \b(?:best|better|first)\b
+    | \bbest\s+(?:possible\s+)?(?:answer|response|reply|completion)\b
     | \b(?:output|say|print|reply|respond|answer|choose|pick|select|prefer)\b \s+ (?:with\s+)?
       (?:answer\s+|option\s+|response\s+|letter\s+|only\s+)? ["'`*\[(]* [AB1-9] ["'`*\])]* \s* (?:[.!]|$)
     | \b(?:verdict|final\ score|rating)\b \s* (?:[:=]|is\b)

@@ -82,8 +82,8 @@ class Habits(Settings):
 class Matches(Settings):
     """The answer has, or must not have, a pattern."""
 
-    rule: Literal["matches"] = "matches"
-    """Name of the rule."""
+    method: Literal["matches"] = "matches"
+    """The name of this rule in a recipe."""
     pattern: Annotated[str, Field(min_length=1, max_length=2000)]
     """Regular expression that is looked for anywhere in the answer."""
     whole: bool = False
@@ -99,8 +99,8 @@ class Matches(Settings):
 class Contains(Settings):
     """The answer holds certain words, or none of others, whatever their case."""
 
-    rule: Literal["contains"] = "contains"
-    """Name of the rule."""
+    method: Literal["contains"] = "contains"
+    """The name of this rule in a recipe."""
     every: tuple[str, ...] = ()
     """Texts that must all stand in the answer."""
     none: tuple[str, ...] = ()
@@ -112,8 +112,8 @@ class Contains(Settings):
 class Length(Settings):
     """The answer is neither too short nor too long."""
 
-    rule: Literal["length"] = "length"
-    """Name of the rule."""
+    method: Literal["length"] = "length"
+    """The name of this rule in a recipe."""
     least: Annotated[int, Field(ge=0)] = 0
     """Fewest of them."""
     most: Count | None = None
@@ -127,8 +127,8 @@ class Length(Settings):
 class RightAnswer(Settings):
     """The answer gives the known result of its prompt: the reward of tasks that can be checked."""
 
-    rule: Literal["answer"] = "answer"
-    """Name of the rule."""
+    method: Literal["answer"] = "answer"
+    """The name of this rule in a recipe."""
     answers: str
     """File of demonstrations, relative to the recipe, whose completions are the right results."""
     kind: Literal["exact", "number"] = "exact"
@@ -144,12 +144,12 @@ class RightAnswer(Settings):
 class ValidJson(Settings):
     """The whole answer is JSON."""
 
-    rule: Literal["json"] = "json"
-    """Name of the rule."""
+    method: Literal["json"] = "json"
+    """The name of this rule in a recipe."""
     keys: tuple[str, ...] = ()
     """Keys that its object must have."""
     worth: float = 1.0
     """Added to the score of an answer that keeps the rule."""
 
 
-Rule = Annotated[Matches | Contains | Length | RightAnswer | ValidJson, Field(discriminator="rule")]
+Rule = Annotated[Matches | Contains | Length | RightAnswer | ValidJson, Field(discriminator="method")]
