@@ -113,9 +113,9 @@ def test_t29_an_unreadable_verdict_goes_back_to_the_queue_and_never_becomes_a_de
     said: list[int] = []
 
     def moody(body: dict[str, Any]) -> str:
-        first = "about two." in body["messages"][-1]["content"] and len(said) < 3
-        said.append(1)
-        return "Both are lovely!" if first else mock.honest(body)
+        two = "about two." in body["messages"][-1]["content"]
+        said.extend([1] if two else [])
+        return "Both are lovely!" if two and len(said) < 3 else mock.honest(body)
 
     there.speak = moody
     asker = judge(there)

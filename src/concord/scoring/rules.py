@@ -16,10 +16,10 @@ from concord.settings import Contains, Length, Matches, RightAnswer, ValidJson
 from concord.settings.judging import Rule
 
 NUMBER = re.compile(
-    r"[-+]?\d{1,40}(?:,\d{3}){0,12}(?:\.\d{1,40})?(?:[eE][-+]?\d{1,2})?(?:\s?/\s?\d{1,40})?"
-    r"|[-+]?\.\d{1,40}"
+    r"(?<![\w.])[-+]?(?:\d{1,40}(?:,\d{3}){0,12}(?:\.\d{1,40})?|\.\d{1,40})"
+    r"(?:[eE][-+]?\d{1,2})?(?:\s?/\s?\d{1,40})?(?!\d|[eE][-+]?\d)"
 )
-"""A number as people write it; bounded, so that no text makes a slow or a vast one."""
+"""A number as people write it; one that is longer is none, so that no text makes a slow or a vast one."""
 TAIL = 20_000
 """Characters at an answer's end in which its result is looked for."""
 
