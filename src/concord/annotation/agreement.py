@@ -65,10 +65,10 @@ class Hard:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """Agreement on the prompts of one tag."""
+    """Krippendorff's alpha on the prompts of one tag."""
 
     tag: str
-    alpha: Estimate
+    alpha: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def agreement(given: Iterable[Given], gold: Gold | None = None, seed: int = 0) -
             for one in outcomes.people
         ),
         hardest=hardest(outcomes),
-        tags=by_tag(outcomes, seed),
+        tags=by_tag(outcomes),
     )
 
 
@@ -270,14 +270,14 @@ def hardest(outcomes: Outcomes, most: int = HARDEST) -> tuple[Hard, ...]:
     return tuple(sorted(found, key=lambda one: (-one.disagreement, one.task))[:most])
 
 
-def by_tag(outcomes: Outcomes, seed: int = 0) -> tuple[Tagged, ...]:
+def by_tag(outcomes: Outcomes) -> tuple[Tagged, ...]:
     """Alpha of each tag's prompts alone."""
     found = []
     for tag in sorted({tag for prompt in outcomes.prompts.values() for tag in prompt.tags}):
         mine = {task for task, prompt in outcomes.prompts.items() if tag in prompt.tags}
         columns = np.array([task in mine for task in outcomes.tasks])
         if len(columns) and columns.any():
-            value = measures.alpha(outcomes.table[:, columns], outcomes.task_numbers[columns], seed)
+            value = measures.krippendorff(outcomes.table[:, columns])
             if value is not None:
                 found.append(Tagged(tag, value))
     return tuple(found)

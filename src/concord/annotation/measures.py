@@ -135,7 +135,7 @@ def reliability(own: Floats, others: Floats, clusters: Sequence[int]) -> Estimat
     if len(own) < 10 or len(set(clusters)) < 5 or not np.any(others):
         return None
     y = np.append((own + 1) / 2, 0.5)
-    groups = np.append(np.asarray(clusters), -1)
+    groups = np.append(np.asarray(clusters), max(clusters) + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a tie is half a win, which the family calls strange
         model = sm.GLM(y, np.append(others, 1.0)[:, None], family=sm.families.Binomial())

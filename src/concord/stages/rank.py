@@ -60,9 +60,11 @@ def by_rules(bench: Bench, folder: Path) -> Iterable[Ranking]:
 
 def by_judge(bench: Bench, folder: Path) -> Iterable[Ranking]:
     """What an AI judge says, beside people's rankings if the recipe names a file of them."""
-    people: Iterable[Ranking] = by_file(bench, folder) if bench.recipe.rank.rankings else ()
-    found = judged(bench, folder, differing(bench), people)
-    return chain(people, found)
+    named = bench.recipe.rank.rankings
+    if named is None:
+        return judged(bench, folder, differing(bench), ())
+    found = judged(bench, folder, differing(bench), by_file(bench, folder))
+    return of_one_aspect(chain(by_file(bench, folder), found), bench.loaded.folder / named)
 
 
 RANKERS: dict[str, Work] = {
