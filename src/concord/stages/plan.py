@@ -136,8 +136,12 @@ def base(loaded: Loaded) -> Path:
 
 def model_folder(loaded: Loaded, named: str) -> Path:
     """A model's folder: the bundled one for `starter`, else counted from the recipe."""
-    bundled = files("concord") / "models" / "starter_model"
-    return Path(str(bundled)) if named == "starter" else loaded.folder / named
+    return bundled() if named == "starter" else loaded.folder / named
+
+
+def bundled() -> Path:
+    """The folder of the model that comes with the package."""
+    return Path(str(files("concord") / "models" / "starter_model"))
 
 
 def key(task: Task, loaded: Loaded, run: Run) -> str | None:
