@@ -214,7 +214,7 @@ def kept(results: Path) -> list[dict[str, Any]]:
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         write_text(results, whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    return [json.loads(line) for line in whole.splitlines() if line]
 
 
 def rising(rows: Sequence[dict[str, Any]]) -> Any:

@@ -12,7 +12,7 @@ class Reward(Settings):
     """Find the scores under which people's rankings are least surprising."""
 
     likelihood: Literal["bradley-terry", "plackett-luce"] = "plackett-luce"
-    """Read a ranking as all of its pairs, or as one choice after another from what is left."""
+    """Read a ranking as all of its pairs, by their soft labels if it has them, or as one choice after another."""
     centring: Price = 0.01
     """Pull of each list's mean score toward 0."""
     epochs: Count = 2
