@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from scipy import stats
 
 from concord.annotation import measures
-from concord.annotation.agreement import Agreement, agreement
+from concord.annotation.agreement import Agreement
+from concord.annotation.agreement import agreement as whole
 from concord.annotation.outcomes import Given, Outcomes
 from concord.records import Completion, Message, Prompt, Ranking
 from concord.settings import Habits
@@ -23,6 +25,11 @@ from concord.world.requests import read_request
 SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
 oracle: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(oracle)
+
+
+def agreement(told: Iterable[Given], gold: Any = None) -> Agreement:
+    """Agreement with a rough interval of alpha, which takes most of the time."""
+    return whole(told, gold, resamples=30)
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal", "interval"])
@@ -176,6 +183,27 @@ def test_s20_flippers_a_lefty_and_a_copier_are_flagged_and_honest_people_are_not
     )
 
 
+def test_s20_labels_without_the_flagged_are_nearer_to_the_gold_judge() -> None:
+    """Of the comparisons in which the judge sees a difference, the share that is ranked his way."""
+    panel = Panel(GoldJudge(), 0, 10, habits=Habits(flippers=2, lefties=1))
+    right: dict[bool, list[bool]] = {True: [], False: []}
+    told = [
+        Given(f"rater-{rater + 1}", panel.rank(prompt, answers, rater))
+        for prompt, answers in lists(40, 0)
+        for rater in range(10)
+    ]
+    flagged = flags(agreement(told))
+    for one in told:
+        gold = GoldJudge().score(one.ranking.completions)
+        for better, worse in one.ranking.pairs():
+            if gold[better] != gold[worse]:
+                right[one.who in flagged].append(gold[better] > gold[worse])
+    kept, left_out = (float(np.mean(right[name])) for name in (False, True))
+    everybody = float(np.mean(right[False] + right[True]))
+    assert set(flagged) == {"rater-8", "rater-9", "rater-10"}
+    assert kept > 0.75 and left_out < 0.45 and kept > everybody + 0.08
+
+
 def test_haste_pasted_patterns_and_wrong_gold_are_flagged() -> None:
     random = Random(0)
     told, gold = [], {}
@@ -212,7 +240,7 @@ def test_alphas_interval_covers_a_panel_that_guesses() -> None:
         for n in range(60)
         for who in ("ann", "bob", "eva")
     ]
-    found = agreement(told)
+    found = whole(told)
     assert found.alpha is not None
     assert found.alpha.low < 0 < found.alpha.high and found.alpha.high - found.alpha.low < 0.3
     assert found.alpha.n == 360

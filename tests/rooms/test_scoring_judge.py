@@ -204,6 +204,12 @@ def test_any_sampler_can_be_a_judge() -> None:
     assert card["position_consistency"]["value"] == 1 and card["first_share"]["value"] == 0.5
 
 
+def test_lists_have_bounds(there: Any) -> None:
+    with pytest.raises(SettingsError, match="has 10 answers; lists are judged up to 9"):
+        judge(there, manner="list").rank(prompt("p"), graded("p", *range(10)))
+    assert not there.heard
+
+
 def test_numbers_become_tiers() -> None:
     assert by_scores([1.0, 3.0, 1.0, 2.0]) == ((1,), (3,), (0, 2))
     assert by_scores([1.0, 3.0, 1.4, 2.0], tie=0.5) == ((1,), (3,), (0, 2))

@@ -10,7 +10,7 @@ import pytest
 
 from concord.endpoints import Question, Reply
 from concord.endpoints.chat import Token
-from concord.records import Ranking
+from concord.records import Completion, Prompt, Ranking
 from concord.scoring import Judge
 from concord.scoring.audit import audit
 from concord.scoring.wording import screened
@@ -141,6 +141,16 @@ def test_agreement_with_people_is_reported(there: Any) -> None:
     asker = judge(there)
     ranked = [one for one in asker.rank_all(lists) if one]
     beside = audit(asker.heard, ranked, people)["people"]
-    assert (beside["lists"], beside["comparisons"]) == (4, 12)
+    assert (beside["prompts"], beside["comparisons"]) == (4, 12)
     assert beside["agreement"]["value"] == 0.75  # nine of twelve: one person has it upside down
     assert audit(asker.heard, ranked)["people"] is None
+
+
+def test_people_who_ranked_two_of_four_under_another_name_are_found(there: Any) -> None:
+    answers_ = graded("p", 0, 1, 2, 3)
+    asked = Prompt(answers_[0].prompt.messages, "another name")
+    pair = tuple(Completion(asked, answers_[place].text) for place in (3, 0))
+    asker = judge(there)
+    ranked = [asker.rank(answers_[0].prompt, answers_)]
+    beside = audit(asker.heard, ranked, [Ranking(asked, pair, ((0,), (1,)))])["people"]
+    assert (beside["prompts"], beside["comparisons"], beside["agreement"]["value"]) == (1, 1, 1.0)

@@ -101,13 +101,13 @@ class Chat:
             "messages": [{"role": one.role, "content": one.content} for one in question.messages],
             "temperature": question.temperature,
             "top_p": question.top_p,
-            "max_tokens": question.longest,
+            self.asked.limit: question.longest,
             "n": question.n,
             "stream": False,
         }
         if self.asked.seeded:
             body["seed"] = question.seed % 2**31  # many endpoints hold it in 32 bits
-        if question.tops:
+        if question.tops and self.asked.logprobs:
             body |= {"logprobs": True, "top_logprobs": question.tops}
         return body
 

@@ -3,14 +3,15 @@
 import math
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from concord.annotation import measures
-from concord.annotation.outcomes import Given, Outcomes
+from concord.annotation.outcomes import Given, compared, outcome
 from concord.evaluation.intervals import Estimate, share
-from concord.records import Ranking
+from concord.records import Ranking, prompt_key
 from concord.scoring.judge import Judgement
 
 FEWEST = 20
@@ -99,24 +100,25 @@ def words(judged: Judgement, place: int) -> int:
 
 
 def beside_people(ranked: Iterable[Ranking], people: Iterable[Ranking]) -> dict[str, Any] | None:
-    """Agreement with people who ranked the same answers to the same prompts; None if nobody did."""
-    theirs = [Given("people", one) for one in people]
-    known = {one.key for one in theirs}
-    mine = [given for one in ranked if (given := Given("judge", one)).key in known]
-    if not mine:
+    """Agreement with people on whatever two answers to one prompt both compared; None if there are none."""
+    mine = {key: told for one in ranked for key, told in comparisons(one)}
+    both = [(key, told, mine[key]) for one in people for key, told in comparisons(one) if key in mine]
+    if not both:
         return None
-    outcomes = Outcomes.of([*theirs, *mine])
-    judge, others = (outcomes.table[outcomes.people.index(name)] for name in ("judge", "people"))
-    both = ~np.isnan(judge) & ~np.isnan(others)
-    decided = both & (judge != 0) & (others != 0)
-    prompts = [task for task, known_ in zip(outcomes.tasks, decided, strict=True) if known_]
-    right = (judge[decided] == others[decided]).astype(float).tolist()
-    alpha = measures.alpha(outcomes.table[:, both], outcomes.task_numbers[both]) if both.any() else None
+    decided = [(key[0], told == own) for key, told, own in both if told and own]
+    names = sorted({key[0] for key, _, _ in both})
+    tasks = np.array([names.index(key[0]) for key, _, _ in both])
+    alpha = measures.alpha(np.array([[told, own] for _, told, own in both]).T, tasks)
     return {
-        "lists": len(mine),
-        "comparisons": int(decided.sum()),
-        "agreement": share(right, prompts),
-        "alpha": None
-        if alpha is None
-        else {"value": alpha.value, "low": alpha.low, "high": alpha.high, "n": alpha.n},
+        "prompts": len(names),
+        "comparisons": len(decided),
+        "agreement": share([float(right) for _, right in decided], [name for name, _ in decided]),
+        "alpha": None if alpha is None else asdict(alpha),
     }
+
+
+def comparisons(ranking: Ranking) -> list[tuple[tuple[str, str, str], float]]:
+    """What a ranking says of every two of its answers, by the words of the prompt and of both."""
+    name, places = prompt_key(ranking.prompt.messages), Given("", ranking).places
+    told = [((name, *pair), outcome(places, *pair)) for pair in compared(places)]
+    return [(key, value) for key, value in told if not math.isnan(value)]

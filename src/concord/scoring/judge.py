@@ -141,6 +141,11 @@ class Judge:
 
     def _item(self, completions: Sequence[Completion], attempt: int) -> Item:
         prompt = completions[0].prompt
+        if self.settings.manner == "list" and len(completions) > len(MARKS):
+            raise SettingsError(
+                f"Prompt {prompt.id} has {len(completions)} answers; lists are judged up to {len(MARKS)}. "
+                "Set `rank.judge.manner` to pairs, or sample fewer."
+            )
         looked = [screened(one.text) if self.settings.screen else (one.text, 0) for one in completions]
         seed = seed_of("judge", self.seed, prompt.id, [one.text for one in completions])
         drawn = self.rubric.drawn(self.settings.principles, seed)

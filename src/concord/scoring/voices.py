@@ -11,7 +11,9 @@ from concord.batches import pack
 from concord.batches.packing import parts
 from concord.endpoints import Chat, Question, Reply
 from concord.endpoints.chat import Token
+from concord.errors import JudgeError
 from concord.models import Policy
+from concord.models.folder import context
 from concord.records import Completion, Prompt, digest
 from concord.roles import Sampler
 
@@ -75,6 +77,13 @@ class Here:
     @torch.no_grad()
     def _logprobs(self, said: Sequence[Completion]) -> list[float]:
         rows = self.policy.template.completions(said)
+        limit = context(self.policy.network)
+        for row, one in zip(rows, said, strict=True):
+            if len(row) > limit:
+                raise JudgeError(
+                    f"A judge's question has {len(row)} tokens, more than the model's context of {limit}: it begins "
+                    f"{one.prompt.messages[-1].content[:80]!r}. Judge shorter answers, or name a larger model."
+                )
         found = [math.nan] * len(rows)
         for group in parts(rows, self.micro_tokens):
             values = self.policy.logprobs(pack([rows[place] for place in group])).sum(-1)

@@ -25,6 +25,10 @@ class Endpoint(Settings):
     """How often a call is made while the endpoint is busy, broken or silent; the wait doubles in between."""
     seeded: bool = True
     """Whether to send a seed with each call; some endpoints refuse it."""
+    logprobs: bool = True
+    """Whether to ask for log-probabilities where they are of use; some endpoints refuse it."""
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the endpoint calls the most tokens of an answer."""
     price_read: Price = 0.0
     """Cost of a million tokens that it reads, in any currency; costs are told in the same."""
     price_said: Price = 0.0
