@@ -21,8 +21,10 @@ FLOORS = {
     "scoring": 6,
     "models": 5,
     "evaluation": 5,
+    "annotation": 5,
     "batches": 4,
     "training": 4,
+    "endpoints": 4,
     "world": 4,
     "formats": 4,
     "runs": 4,
@@ -36,6 +38,7 @@ FLOORS = {
 """The one table of rooms: an import goes to a lower floor, never up and never sideways."""
 
 TORCH_FREE = ("errors", "machine", "records", "settings", "roles", "formats", "runs", "world", "evaluation")
+TORCH_FREE += ("annotation", "endpoints")
 LIGHT = ("cli.main", "cli.stage", "cli.show", "cli.settings_page", "stages.plan", "stages.carry_out")
 """Modules of other rooms that must not load torch either: the front door and the plan behind it."""
 

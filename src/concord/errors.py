@@ -9,6 +9,7 @@
     +- GateRefused            exit 6   the gate says no-go; its reasons are the message
     +- JudgeError             exit 7   a judge or ranker gave no usable answer
     +- StoreError             exit 8   a folder cannot be used: locked, full, read-only, damaged
+    +- EndpointError          exit 9   an endpoint elsewhere cannot be reached, or answers what cannot be used
 
 A message says what and where with the value, why it matters if that is not plain, and what to do.
 The command line prints the message alone; an error outside this tree is a bug and keeps its traceback.
@@ -65,3 +66,9 @@ class StoreError(ConcordError):
     """A folder cannot be used: locked by another run, full, read-only or damaged."""
 
     exit_code = 8
+
+
+class EndpointError(ConcordError):
+    """An endpoint elsewhere cannot be reached, or answers what cannot be used; the message names it."""
+
+    exit_code = 9

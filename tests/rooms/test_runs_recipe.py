@@ -105,7 +105,7 @@ def test_errors_read_as_the_house_says(here: Path) -> None:
         (
             "rank: {zzzz: 3}",
             "r.yaml:1: `rank.zzzz` is not a setting of Rank. "
-            "Its settings are by, rankings, raters, noise, lapses.",
+            "Its settings are by, rankings, raters, noise, lapses, habits, judge, scorer, rules, tie.",
         ),
         (
             "seed: 1\nalign: {method: ppp}",
@@ -130,7 +130,8 @@ def test_errors_read_as_the_house_says(here: Path) -> None:
         ),
         (
             "rank: {by: panl}",
-            "r.yaml:1: `rank.by` is 'panl'; input should be 'panel' or 'file'. Did you mean `panel`?",
+            "r.yaml:1: `rank.by` is 'panl'; input should be 'panel', 'file', 'judge', 'scorer' or 'rules'. "
+            "Did you mean `panel`?",
         ),
         (
             "evaluate:\n  temperatures:\n  - 1\n  - -1",

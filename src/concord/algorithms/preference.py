@@ -28,7 +28,7 @@ BLOCK = 1 << 15
 
 @dataclass
 class PreferenceObjective:
-    """The DPO loss over all pairs that each ranking implies; every ranking counts the same."""
+    """The DPO loss over all pairs that each ranking implies; every ranking counts by its weight."""
 
     policy: Policy
     beta: float
@@ -42,7 +42,9 @@ class PreferenceObjective:
         losses = dpo(
             said[row, better], said[row, worse], reference[row, better], reference[row, worse], self.beta
         )
-        share = 1 / (pairs.sum((-2, -1))[row] * len(pairs))  # of each pair in the mean over lists
+        share = batch.weighed(1 / (pairs.sum((-2, -1)) * len(pairs)))[
+            row
+        ]  # of each pair in the mean over lists
         drift = (said - reference).detach()
         notes = {
             "accuracy": pair_accuracy(drift, batch.tiers).mean(),

@@ -1,7 +1,8 @@
 """Reward model: find the scores under which people's rankings and ratings are least surprising.
 
 The network reads prompt and completion and gives one number, or one for each aspect. Rankings fix only
-differences between scores, so a weak pull keeps each list's mean near 0.
+differences between scores, so a weak pull keeps each list's mean near 0. A ranking counts by its weight. Where it
+tells chances, Bradley-Terry learns those instead of its tiers; the other readings learn the tiers.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from concord.maths.ranking import (
     pair_accuracy,
     plackett_luce,
     ranknet,
+    soft_bradley_terry,
 )
 from concord.models import RewardModel
 from concord.models.folder import context
@@ -74,14 +76,15 @@ class RewardObjective:
     def __call__(self, batch: Lists) -> Loss:
         batch = batch.to(self.model.compute.device)
         scores, tiers = self.scores(batch), batch.tiers
-        surprise = SURPRISE[self.settings.likelihood](self.settings, self.habits)(scores, tiers)
+        surprise = self.surprise(scores, batch)
         offset = centring(scores, tiers)
         counts = {"tokens": batch.sequences.size}
         accuracy = pair_accuracy(scores.detach(), tiers)
         rated = ~batch.values.isnan() if isinstance(batch, Opinions) else None
         if rated is None or not bool(rated.any()):
-            notes = {"surprise": surprise.mean(), "accuracy": accuracy.mean()}
-            return Loss(surprise.mean() + self.settings.centring * offset.mean(), notes, counts)
+            mean, pull = batch.weighed(surprise).mean(), batch.weighed(offset).mean()
+            notes = {"surprise": mean, "accuracy": accuracy.mean()}
+            return Loss(mean + self.settings.centring * pull, notes, counts)
         assert isinstance(batch, Opinions)
         error = self.error(scores[:, 0], batch)
         whole = torch.where(
@@ -90,7 +93,15 @@ class RewardObjective:
         notes = {"error": error[rated].mean()}
         if not bool(rated.all()):
             notes |= {"surprise": surprise[~rated].mean(), "accuracy": accuracy[~rated].mean()}
-        return Loss(whole.mean(), notes, counts)
+        return Loss(batch.weighed(whole).mean(), notes, counts)
+
+    def surprise(self, scores: Tensor, batch: Lists) -> Tensor:
+        """[L] how little each list's order was to be expected, or its soft labels where it has them."""
+        found = SURPRISE[self.settings.likelihood](self.settings, self.habits)(scores, batch.tiers)
+        if batch.chances is None or self.settings.likelihood != "bradley-terry":
+            return found
+        untold = batch.chances.isnan().all(-1).all(-1)
+        return torch.where(untold, found, soft_bradley_terry(scores, batch.chances))
 
     def record(self) -> dict[str, Any]:
         """What was found out about those who judged, in the terms of their own numbers."""

@@ -3,19 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import torch
 
 from concord.batches import stored
 from concord.batches.kinds import Lists, Sequences, pack
 from concord.batches.packing import cost
+from concord.batches.stored import Chances
 from concord.batches.template import Rendered, Template
 from concord.errors import RecordError
 from concord.records import Completion, Demonstration, Ranking, Stream, digest
 
 R = TypeVar("R")
-FORMAT = 1
+FORMAT = 2
 """Raised when the code makes other rows of the same records, so that old stores are not taken for new ones."""
 TOGETHER = 256
 """Records that are rendered at once."""
@@ -79,13 +80,21 @@ class Candidate:
     rows: list[Rendered]
     tiers: list[int]
     reference: list[float]
+    weight: float = 1.0
+    chances: Chances = ()
+    """Soft labels: two rows and the chance that the first is better."""
 
     def __len__(self) -> int:
         return cost(self.rows)
 
 
-Made = tuple[list[Rendered], list[int]]
-"""The rows of one list and their tiers; one row of tier 0 for what is no list."""
+class Made(NamedTuple):
+    """The rows of one list and their tiers, its weight and soft labels; one row of tier 0 for what is no list."""
+
+    rows: list[Rendered]
+    tiers: list[int]
+    weight: float = 1.0
+    chances: Chances = ()
 
 
 def demonstrations(
@@ -101,10 +110,10 @@ def demonstrations(
     def rendered(some: Sequence[Demonstration]) -> Iterator[Made]:
         for record, row in zip(some, template.demonstrations(some, every_turn), strict=True):
             if fit.admits(row, record.prompt.id):
-                yield [row], [0]
+                yield Made([row], [0])
 
     made = gather(records, template, fit, rendered, say, every_turn)
-    return StoredRows(made) if isinstance(made, stored.Store) else [rows[0] for rows, _ in made]
+    return StoredRows(made) if isinstance(made, stored.Store) else [one.rows[0] for one in made]
 
 
 def rankings(
@@ -137,12 +146,20 @@ def rankings(
                     "from it. Remove it, or mark it as ended (`finish: stop`)."
                 )
             if fit.admits(max(own, key=len), record.prompt.id):
-                yield own, list(of.values())
+                yield Made(own, list(of.values()), record.weight, told(record, list(of)))
 
     made = gather(records, template, fit, rendered, say, *(("ties",) if ties else ()))
     if isinstance(made, stored.Store):
         return StoredLists(made)
-    return [Candidate(rows, tiers, []) for rows, tiers in made]
+    return [Candidate(one.rows, one.tiers, [], one.weight, one.chances) for one in made]
+
+
+def told(record: Ranking, ranked: Sequence[int]) -> Chances:
+    """A ranking's soft labels by the rows of those that were ranked."""
+    row = {place: number for number, place in enumerate(ranked)}
+    return tuple(
+        (row[one], row[other], chance) for one, other, chance in record.chances if one in row and other in row
+    )
 
 
 def gather(
@@ -161,8 +178,8 @@ def gather(
 
     def fill(draft: stored.Draft) -> dict[str, Any]:
         for some in portions(records):
-            for rows, tiers in rendered(some):
-                draft.add(rows, tiers)
+            for one in rendered(some):
+                draft.add(*one)
         if not fit.kept:
             fit.say(say)
         return asdict(fit)
@@ -221,7 +238,8 @@ class StoredLists(Sequence[Candidate]):
         number = range(len(self))[place]
         first, last = self.store.lists[number : number + 2].tolist()
         reference = [] if self.reference is None else [float(one) for one in self.reference[first:last]]
-        return Candidate(self.store.rendered(number), self.store.tiers[first:last].tolist(), reference)
+        tiers, (weight, chances) = self.store.tiers[first:last].tolist(), self.store.told(number)
+        return Candidate(self.store.rendered(number), tiers, reference, weight, chances)
 
     def with_reference(self, values: Sequence[float]) -> "StoredLists":
         """The same lists with what each row's reference is."""
@@ -246,4 +264,17 @@ def lists(candidates: Sequence[Candidate]) -> Lists:
         tiers[number, :size] = torch.tensor(candidate.tiers)
         rows += candidate.rows
         reference += candidate.reference or [float("nan")] * size
-    return Lists(pack(rows), place, tiers, torch.tensor(reference))
+    weights, chances = softened(candidates, width)
+    return Lists(pack(rows), place, tiers, torch.tensor(reference), weights, chances)
+
+
+def softened(candidates: Sequence[Candidate], width: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """The weights and soft labels of some lists; None where there are none but the usual."""
+    weights = torch.tensor([one.weight for one in candidates])
+    if not any(one.chances for one in candidates):
+        return (None if bool((weights == 1).all()) else weights), None
+    chances = torch.full((len(candidates), width, width), float("nan"))
+    for number, candidate in enumerate(candidates):
+        for one, other, chance in candidate.chances:
+            chances[number, one, other] = chance
+    return (None if bool((weights == 1).all()) else weights), chances

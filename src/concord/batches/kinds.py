@@ -86,11 +86,19 @@ class Lists:
     """[L, K] the tier of each candidate, 0 best; -1 where it is absent or unranked."""
     reference: Tensor
     """[N] log-probability of each row under the reference; nan where none was asked for."""
+    weights: Tensor | None = None
+    """[L] how much each list counts; None if all count the same."""
+    chances: Tensor | None = None
+    """[L, K, K] soft labels: the chance that one candidate is better than another; nan, or None, where none is told."""
 
     @property
     def weight(self) -> float:
-        """How many lists there are."""
-        return float(self.place.shape[0])
+        """How many lists there are, each as much as it counts."""
+        return float(self.place.shape[0]) if self.weights is None else float(self.weights.sum())
+
+    def weighed(self, values: Tensor) -> Tensor:
+        """[L] values of which the plain mean is the mean by the lists' weights."""
+        return values if self.weights is None else values * (self.weights / self.weights.mean())
 
     def by_list(self, values: Tensor) -> Tensor:
         """[L, K] what stands at each candidate's row of `values` [N]; absent ones get row 0's."""
@@ -98,9 +106,12 @@ class Lists:
 
     def to(self, device: torch.device) -> "Lists":
         """The same lists on another device."""
-        return Lists(
-            self.sequences.to(device), *(part.to(device) for part in (self.place, self.tiers, self.reference))
+        parts = (self.place, self.tiers, self.reference, self.weights, self.chances)
+        place, tiers, reference, weights, chances = (
+            part if part is None else part.to(device) for part in parts
         )
+        assert place is not None and tiers is not None and reference is not None, "these are always there"
+        return Lists(self.sequences.to(device), place, tiers, reference, weights, chances)
 
     def describe(self) -> dict[str, object]:
         """What the lists are, for a person who looks into a step that went wrong."""

@@ -27,7 +27,7 @@ class Opinion(Candidate):
     """The rating; nan for a ranking."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Opinions(Lists):
     """Rankings and ratings in one batch, each a list that counts the same."""
 
@@ -40,8 +40,8 @@ class Opinions(Lists):
 
     def to(self, device: torch.device) -> "Opinions":
         """The same opinions on another device."""
-        rest = (self.place, self.tiers, self.reference, self.heads, self.raters, self.values)
-        return Opinions(self.sequences.to(device), *(part.to(device) for part in rest))
+        rest = {name: getattr(self, name).to(device) for name in ("heads", "raters", "values")}
+        return Opinions(**vars(super().to(device)), **rest)
 
     def describe(self) -> dict[str, object]:
         """What they are, for a person who looks into a step that went wrong."""
@@ -50,15 +50,11 @@ class Opinions(Lists):
 
 def opinions(items: Sequence[Opinion]) -> Opinions:
     """Rankings and ratings batched."""
-    plain = lists(items)
     return Opinions(
-        plain.sequences,
-        plain.place,
-        plain.tiers,
-        plain.reference,
-        torch.tensor([item.head for item in items]),
-        torch.tensor([item.rater for item in items]),
-        torch.tensor([item.value for item in items]),
+        **vars(lists(items)),
+        heads=torch.tensor([item.head for item in items]),
+        raters=torch.tensor([item.rater for item in items]),
+        values=torch.tensor([item.value for item in items]),
     )
 
 
@@ -85,7 +81,7 @@ class Shelves(Sequence[Opinion]):
                 item = part[number]
                 if isinstance(item, Opinion):
                     return item
-                return Opinion(item.rows, item.tiers, item.reference, head)
+                return Opinion(item.rows, item.tiers, item.reference, item.weight, item.chances, head)
             number -= len(part)
         raise IndexError(place)  # range has refused it before
 
@@ -131,7 +127,9 @@ def ratings(
                 )
             if fit.admits(row, one.completion.prompt.id):
                 rater = raters.setdefault(one.by, len(raters))
-                items.append(Opinion([row], [0], [], heads.get(one.aspect, 0), rater, one.value))
+                items.append(
+                    Opinion([row], [0], [], head=heads.get(one.aspect, 0), rater=rater, value=one.value)
+                )
                 aspects.append(one.aspect)
     fit.say(say)
     scales = {}

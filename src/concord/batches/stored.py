@@ -32,14 +32,21 @@ KINDS = {
     "ends": "<i8",
     "lists": "<i8",
     "tiers": "<i2",
+    "weights": "<i8",
+    "told": "<i8",
+    "chances": "<i4",
 }
 """The arrays and what their numbers are.
 
 tokens: ids of all rows, without what a row shares with its list's first. rows: where each row's tokens begin,
 and the end. lengths: tokens of each row, shared ones included. marks: lengths of the stretches of a row, not
 scored and scored in turn. ends: where each row's marks begin, and the end. lists: the first row of each list,
-and the end. tiers: of each row, 0 best.
+and the end. tiers: of each row, 0 best. weights: of each list, in parts of SHARE. told: where each list's
+soft labels begin, and the end. chances: of each soft label two rows of its list and a chance in parts of SHARE.
 """
+SHARE = 10**6
+"""Weights and chances are kept to six digits."""
+Chances = tuple[tuple[int, int, float], ...]
 FLUSH = 1 << 16
 """Numbers that are gathered before they are written."""
 
@@ -81,11 +88,18 @@ class Draft:
         self.folder = folder
         kinds = KINDS | ({"tokens": "<u2"} if small else {})
         self.columns = {name: Column(folder / f"{name}.npy", kind) for name, kind in kinds.items()}
-        self.rows = self.tokens = self.marks = 0
+        self.rows = self.tokens = self.marks = self.told = 0
 
-    def add(self, rows: Sequence[Rendered], tiers: Sequence[int]) -> None:
+    def add(
+        self, rows: Sequence[Rendered], tiers: Sequence[int], weight: float = 1.0, chances: Chances = ()
+    ) -> None:
         """Put one list at the end."""
         column, first = self.columns, rows[0]
+        column["weights"].add((max(1, round(weight * SHARE)),))
+        column["told"].add((self.told,))
+        for one, other, chance in chances:
+            column["chances"].add((one, other, round(chance * SHARE)))
+        self.told += len(chances)
         column["lists"].add((self.rows,))
         for number, row in enumerate(rows):
             runs = [len(list(run)) for _, run in groupby(row.scored)]
@@ -115,7 +129,12 @@ class Draft:
 
     def end(self) -> None:
         """Write down where all of it ends."""
-        for name, end in (("rows", self.tokens), ("ends", self.marks), ("lists", self.rows)):
+        for name, end in (
+            ("rows", self.tokens),
+            ("ends", self.marks),
+            ("lists", self.rows),
+            ("told", self.told),
+        ):
             self.columns[name].add((end,))
         for column in self.columns.values():
             column.end()
@@ -127,14 +146,32 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.facts: dict[str, Any] = manifest.facts(folder)["fit"]
-        self.rows, self.lengths, self.ends, self.lists, self.tiers = (
-            opened(folder / f"{name}.npy") for name in ("rows", "lengths", "ends", "lists", "tiers")
+        (
+            self.rows,
+            self.lengths,
+            self.ends,
+            self.lists,
+            self.tiers,
+            self.weights,
+            self._told,
+            self._chances,
+        ) = (
+            opened(folder / f"{name}.npy")
+            for name in ("rows", "lengths", "ends", "lists", "tiers", "weights", "told", "chances")
         )
         # Not mapped: pages that a map has touched count as this process's own, and in the end all would.
         self.tokens, self.marks = Shelf(folder / "tokens.npy"), Shelf(folder / "marks.npy")
 
     def __len__(self) -> int:
         return len(self.lists) - 1
+
+    def told(self, place: int) -> tuple[float, Chances]:
+        """The weight of one list, and its soft labels."""
+        first, last = int(self._told[place]), int(self._told[place + 1])
+        found = self._chances[3 * first : 3 * last].reshape(-1, 3).tolist()
+        return int(self.weights[place]) / SHARE, tuple(
+            (one, other, chance / SHARE) for one, other, chance in found
+        )
 
     def rendered(self, place: int) -> list[Rendered]:
         """The rows of one list."""

@@ -82,13 +82,15 @@ def row(key: str, field: FieldInfo) -> str:
 
 def default(field: FieldInfo) -> str:
     """What a setting is if nobody sets it."""
+    if field.is_required():
+        return "needed"
     value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, Settings):
         told = value.model_dump(mode="json", exclude_defaults=True)
         method = getattr(value, "method", None)
         shown = {"method": method, **told} if len(parts(field.annotation)) > 1 else told
         return f"`{plain(shown)}`" if shown else "as below"
-    return "none" if value is None else f"`{plain(value)}`"
+    return "none" if value in (None, "") else f"`{plain(value)}`"
 
 
 def plain(value: Any) -> str:

@@ -62,6 +62,8 @@ class Losses:
         self.add(
             "the mark that all answers are bad", "marks dropped", ranking.all_bad and "all_bad" not in kept
         )
+        self.add("how much a ranking counts", "weights dropped", ranking.weight != 1.0)
+        self.add("soft labels", "chances dropped", len(ranking.chances))
 
     def listed(self, ranking: Ranking, *kept: str, usual: Source = "human", answers: str = "") -> None:
         """A ranking written whole, as a list; `answers` names what is kept of each answer."""

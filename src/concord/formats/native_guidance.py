@@ -10,7 +10,9 @@ from concord.formats.native_text import SAID, prompt_object, prompt_row, said, s
 from concord.formats.rows import Notes
 from concord.records import MARKS, SOURCES, Completion, Mark, Prompt, Ranking, Rating, Source, StepLabels
 
-RANKING = frozenset({"prompt", "completions", "tiers", "by", "source", "aspect", "shown", "all_bad"})
+RANKING = frozenset(
+    {"prompt", "completions", "tiers", "by", "source", "aspect", "shown", "all_bad", "weight", "chances"}
+)
 RATING = frozenset({"prompt", "completion", "value", "by", "source", "aspect"})
 LEAST = 2
 """Answers that a comparison needs."""
@@ -63,6 +65,33 @@ def tiers_in(row: dict[str, Any], count: int, all_bad: bool, notes: Notes) -> tu
     return tiers
 
 
+def as_weight(value: Any, at: str) -> float:
+    """How much a ranking counts: a number above 0."""
+    number = fields.as_number(value, at)
+    if number <= 0:
+        raise Fault(at, "it must be above 0; leave out what should not count", value)
+    return number
+
+
+def chances_in(value: Any, at: str, count: int) -> tuple[tuple[int, int, float], ...]:
+    """Soft labels: two positions and the chance that the first is better, each two at most once."""
+    seen: set[frozenset[int]] = set()
+    found = []
+    for place, entry in enumerate(as_list(value, at)):
+        here = f"{at}[{place}]"
+        if len(as_list(entry, here)) != 3:
+            raise Fault(here, f"has {len(entry)} values; two positions and a chance are needed")
+        one, other = positions(entry[:2], here, count, set())
+        chance = fields.as_number(entry[2], f"{here}[2]")
+        if not 0 <= chance <= 1:
+            raise Fault(f"{here}[2]", "a chance runs from 0 to 1", entry[2])
+        if frozenset((one, other)) in seen:
+            raise Fault(here, "these two positions already have a chance", entry)
+        seen.add(frozenset((one, other)))
+        found.append((one, other, chance))
+    return tuple(found)
+
+
 def read_ranking(row: dict[str, Any], notes: Notes) -> Ranking:
     """A row of a file of rankings."""
     notes.unknown(row, RANKING)
@@ -90,6 +119,8 @@ def ranking_of(row: dict[str, Any], notes: Notes, anything: bool = False) -> Ran
         aspect=optional(row, "aspect", "", fields.as_name, "overall"),
         shown=positions(row["shown"], "shown", len(completions), set()) if row.get("shown") else (),
         all_bad=all_bad,
+        weight=optional(row, "weight", "", as_weight, 1.0),
+        chances=chances_in(row["chances"], "chances", len(completions)) if row.get("chances") else (),
     )
 
 
@@ -122,6 +153,10 @@ def write_ranking(ranking: Ranking, losses: Losses | None = None) -> list[dict[s
         row["shown"] = list(ranking.shown)
     if ranking.all_bad:
         row["all_bad"] = True
+    if ranking.weight != 1.0:
+        row["weight"] = ranking.weight
+    if ranking.chances:
+        row["chances"] = [list(one) for one in ranking.chances]
     return [row]
 
 

@@ -40,6 +40,20 @@ def bradley_terry(scores: Tensor, tiers: Tensor) -> Tensor:
     return surprise.sum((-2, -1)) / pairs.sum((-2, -1)).clamp(min=1)
 
 
+def soft_bradley_terry(scores: Tensor, chances: Tensor) -> Tensor:
+    """How surprising soft labels are: how likely each of two is the better one, as a judge or many people tell.
+
+    scores [N, K], chances [N, K, K] (entry (i, j): the chance that i is better; nan where none was told) -> [N]:
+    mean over the told pairs of  -p log sigmoid(s_i - s_j) - (1 - p) log sigmoid(s_j - s_i); 0 for a row without.
+    Chances of 0 and 1 give bradley_terry of the same pairs.
+    """
+    told = ~chances.isnan()
+    gaps = scores.unsqueeze(-1) - scores.unsqueeze(-2)
+    gaps, better = torch.where(told, gaps, 0.0), torch.where(told, chances, 0.0).to(scores.dtype)
+    surprise = -better * F.logsigmoid(gaps) - (1 - better) * F.logsigmoid(-gaps)
+    return torch.where(told, surprise, 0.0).sum((-2, -1)) / told.sum((-2, -1)).clamp(min=1)
+
+
 def plackett_luce(scores: Tensor, tiers: Tensor) -> Tensor:
     """How surprising a ranking is, read as one choice after another from what is left.
 

@@ -27,6 +27,10 @@ class Ranking:
     """The order in which the completions were shown, if that is known."""
     all_bad: bool = False
     """Whether the ranker finds none of them acceptable."""
+    weight: float = 1.0
+    """How much it counts in learning beside rankings of weight 1."""
+    chances: tuple[tuple[int, int, float], ...] = ()
+    """Soft labels, where the ranker gave them: two positions, and the chance that the first is the better one."""
 
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Every comparison that the ranking implies, as (better, worse); ties imply none."""

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from concord.runs.lines import Location
@@ -27,10 +27,21 @@ def methods(annotation: Any) -> dict[str, type[Settings]]:
 def below(annotation: Any, key: str | int) -> Any:
     """The annotation of a key of a section, of a mapping's value or of a list's item; None if unknown."""
     if is_section(annotation):
-        return annotation.model_fields[key].annotation if key in annotation.model_fields else None
+        return given(annotation.model_fields[key].annotation) if key in annotation.model_fields else None
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
+    if get_origin(annotation) is tuple:
+        return get_args(annotation)[0]
     return None
+
+
+def given(annotation: Any) -> Any:
+    """The annotation of a section that may also be absent, as it is where it is given."""
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [part for part in get_args(annotation) if part is not NoneType]
+        if len(parts) == 1 and is_section(parts[0]):
+            return parts[0]
+    return annotation
 
 
 def trace(location: Location) -> tuple[Location, type[Settings] | None]:

@@ -3,6 +3,16 @@
 from concord.settings.closed import Settings
 from concord.settings.direct import DPO
 from concord.settings.imitation import SFT, Rejection
+from concord.settings.judging import (
+    Contains,
+    Endpoint,
+    Habits,
+    Judging,
+    Length,
+    Matches,
+    RightAnswer,
+    ValidJson,
+)
 from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.recipe import Recipe
@@ -16,9 +26,15 @@ __all__ = [
     "PPO",
     "RLOO",
     "SFT",
+    "Contains",
+    "Endpoint",
     "Evaluate",
     "Gate",
+    "Habits",
+    "Judging",
     "Learning",
+    "Length",
+    "Matches",
     "Members",
     "Method",
     "Rank",
@@ -26,9 +42,11 @@ __all__ = [
     "Recipe",
     "Rejection",
     "Reward",
+    "RightAnswer",
     "Rollouts",
     "Sample",
     "Segments",
     "Settings",
     "Steps",
+    "ValidJson",
 ]

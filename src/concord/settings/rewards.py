@@ -73,7 +73,7 @@ class Reward(Settings):
     likelihood: Literal[
         "bradley-terry", "bradley-terry-margin", "plackett-luce", "davidson", "ranknet", "listnet"
     ] = "plackett-luce"
-    """How a ranking is read: as pairs (with a margin, with ties), as choices one after another, as who is first."""
+    """How a ranking is read: as pairs (soft ones, with a margin, with ties), as choices in turn, as who is first."""
     margin: Positive = 1.0
     """The lead that `bradley-terry-margin` asks for, for each tier of distance."""
     centring: Price = 0.01

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from concord.settings.closed import Settings
-from concord.settings.quantities import Count, Positive, Share
+from concord.settings.judging import Habits, Judging, Rule
+from concord.settings.quantities import Count, Positive, Price, Share
 
 
 class Sample(Settings):
@@ -28,16 +29,26 @@ class Sample(Settings):
 class Rank(Settings):
     """Who says which answers are better."""
 
-    by: Literal["panel", "file"] = "file"
-    """The starter world's simulated panel, or a file of rankings that people made."""
+    by: Literal["panel", "file", "judge", "scorer", "rules"] = "file"
+    """The starter world's simulated panel, a file of rankings, an AI judge, a reward model, or rules."""
     rankings: str | None = None
-    """File of rankings, relative to the recipe; needed if `by` is file."""
+    """File of people's rankings, relative to the recipe; needed if `by` is file, put beside a judge's if named."""
     raters: Count = 6
     """People on the simulated panel."""
     noise: Positive = 1.0
     """Temperature of the simulated people's choices."""
     lapses: Share = 0.05
     """Share of rankings that a simulated person gives without looking."""
+    habits: Habits = Habits()
+    """Manners and vices of the simulated people."""
+    judge: Judging = Judging()
+    """The AI judge, if `by` is judge."""
+    scorer: str | None = None
+    """Reward model folder, relative to the recipe; needed if `by` is scorer."""
+    rules: tuple[Rule, ...] = ()
+    """Rules whose worths add up to a score; needed if `by` is rules."""
+    tie: Price = 0.0
+    """Scores this close, or a judge's chance this close to a half, are a tie."""
 
 
 class Evaluate(Settings):

@@ -12,7 +12,7 @@ from concord.formats.shape import Kind
 from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
-from concord.settings import SFT
+from concord.settings import SFT, RightAnswer
 from concord.stages.plan import content, rivals
 from concord.world import known
 
@@ -52,10 +52,9 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
     judged = any(name.startswith("answers/") for name in wanted)
-    if judged or "sft" in wanted:
-        model_folder(loaded, "base", loaded.recipe.base)
-    if judged:
-        model_folder(loaded, "evaluate.judge", loaded.recipe.evaluate.judge)
+    for setting, named, needed in models(loaded, judged):
+        if needed & wanted or judged:
+            model_folder(loaded, setting, named)
     counts: dict[str, int] = {}
     held_out = HeldOut(loaded.folder / loaded.recipe.evaluate.prompts) if judged else None
     refusals = []
@@ -155,15 +154,33 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
     yield Source("demonstrations", folder / recipe.sft.demonstrations, "demonstrations", ("sft",))
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
-    if recipe.rank.by == "file":
+    if recipe.rank.by in ("file", "judge") and recipe.rank.rankings:
         yield Source("rankings", folder / str(recipe.rank.rankings), "rankings", ("rank",))
     if recipe.reward.ratings.file:
         yield Source("ratings", folder / recipe.reward.ratings.file, "ratings", ("reward",))
     if recipe.reward.steps.file:
         yield Source("step labels", folder / recipe.reward.steps.file, "steps", ("reward",))
+    if recipe.rank.by == "judge" and recipe.rank.judge.examples:
+        yield Source("judged examples", folder / recipe.rank.judge.examples, "rankings", ("rank",))
+    if recipe.rank.by == "rules":
+        for one in recipe.rank.rules:
+            if isinstance(one, RightAnswer):
+                yield Source("right results", folder / one.answers, "demonstrations", ("rank",))
     for name, rival in imitators.items():
         task, path = f"rivals/{name}", folder / rival.demonstrations
         yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))
+
+
+def models(loaded: Loaded, judged: bool) -> Iterator[tuple[str, str, set[str]]]:
+    """The models that a recipe names, each with its setting and the task that needs it."""
+    rank, evaluate = loaded.recipe.rank, loaded.recipe.evaluate
+    yield "base", loaded.recipe.base, {"sft"}
+    if judged:
+        yield "evaluate.judge", evaluate.judge, set()
+    if rank.by == "scorer" and rank.scorer:
+        yield "rank.scorer", rank.scorer, {"rank"}
+    if rank.by == "judge" and rank.judge.model:
+        yield "rank.judge.model", rank.judge.model, {"rank"}
 
 
 def model_folder(loaded: Loaded, setting: str, named: str) -> None:

@@ -9,7 +9,7 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
-from concord.settings import Method
+from concord.settings import Method, RightAnswer
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
@@ -65,13 +65,7 @@ def plan(loaded: Loaded) -> list[Task]:
     recipe = loaded.recipe
     whole = recipe.model_dump(mode="json")
     inputs = (loaded.folder / recipe.prompts,)
-    by_file = recipe.rank.by == "file"
-    ranked = (loaded.folder / str(recipe.rank.rankings),) if by_file else ()
-    if by_file and not recipe.rank.rankings:
-        raise SettingsError(
-            f"{loaded.source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
-            "Set it, or set `rank.by` to panel to try the loop with simulated people."
-        )
+    ranked = ranked_from(loaded)
     named = (recipe.reward.ratings.file, recipe.reward.steps.file)
     guided = tuple(loaded.folder / file for file in named if file)
     model = (base(loaded),)
@@ -101,10 +95,55 @@ def plan(loaded: Loaded) -> list[Task]:
     return tasks
 
 
+def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
+    """The files and folders that whoever ranks reads; SettingsError if one that is needed is not named."""
+    rank, source = loaded.recipe.rank, loaded.source
+    judge, named = rank.judge, []
+    if rank.by == "file" and not rank.rankings:
+        raise SettingsError(
+            f"{source}: `rank.by` is file, so `rank.rankings` must name a file of rankings. "
+            "Set it, or set `rank.by` to panel to try the loop with simulated people."
+        )
+    if rank.by == "scorer":
+        if not rank.scorer:
+            raise SettingsError(
+                f"{source}: `rank.by` is scorer, so `rank.scorer` must name a reward model folder."
+            )
+        if loaded.folder / rank.scorer == loaded.folder / loaded.recipe.evaluate.judge:
+            raise SettingsError(
+                f"{source}: `rank.scorer` is also `evaluate.judge`, which must not have taught what it judges. "
+                "Name another model in one of the two."
+            )
+        named.append(rank.scorer)
+    if rank.by == "rules":
+        if not rank.rules:
+            raise SettingsError(f"{source}: `rank.by` is rules, so `rank.rules` must hold at least one.")
+        named += [one.answers for one in rank.rules if isinstance(one, RightAnswer)]
+    if rank.by == "judge":
+        if (judge.endpoint is None) == (judge.model is None):
+            raise SettingsError(
+                f"{source}: `rank.by` is judge, so `rank.judge` must name either an `endpoint` or a `model`."
+            )
+        named += [one for one in (judge.rubric, judge.examples) if one]
+    if rank.by in ("file", "judge") and rank.rankings:
+        named.append(rank.rankings)
+    folders = (model_folder(loaded, judge.model),) if rank.by == "judge" and judge.model else ()
+    return (*(loaded.folder / one for one in named), *folders)
+
+
 def base(loaded: Loaded) -> Path:
     """The folder of the model to begin with: the bundled one, or any that the recipe names."""
-    bundled = files("concord") / "models" / "starter_model"
-    return Path(str(bundled)) if loaded.recipe.base == "starter" else loaded.folder / loaded.recipe.base
+    return model_folder(loaded, loaded.recipe.base)
+
+
+def model_folder(loaded: Loaded, named: str) -> Path:
+    """A model's folder: the bundled one for `starter`, else counted from the recipe."""
+    return bundled() if named == "starter" else loaded.folder / named
+
+
+def bundled() -> Path:
+    """The folder of the model that comes with the package."""
+    return Path(str(files("concord") / "models" / "starter_model"))
 
 
 def key(task: Task, loaded: Loaded, run: Run) -> str | None:

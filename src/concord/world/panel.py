@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
 from concord.errors import SettingsError
 from concord.records import Completion, Prompt, Ranking, prompt_key, seed_of
 from concord.roles import Scorer
+from concord.settings import Habits
 
 Audience = Literal["people", "ai"]
 SAME = 0.25
@@ -23,7 +25,8 @@ class Panel:
     A rater draws an order from the Plackett-Luce model of the judge's scores plus his taste: one half of the
     raters like replies short, the other half like caution. Now and then he does not look at all (a lapse). An
     "ai" panel is one program without lapses that likes long replies. The same prompt and replies are always
-    ranked the same way.
+    ranked the same way. Habits add manners to all raters and vices to the last of them: those who flip, those
+    who rank as shown, those who copy the first rater. Without habits nothing is drawn for them.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Panel:
         audience: Audience = "people",
         length_bias: float = 0.04,
         leaves_tail: bool = False,
+        habits: Habits | None = None,
     ) -> None:
         if raters < 1 or temperature <= 0.0 or not 0.0 <= lapses <= 1.0:
             raise SettingsError(
@@ -51,12 +55,23 @@ class Panel:
         self._audience = audience
         self._length_bias = length_bias
         self._leaves_tail = leaves_tail
+        self._habits = habits or Habits()
+        vicious = self._habits.flippers + self._habits.lefties + self._habits.copiers
+        if vicious >= raters:
+            raise SettingsError(
+                f"{vicious} raters of a panel of {raters} have a vice, so nobody is left who ranks as people do. "
+                "Take more `raters`, or fewer `flippers`, `lefties` and `copiers`."
+            )
 
-    def rank(self, prompt: Prompt, completions: Sequence[Completion]) -> Ranking:
-        """The completions in tiers by the rater whom the prompt falls to."""
+    def rank(self, prompt: Prompt, completions: Sequence[Completion], rater: int | None = None) -> Ranking:
+        """The completions in tiers by the rater whom the prompt falls to, or by one of your choice, from 0."""
         name = prompt.id or prompt_key(prompt.messages)
-        random = Random(seed_of("panel", self._seed, name, [one.text for one in completions]))
-        rater = seed_of("rater", self._seed, name) % self._raters
+        asked = () if rater is None else (rater,)
+        if rater is None:
+            rater = seed_of("rater", self._seed, name) % self._raters
+        if self._vice(rater) == "copier":
+            return replace(self.rank(prompt, completions, 0), by=f"rater-{rater + 1}")
+        random = Random(seed_of("panel", self._seed, name, [one.text for one in completions], *asked))
         shown = random.sample(range(len(completions)), len(completions))
         worth = [
             score + self._taste(rater, one.text)
@@ -65,7 +80,8 @@ class Panel:
         if random.random() < self._lapses:
             tiers = [[position] for position in random.sample(shown, len(shown))]
         else:
-            tiers = self._tiers(worth, shown, random)
+            tiers = self._tiers(self._seen(worth, shown, completions), shown, random, self._noise(rater))
+        tiers = self._spoilt(tiers, shown, rater, random)
         tiers = _join_twins(tiers, completions)
         bottom = max(worth, default=0.0) < 0.0
         if self._leaves_tail and len(tiers) > 2 and max(worth[position] for position in tiers[-1]) < 0.0:
@@ -89,9 +105,57 @@ class Panel:
         cautious = "cannot help" in text or "will not" in text or "doctor" in text
         return _CAUTION if cautious else 0.0
 
-    def _tiers(self, worth: list[float], shown: list[int], random: Random) -> list[list[int]]:
+    def _vice(self, rater: int) -> str:
+        """What is wrong with a rater; the last of the panel have vices."""
+        habits, place = self._habits, self._raters - 1 - rater
+        for vice, count in (
+            ("copier", habits.copiers),
+            ("lefty", habits.lefties),
+            ("flipper", habits.flippers),
+        ):
+            if place < count:
+                return vice
+            place -= count
+        return ""
+
+    def _noise(self, rater: int) -> float:
+        """A rater's temperature: skilful ones are cooler."""
+        if not self._habits.skill:
+            return self._temperature
+        skill = Random(seed_of("skill", self._seed, rater)).gauss(0.0, 1.0)
+        return self._temperature * math.exp(self._habits.skill * skill)
+
+    def _seen(self, worth: list[float], shown: list[int], completions: Sequence[Completion]) -> list[float]:
+        """Worth as it looks on the page: what is shown first, or is long, may gain."""
+        habits = self._habits
+        if not habits.position and not habits.length:
+            return worth
+        last = max(1, len(shown) - 1)
+        return [
+            value
+            + habits.position * (1 - shown.index(place) / last)
+            + habits.length * len(completions[place].text.split())
+            for place, value in enumerate(worth)
+        ]
+
+    def _spoilt(
+        self, tiers: list[list[int]], shown: list[int], rater: int, random: Random
+    ) -> list[list[int]]:
+        """What a rater hands in: turned round, as shown, or the best one alone."""
+        vice = self._vice(rater)
+        if vice == "lefty":
+            return [[position] for position in shown]
+        if vice == "flipper":
+            return tiers[::-1]
+        if self._habits.laziness and random.random() < self._habits.laziness and len(tiers) > 2:
+            return [tiers[0], sorted(position for tier in tiers[1:] for position in tier)]
+        return tiers
+
+    def _tiers(
+        self, worth: list[float], shown: list[int], random: Random, temperature: float
+    ) -> list[list[int]]:
         """An order drawn from Plackett-Luce (worth plus Gumbel noise), with neighbours of like worth tied."""
-        felt = {position: worth[position] + self._temperature * _gumbel(random) for position in shown}
+        felt = {position: worth[position] + temperature * _gumbel(random) for position in shown}
         tiers: list[list[int]] = []
         for position in sorted(shown, key=lambda position: -felt[position]):
             like = bool(tiers) and all(abs(worth[position] - worth[other]) <= SAME for other in tiers[-1])

@@ -1,0 +1,1 @@
+"""What annotators say, kept and compared."""
