@@ -27,7 +27,7 @@ examples = settings(max_examples=20, deadline=None, derandomize=True, database=N
 number = st.floats(-10, 10)
 
 
-def test_gae_golden():
+def test_t22_gae_golden():
     """T22: r = (0, 0, 0, 1), V = (.2, .4, .1, .5), discount 1, decay .95."""
     advantages, returns = gae(REWARDS, VALUES, ALL, discount=1.0, decay=0.95)
     assert advantages[0].tolist() == pytest.approx([0.7046875, 0.53125, 0.875, 0.5], abs=1e-12)
@@ -57,7 +57,7 @@ def test_groups_of_any_name_order_and_size():
     assert group_standard(scores, groups).tolist() == pytest.approx([0.0, -side, 0.0, 0.0, side], abs=1e-12)
 
 
-def test_token_rewards_by_hand():
+def test_t22_token_rewards_by_hand():
     """T21, T22: the score lands on the last token; erratum 4.53, 4.54: the penalty counts once."""
     drift = torch.tensor([[1.0, 2.0, math.nan], [math.inf, 3.0, -4.0]], dtype=D)
     mask = torch.tensor([[True, True, False], [False, True, True]])
@@ -71,13 +71,13 @@ def test_monte_carlo_returns_by_hand():
     assert monte_carlo_returns(rewards, mask, discount=0.5).tolist() == [[0.0, 3.0, 4.0, 4.0, 0.0]]
 
 
-def test_shaping_by_the_value_is_the_one_step_advantage():
+def test_t23_shaping_by_the_value_is_the_one_step_advantage():
     """T23: r + V(s') - V(s), 0 after the end."""
     got = shaped(REWARDS, VALUES, ALL, discount=1.0)
     assert got[0].tolist() == pytest.approx([0.2, -0.3, 0.4, 0.5], abs=1e-12)
 
 
-def test_shaping_moves_no_optimum():
+def test_t23_shaping_moves_no_optimum():
     """T23: on every path of two steps the return falls by the same Phi of the start."""
     potentials = torch.tensor([[0.3, a] for a in (-1.0, 0.0, 2.0)], dtype=D)
     rewards = torch.tensor([[0.0, 1.0], [0.5, 0.0], [0.2, 0.4]], dtype=D)
@@ -143,7 +143,7 @@ def test_group_advantages_ignore_a_shift(rows, shift):
         assert got == pytest.approx((scores[i] - others.mean()).item() if len(others) else 0.0, abs=1e-9)
 
 
-def test_the_baseline_moves_no_gradient_on_average():
+def test_t10_the_baseline_moves_no_gradient_on_average():
     """T10: three arms, two samples: leave-one-out, averaged over all draws, is the true policy gradient."""
     logits, reward = (
         torch.tensor([0.2, -0.3, 0.5], dtype=D, requires_grad=True),

@@ -16,7 +16,7 @@ examples = settings(max_examples=20, deadline=None, derandomize=True, database=N
 logits = st.lists(st.floats(-5, 5), min_size=4, max_size=4)
 
 
-def test_estimators_golden():
+def test_t21_estimators_golden():
     """T21: p = .5, q = .4; k2 is (log 1.25)^2 / 2 = .0248965222 (the contract prints ...212, a slip)."""
     p, q = torch.tensor(0.5, dtype=D).log(), torch.tensor(0.4, dtype=D).log()
     assert k1(p, q).item() == pytest.approx(0.2231435513, abs=1e-10)
@@ -41,7 +41,7 @@ def test_k1_and_k3_are_right_on_average_and_k2_has_the_right_gradient(ours, thei
     assert truth.item() >= -1e-12
 
 
-def test_exact_kl_of_the_optimal_policy_golden():
+def test_t21_exact_kl_of_the_optimal_policy_golden():
     """T21: pi* of pi_ref = (.5, .3, .2), r = (0, 1, 2), beta = .5: KL .9154755, J = 1.3063694."""
     reference, reward, beta = torch.tensor([0.5, 0.3, 0.2], dtype=D), torch.tensor([0.0, 1, 2], dtype=D), 0.5
     best = (reference.log() + reward / beta).softmax(-1)

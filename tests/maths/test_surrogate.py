@@ -39,7 +39,7 @@ def rows(*numbers):
         (-1.0, 1.5, -1.5, -1.0),
     ],
 )
-def test_clip_table(advantage, ratio, objective, slope):
+def test_t20_clip_table(advantage, ratio, objective, slope):
     """T20, errata 4.49, 4.50: min(r A, clip(r) A) at .2; the printed clip(r) A says -.5 and -1.2 below 0."""
     logprob = rows(math.log(ratio)).requires_grad_()
     loss = clipped_policy_loss(logprob, rows(0.0), rows(advantage), 0.2, 0.2)
@@ -47,7 +47,7 @@ def test_clip_table(advantage, ratio, objective, slope):
     assert torch.autograd.grad(loss.sum(), logprob)[0].item() == pytest.approx(-slope * ratio, abs=1e-12)
 
 
-def test_clip_fraction_counts_stopped_tokens():
+def test_t20_clip_fraction_counts_stopped_tokens():
     """T20: of the six of the table, two are stopped; what stands off the mask counts neither way."""
     logprobs = rows([0.5, 1.0, 1.5, 0.5, 1.0, 1.5, 9.0]).log()
     advantages = rows([1.0, 1, 1, -1, -1, -1, math.nan])
@@ -61,7 +61,7 @@ def test_clip_fraction_counts_stopped_tokens():
     )
 
 
-def test_the_ratio_is_to_the_policy_that_spoke():
+def test_t20_the_ratio_is_to_the_policy_that_spoke():
     """T20, errata 4.45-4.56: with three different policies the reference enters the drift alone."""
     learning, spoke, reference = rows(-1.0), rows(-1.1), rows(-2.0)
     assert clipped_policy_loss(learning, spoke, rows(1.0), 0.2, 0.2).item() == pytest.approx(-math.exp(0.1))
@@ -70,7 +70,7 @@ def test_the_ratio_is_to_the_policy_that_spoke():
 
 @examples
 @given(st.lists(st.tuples(st.floats(-9, 0), number), min_size=1, max_size=6))
-def test_at_ratio_1_the_gradient_is_the_policy_gradient(tokens):
+def test_t19_at_ratio_1_the_gradient_is_the_policy_gradient(tokens):
     """T19: PPO's first step is A2C's; its value is -A."""
     logprobs, advantages = torch.tensor(tokens, dtype=D).T
     logprobs = logprobs.clone().requires_grad_()
@@ -82,7 +82,7 @@ def test_at_ratio_1_the_gradient_is_the_policy_gradient(tokens):
     assert torch.equal(steps[1], -advantages)
 
 
-def test_policy_gradient_on_three_arms():
+def test_t10_policy_gradient_on_three_arms():
     """T10, T19: the mean of -A log p over the arms has the analytic gradient of -E[r]."""
     logits, reward = rows(0.2, -0.3, 0.5).requires_grad_(), rows(1.0, 5.0, 2.0)
     chance = logits.softmax(-1)

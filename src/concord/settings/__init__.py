@@ -7,7 +7,17 @@ from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.recipe import Recipe
 from concord.settings.rewards import Reward
-from concord.settings.speaking import GRPO, PPO, RLOO, Rollouts
+from concord.settings.speaking import (
+    GRPO,
+    PPO,
+    RLOO,
+    Expectation,
+    GroupLoss,
+    PPOLoss,
+    Reinforce,
+    ReMax,
+    Rollouts,
+)
 from concord.settings.stages import Evaluate, Gate, Rank, Sample
 
 __all__ = [
@@ -17,11 +27,16 @@ __all__ = [
     "RLOO",
     "SFT",
     "Evaluate",
+    "Expectation",
     "Gate",
+    "GroupLoss",
     "Learning",
     "Method",
+    "PPOLoss",
     "Rank",
+    "ReMax",
     "Recipe",
+    "Reinforce",
     "Rejection",
     "Reward",
     "Rollouts",
