@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from concord.maths.advantage import (
+    batch_standard,
     gae,
     group_mean,
     group_standard,
+    group_standard_biased,
     leave_one_out,
     monte_carlo_returns,
     shaped,
@@ -45,6 +47,21 @@ def test_group_advantages_golden():
     assert group_standard(SIBLINGS, ONE_GROUP).tolist() == pytest.approx(
         [0, -0.7071, -0.7071, 1.4142], abs=2e-4
     )
+
+
+def test_spreads_by_hand():
+    """T10: (1, 0, 0, 3): biased deviation sqrt 1.5; beside a group (4, 6) all six have variance 5.8667 (n - 1)."""
+    want = [0, -0.8165, -0.8165, 1.6330]
+    assert group_standard_biased(SIBLINGS, ONE_GROUP).tolist() == pytest.approx(want, abs=2e-4)
+    scores = torch.cat([SIBLINGS, torch.tensor([4.0, 6.0], dtype=D)])
+    groups = torch.tensor([0, 0, 0, 0, 1, 1])
+    mean = 14 / 6
+    spread = math.sqrt(sum((x - mean) ** 2 for x in scores.tolist()) / 5)
+    want = [x / (spread + 1e-4) for x in (0.0, -1.0, -1.0, 2.0, -1.0, 1.0)]
+    assert batch_standard(scores, groups).tolist() == pytest.approx(want, abs=1e-12)
+    assert spread**2 == pytest.approx(5.8667, abs=1e-4)
+    for formula in (group_standard_biased, batch_standard):
+        assert formula(torch.ones(3, dtype=D), torch.zeros(3)).tolist() == [0.0] * 3
 
 
 def test_groups_of_any_name_order_and_size():
@@ -132,7 +149,8 @@ def test_group_advantages_ignore_a_shift(rows, shift):
     """T10: GRPO and RLOO see differences alone, and what one sibling gains the others lose."""
     scores = torch.tensor([row[0] for row in rows], dtype=D)
     groups = torch.tensor([row[1] for row in rows])
-    for formula, near in ((group_mean, 1e-9), (leave_one_out, 1e-9), (group_standard, 1e-7)):
+    standards = ((group_standard, 1e-7), (group_standard_biased, 1e-7))
+    for formula, near in ((group_mean, 1e-9), (leave_one_out, 1e-9), *standards):
         moved = formula(scores + shift * (groups + 1), groups)
         torch.testing.assert_close(moved, formula(scores, groups), rtol=0, atol=near)
         for group in groups.unique():
@@ -166,5 +184,5 @@ def test_gradients():
     assert gradcheck(lambda r, v: gae(r, v, mask, 0.9, 0.8), (rewards, values))
     assert gradcheck(lambda s, d: token_rewards(s, d, mask, 0.3), (values[:, 0], rewards))
     groups = torch.tensor([1, 0, 1, 1])
-    for formula in (group_mean, leave_one_out, group_standard):
+    for formula in (group_mean, leave_one_out, group_standard, group_standard_biased, batch_standard):
         assert gradcheck(lambda s, f=formula: f(s, groups), rewards[0])

@@ -43,7 +43,8 @@ def weighted_k3(logprobs: Tensor, behaviour: Tensor, reference: Tensor) -> Tenso
     [N, T], [N, T], [N, T] -> [N, T]:  r (q/p - 1 - log(q/p)), r = p / behaviour. Over tokens of the behaviour
     policy, mean and gradient are those of KL(p || q). DeepSeek-AI 2025 (V3.2), "unbiased KL estimate".
     """
-    return bounded(logprobs - behaviour).exp() * k3(logprobs, reference)
+    sound, (ours, then, theirs) = set_apart(logprobs, behaviour, reference)
+    return torch.where(sound, bounded(ours - then).exp() * k3(ours, theirs), torch.nan)
 
 
 def exact_kl(logits_p: Tensor, logits_q: Tensor) -> Tensor:
