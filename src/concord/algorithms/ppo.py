@@ -135,6 +135,8 @@ def build(settings: PPO, bench: Bench) -> Course:
         price=price,
     )
     bench.say(told(settings))
+    if settings.critic_rounds >= plan.rounds:
+        bench.say(f"in all {plan.rounds} rounds the critic learns alone; the policy stays as it is.")
     return Course(
         feed,
         PPOObjective(policy, critic, loss, settings, feed),
