@@ -73,6 +73,16 @@ class Parts:
         return Critic.load(self.spec.folder / "reward", self.compute)
 
     @cached_property
+    def plain_critic(self) -> Critic:
+        """Begins as the policy."""
+        return Critic.load(self.spec.folder / "policy", self.compute)
+
+    @cached_property
+    def potential(self) -> Critic:
+        """The reward model, read at every token."""
+        return Critic.load(self.spec.folder / "reward", self.compute)
+
+    @cached_property
     def scorer(self) -> Scorer:
         """The reward model, frozen."""
         model = RewardModel.load(self.spec.folder / "reward", self.compute)

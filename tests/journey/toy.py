@@ -78,10 +78,11 @@ def policy(size: int) -> Policy:
     return Policy(network, template(size), CPU, headed=True, trunk=Trunk.of(network, CPU))
 
 
-def critic(size: int) -> Critic:
+def critic(size: int, spread: float = 0.0) -> Critic:
+    """Expects nothing at first, or anything at all."""
     torch.manual_seed(1)
     network = GPT2ForSequenceClassification(GPT2Config(vocab_size=size, num_labels=1, **SIZES)).eval()
-    torch.nn.init.zeros_(network.score.weight)
+    torch.nn.init.normal_(network.score.weight, std=spread)
     return Critic(network, CPU, Trunk.of(network, CPU))
 
 
@@ -102,6 +103,7 @@ class Bench:
     policy: Policy
     reference: Policy
     critic: Critic
+    potential: Critic
     scorer: Scorer
     rankings: Sequence[Ranking] = ()
     prompts: Sequence[Prompt] = (PROMPT,)
@@ -132,7 +134,7 @@ def rewards(size: int = 8) -> Tensor:
 
 def bench(size: int = 8, **parts: Any) -> Bench:
     table = dict(zip(answers(size), rewards(size).tolist(), strict=True))
-    return Bench(policy(size), policy(size), critic(size), Table(table), **parts)
+    return Bench(policy(size), policy(size), critic(size), critic(size, 1.0), Table(table), **parts)
 
 
 @torch.no_grad()

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from concord.maths.advantage import (
+    batch_standard,
     gae,
     group_mean,
     group_standard,
+    group_standard_biased,
     leave_one_out,
     monte_carlo_returns,
     shaped,
@@ -27,7 +29,7 @@ examples = settings(max_examples=20, deadline=None, derandomize=True, database=N
 number = st.floats(-10, 10)
 
 
-def test_gae_golden():
+def test_t22_gae_golden():
     """T22: r = (0, 0, 0, 1), V = (.2, .4, .1, .5), discount 1, decay .95."""
     advantages, returns = gae(REWARDS, VALUES, ALL, discount=1.0, decay=0.95)
     assert advantages[0].tolist() == pytest.approx([0.7046875, 0.53125, 0.875, 0.5], abs=1e-12)
@@ -47,6 +49,21 @@ def test_group_advantages_golden():
     )
 
 
+def test_spreads_by_hand():
+    """T10: (1, 0, 0, 3): biased deviation sqrt 1.5; beside a group (4, 6) all six have variance 5.8667 (n - 1)."""
+    want = [0, -0.8165, -0.8165, 1.6330]
+    assert group_standard_biased(SIBLINGS, ONE_GROUP).tolist() == pytest.approx(want, abs=2e-4)
+    scores = torch.cat([SIBLINGS, torch.tensor([4.0, 6.0], dtype=D)])
+    groups = torch.tensor([0, 0, 0, 0, 1, 1])
+    mean = 14 / 6
+    spread = math.sqrt(sum((x - mean) ** 2 for x in scores.tolist()) / 5)
+    want = [x / (spread + 1e-4) for x in (0.0, -1.0, -1.0, 2.0, -1.0, 1.0)]
+    assert batch_standard(scores, groups).tolist() == pytest.approx(want, abs=1e-12)
+    assert spread**2 == pytest.approx(5.8667, abs=1e-4)
+    for formula in (group_standard_biased, batch_standard):
+        assert formula(torch.ones(3, dtype=D), torch.zeros(3)).tolist() == [0.0] * 3
+
+
 def test_groups_of_any_name_order_and_size():
     """A group of one has nobody to be compared with, and an equal one no spread: both get 0."""
     scores = torch.tensor([5.0, 1.0, 2.0, 2.0, 3.0], dtype=D)
@@ -57,7 +74,7 @@ def test_groups_of_any_name_order_and_size():
     assert group_standard(scores, groups).tolist() == pytest.approx([0.0, -side, 0.0, 0.0, side], abs=1e-12)
 
 
-def test_token_rewards_by_hand():
+def test_t22_token_rewards_by_hand():
     """T21, T22: the score lands on the last token; erratum 4.53, 4.54: the penalty counts once."""
     drift = torch.tensor([[1.0, 2.0, math.nan], [math.inf, 3.0, -4.0]], dtype=D)
     mask = torch.tensor([[True, True, False], [False, True, True]])
@@ -71,13 +88,13 @@ def test_monte_carlo_returns_by_hand():
     assert monte_carlo_returns(rewards, mask, discount=0.5).tolist() == [[0.0, 3.0, 4.0, 4.0, 0.0]]
 
 
-def test_shaping_by_the_value_is_the_one_step_advantage():
+def test_t23_shaping_by_the_value_is_the_one_step_advantage():
     """T23: r + V(s') - V(s), 0 after the end."""
     got = shaped(REWARDS, VALUES, ALL, discount=1.0)
     assert got[0].tolist() == pytest.approx([0.2, -0.3, 0.4, 0.5], abs=1e-12)
 
 
-def test_shaping_moves_no_optimum():
+def test_t23_shaping_moves_no_optimum():
     """T23: on every path of two steps the return falls by the same Phi of the start."""
     potentials = torch.tensor([[0.3, a] for a in (-1.0, 0.0, 2.0)], dtype=D)
     rewards = torch.tensor([[0.0, 1.0], [0.5, 0.0], [0.2, 0.4]], dtype=D)
@@ -132,7 +149,8 @@ def test_group_advantages_ignore_a_shift(rows, shift):
     """T10: GRPO and RLOO see differences alone, and what one sibling gains the others lose."""
     scores = torch.tensor([row[0] for row in rows], dtype=D)
     groups = torch.tensor([row[1] for row in rows])
-    for formula, near in ((group_mean, 1e-9), (leave_one_out, 1e-9), (group_standard, 1e-7)):
+    standards = ((group_standard, 1e-7), (group_standard_biased, 1e-7))
+    for formula, near in ((group_mean, 1e-9), (leave_one_out, 1e-9), *standards):
         moved = formula(scores + shift * (groups + 1), groups)
         torch.testing.assert_close(moved, formula(scores, groups), rtol=0, atol=near)
         for group in groups.unique():
@@ -143,7 +161,7 @@ def test_group_advantages_ignore_a_shift(rows, shift):
         assert got == pytest.approx((scores[i] - others.mean()).item() if len(others) else 0.0, abs=1e-9)
 
 
-def test_the_baseline_moves_no_gradient_on_average():
+def test_t10_the_baseline_moves_no_gradient_on_average():
     """T10: three arms, two samples: leave-one-out, averaged over all draws, is the true policy gradient."""
     logits, reward = (
         torch.tensor([0.2, -0.3, 0.5], dtype=D, requires_grad=True),
@@ -166,5 +184,5 @@ def test_gradients():
     assert gradcheck(lambda r, v: gae(r, v, mask, 0.9, 0.8), (rewards, values))
     assert gradcheck(lambda s, d: token_rewards(s, d, mask, 0.3), (values[:, 0], rewards))
     groups = torch.tensor([1, 0, 1, 1])
-    for formula in (group_mean, leave_one_out, group_standard):
+    for formula in (group_mean, leave_one_out, group_standard, group_standard_biased, batch_standard):
         assert gradcheck(lambda s, f=formula: f(s, groups), rewards[0])

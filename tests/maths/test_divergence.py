@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from concord.maths.divergence import exact_kl, k1, k2, k3
+from concord.maths.divergence import exact_kl, k1, k2, k3, weighted_k3
 from concord.maths.statistics import best_of_n_kl
 
 D = torch.float64
@@ -16,7 +16,7 @@ examples = settings(max_examples=20, deadline=None, derandomize=True, database=N
 logits = st.lists(st.floats(-5, 5), min_size=4, max_size=4)
 
 
-def test_estimators_golden():
+def test_t21_estimators_golden():
     """T21: p = .5, q = .4; k2 is (log 1.25)^2 / 2 = .0248965222 (the contract prints ...212, a slip)."""
     p, q = torch.tensor(0.5, dtype=D).log(), torch.tensor(0.4, dtype=D).log()
     assert k1(p, q).item() == pytest.approx(0.2231435513, abs=1e-10)
@@ -27,7 +27,7 @@ def test_estimators_golden():
 @examples
 @given(logits, logits)
 def test_k1_and_k3_are_right_on_average_and_k2_has_the_right_gradient(ours, theirs):
-    """E_p[k1] = E_p[k3] = KL, and E_p[grad k2] = grad KL, over the whole vocabulary."""
+    """E_p[k1] = E_p[k3] = KL, E_p[grad k2] = grad KL, and weighted k3 has both, over the whole vocabulary."""
     a = torch.tensor(ours, dtype=D, requires_grad=True)
     logp, logq = a.log_softmax(-1), torch.tensor(theirs, dtype=D).log_softmax(-1)
     truth = exact_kl(a, torch.tensor(theirs, dtype=D))
@@ -35,13 +35,16 @@ def test_k1_and_k3_are_right_on_average_and_k2_has_the_right_gradient(ours, thei
     for estimate in (k1, k3):
         assert (weights * estimate(logp, logq)).sum().item() == pytest.approx(truth.item(), abs=1e-9)
     (direction,) = torch.autograd.grad((weights * k2(logp, logq)).sum(), a, retain_graph=True)
-    (wanted,) = torch.autograd.grad(truth, a)
+    (wanted,) = torch.autograd.grad(truth, a, retain_graph=True)
     torch.testing.assert_close(direction, wanted, rtol=1e-9, atol=1e-9)
+    mean = (weights * weighted_k3(logp, logp.detach(), logq)).sum()
+    assert mean.item() == pytest.approx(truth.item(), abs=1e-9)
+    torch.testing.assert_close(torch.autograd.grad(mean, a)[0], wanted, rtol=1e-9, atol=1e-9)
     assert (k3(logp, logq) >= 0).all()
     assert truth.item() >= -1e-12
 
 
-def test_exact_kl_of_the_optimal_policy_golden():
+def test_t21_exact_kl_of_the_optimal_policy_golden():
     """T21: pi* of pi_ref = (.5, .3, .2), r = (0, 1, 2), beta = .5: KL .9154755, J = 1.3063694."""
     reference, reward, beta = torch.tensor([0.5, 0.3, 0.2], dtype=D), torch.tensor([0.0, 1, 2], dtype=D), 0.5
     best = (reference.log() + reward / beta).softmax(-1)

@@ -77,6 +77,28 @@ def test_ppo_v2(v):
     check_updates(v, credit, returns, values, (mask, longer))
 
 
+BUILT = {
+    "legacy_default",
+    "legacy_abs_whiten",
+    "legacy_mse",
+    "adaptive_kl_controller",
+    "v2_k1",
+    "v2_k3",
+    "v2_whiten_gamma",
+    "masked_whiten_shift_true",
+    "masked_whiten_shift_false",
+}
+LEFT_OUT = {
+    "legacy_ratio_threshold_skips": "a ratio is bounded token by token, and drift by `kl_limit`; no batch is skipped",
+    "v2_truncate": "a sampler stops at the end token, so that nothing has to be cut off behind it",
+}
+
+
+def test_every_vector_of_ppo_is_named() -> None:
+    """Nothing that other people's code answers is passed over in silence."""
+    assert {v["id"] for v in oracle.vectors("ppo")} == BUILT | LEFT_OUT.keys()
+
+
 def test_adaptive_price():
     """T21: the controller of Ziegler et al."""
     v = oracle.vector("ppo", "adaptive_kl_controller")

@@ -1,8 +1,8 @@
 """A bench on a tiny model, and the gradients of whatever course is made on it: what tests of algorithms share."""
 
 import importlib.util
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,21 @@ from concord.models import Critic, Policy, RewardModel
 from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
 from concord.roles import Sampler
 from concord.sampling import BestOf, Local
-from concord.settings import DPO, GRPO, PPO, RLOO, SFT, Learning, Reward, Rollouts
+from concord.settings import (
+    DPO,
+    GRPO,
+    PPO,
+    RLOO,
+    SFT,
+    Expectation,
+    GroupLoss,
+    Learning,
+    PPOLoss,
+    Reinforce,
+    ReMax,
+    Reward,
+    Rollouts,
+)
 from concord.training import Guard, Optimizer, fit
 from concord.training import Local as OneDevice
 
@@ -45,6 +59,44 @@ RANKINGS = [
     ranking(PROMPTS[3], ((0,), (1,)), "it is far away from here", "it is"),
 ]
 ROLLOUT = Rollouts(rounds=1, prompts=3, samples=3, passes=1, updates=1, longest=7)
+PRICED: dict[str, Any] = {"rollout": ROLLOUT, "kl": 0.3}
+ADDED: dict[str, Any] = {
+    "drift": "k3",
+    "entropy": 0.1,
+    "undecided": 0.6,
+    "sampler_limit": 2.0,
+    "stale_limit": 0.01,
+    "clip_high": 0.3,
+}
+"""All that may be added to a loss, at once."""
+SETTINGS: dict[str, Any] = {
+    "sft": SFT(epochs=1, batch=4),
+    "dpo": DPO(epochs=1, batch=4),
+    "ppo": PPO(critic_rounds=0, rollout=ROLLOUT),
+    "ppo-shared": PPO(critic_rounds=0, critic=Expectation(begins="shared"), loss=PPOLoss(**ADDED), **PRICED),
+    "ppo-shaped": PPO(
+        critic_rounds=0,
+        critic=Expectation(begins="policy", shaping=0.5),
+        loss=PPOLoss(form="dual-clip", drift="k2"),
+        **PRICED,
+    ),
+    "a2c": PPO(critic_rounds=0, decay=0.0, loss=PPOLoss(form="policy-gradient"), **PRICED),
+    "grpo": GRPO(**PRICED),
+    "rloo": RLOO(**PRICED),
+    "reinforce-pp": Reinforce(**PRICED),
+    "remax": ReMax(**PRICED),
+    **{
+        form: GRPO(loss=GroupLoss(form=form, **ADDED), **PRICED)
+        for form in ("dr-grpo", "dapo", "cispo", "sapo", "vespo", "two-sided")
+    },
+    **{
+        form: GRPO(clip=0.01, loss=GroupLoss(form=form, **{**ADDED, "clip_high": 0.02}), **PRICED)
+        for form in ("gspo", "luspo")
+    },
+    "grpo-sequences": GRPO(credit="batch-std", loss=GroupLoss(form="grpo", drift="k3-weighted"), **PRICED),
+    "rloo-sequences": RLOO(loss=GroupLoss(form="rloo", drift="k2"), **PRICED),
+}
+"""What each method is tried with, by a name of its own."""
 
 
 class Lengths:
@@ -61,6 +113,8 @@ class Bench:
     policy: Policy
     reference: Policy
     critic: Critic
+    plain_critic: Critic
+    potential: Critic
     learning: Learning
     seed: int = 3
     scorer: Any = field(default_factory=Lengths)
@@ -87,16 +141,20 @@ class Bench:
 def bench(path: Path, micro_tokens: int = 8192, reference: int | None = None, **parts: Any) -> Bench:
     """Everything in float64; a `reference` of another seed is another model, so that drift is not 0."""
     policy, critic = Policy.load(path, families.CPU), Critic.load(path, families.CPU)
-    other = Policy.load(path, families.CPU)
+    other, plain, potential = (
+        Policy.load(path, families.CPU),
+        *(Critic.load(path, families.CPU) for _ in range(2)),
+    )
     torch.manual_seed(1)
-    torch.nn.init.normal_(critic.network.score.weight, std=0.2)
+    for one in (critic, potential):
+        torch.nn.init.normal_(one.network.score.weight, std=0.2)
     if reference is not None:
         torch.manual_seed(reference)
         for parameter in other.network.parameters():
             parameter.data.add_(torch.randn_like(parameter) * 0.02)
-    for network in (policy.network, other.network, critic.network):
-        network.double()
-    return Bench(policy, other, critic, Learning(micro_tokens=micro_tokens), **parts)
+    for one in (policy, other, critic, plain, potential):
+        one.network.double()
+    return Bench(policy, other, critic, plain, potential, Learning(micro_tokens=micro_tokens), **parts)
 
 
 class Watching(OneDevice):
@@ -131,14 +189,28 @@ def made(method: str, path: Path, micro_tokens: int) -> Course:
         torch.nn.init.normal_(model.network.score.weight)
         model.network.double()
         return reward.build(Reward(likelihood=method, epochs=1, batch=4), parts, model, RANKINGS)
-    settings: dict[str, Any] = {
-        "sft": SFT(epochs=1, batch=4),
-        "dpo": DPO(epochs=1, batch=4),
-        "ppo": PPO(critic_rounds=0, rollout=ROLLOUT),
-        "grpo": GRPO(rollout=ROLLOUT, kl=0.3),
-        "rloo": RLOO(rollout=ROLLOUT, kl=0.3),
-    }
-    return ALGORITHMS[method](settings[method], parts)
+    settings = SETTINGS[method]
+    return ALGORITHMS[settings.method](settings, parts)
+
+
+@dataclass
+class Moved:
+    """A feed whose policy has moved since it spoke, so that ratios are not 1."""
+
+    feed: Any
+    network: torch.nn.Module
+
+    def __iter__(self) -> Iterator[Any]:
+        for step in self.feed:
+            torch.manual_seed(4)
+            with torch.no_grad():
+                for parameter in self.network.parameters():
+                    parameter.add_(torch.randn_like(parameter) * 0.02)
+            yield step
+
+
+def moved(course: Course) -> Course:
+    return replace(course, feed=Moved(course.feed, course.networks["policy"]))
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, group, ppo
 from concord.algorithms.experience import spoken
+from concord.algorithms.price import Price
 from concord.batches import Rendered, Rollout, pack
 from concord.records import seed_of
 from concord.sampling import Local
@@ -35,7 +36,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return families.folder(tmp_path_factory.mktemp("learning") / "gpt2", "gpt2")
 
 
-def test_ppo_begins_as_the_policy_gradient(path: Path) -> None:
+def test_t19_ppo_begins_as_the_policy_gradient(path: Path) -> None:
     """T19: where the policy that learns is the one that spoke, the gradient is that of -mean(A log p), cosine 1."""
     course = made("ppo", path, 8192)
     ((batch,),) = list(course.feed)
@@ -72,10 +73,10 @@ class Silent:
 
 
 @pytest.mark.parametrize("groups", [[0, 1], [0, 0]])
-def test_the_score_lands_on_the_last_token_and_drift_on_each(groups: list[int]) -> None:
+def test_t22_the_score_lands_on_the_last_token_and_drift_on_each(groups: list[int]) -> None:
     """Pain 4, T21, T22: by index, with a critic that expects nothing and lambda 0; also with lambda 1."""
     told = rollout([2.0, -1.0], [3, 1], groups, drift=0.5)
-    price = ppo.Price(PPO(kl=0.2), 0.2)
+    price = Price(PPO(kl=0.2), 0.2)
     short = ppo.Crediting(Silent(), price, PPO(decay=0.0), 8192)(told)  # type: ignore[arg-type]
     paid = -0.2 * 0.5
     expected = torch.zeros(2, 3)
@@ -94,11 +95,11 @@ def test_the_score_lands_on_the_last_token_and_drift_on_each(groups: list[int]) 
 def test_price_follows_its_target() -> None:
     """T21: too much drift makes drift dearer by at most a fifth of samples / 2000; fixed without a target."""
     told = rollout([0.0] * 4, [2, 2, 2, 2], [0, 0, 1, 1], drift=1.5)  # 3 nats a completion
-    fixed = ppo.Price(PPO(kl=0.1), 0.1)
+    fixed = Price(PPO(kl=0.1), 0.1)
     assert fixed.heard(told) == {"price": 0.1}
-    dear = ppo.Price(PPO(kl=0.1, target_kl=1.0), 0.1)
+    dear = Price(PPO(kl=0.1, target_kl=1.0), 0.1)
     assert dear.heard(told)["price"] == pytest.approx(0.1 * (1 + 0.2 * 4 / 2000))
-    near = ppo.Price(PPO(kl=0.1, target_kl=3.3), 0.1)
+    near = Price(PPO(kl=0.1, target_kl=3.3), 0.1)
     assert near.heard(told)["price"] == pytest.approx(0.1 * (1 + (3 / 3.3 - 1) * 4 / 2000))
 
 
@@ -118,10 +119,10 @@ def test_grpo_and_rloo_differ_by_one_function(path: Path) -> None:
     told = rollout([1.0, 0.0, 0.0, 3.0, 5.0, 5.0], [2, 1, 3, 1, 2, 2], [0, 0, 0, 0, 1, 1])
     for method, expected in (
         (
-            "grpo",
+            "group-std",
             [0.0, -0.7071, -0.7071, 1.4142, 0.0, 0.0],
         ),  # spread by n - 1, as in TRL; no spread, no credit
-        ("rloo", [0.0, -1.3333, -1.3333, 2.6667, 0.0, 0.0]),
+        ("leave-one-out", [0.0, -1.3333, -1.3333, 2.6667, 0.0, 0.0]),
     ):
         experience = group.credit(told, method, 0.7)  # nothing drifted: no price is paid
         wanted = torch.where(told.sequences.scored, torch.tensor(expected)[:, None], 0.0)
@@ -144,8 +145,11 @@ def test_drift_is_paid_out_of_the_score() -> None:
     told = rollout([4.0, 3.0, 2.0, 4.0, 9.0, 5.0], [1, 2, 3, 1, 6, 2], [0, 0, 0, 0, 1, 1], drift=0.5)
     spread = (11 / 3) ** 0.5
     for method, expected in (
-        ("grpo", [1.5 / spread, -0.5 / spread, -2.5 / spread, 1.5 / spread, 0.0, 0.0]),
-        ("rloo", [2.0, -2 / 3, -10 / 3, 2.0, 0.0, 0.0]),  # 3 - (1 - 1 + 3) / 3, and so on; 3 and 3 are alike
+        ("group-std", [1.5 / spread, -0.5 / spread, -2.5 / spread, 1.5 / spread, 0.0, 0.0]),
+        (
+            "leave-one-out",
+            [2.0, -2 / 3, -10 / 3, 2.0, 0.0, 0.0],
+        ),  # 3 - (1 - 1 + 3) / 3, and so on; 3 and 3 are alike
     ):
         experience = group.credit(told, method, 2.0)
         wanted = torch.where(told.sequences.scored, torch.tensor(expected)[:, None], 0.0)

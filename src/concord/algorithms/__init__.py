@@ -1,6 +1,6 @@
 """Every method, in one explicit table: each is a feed and an objective, made ready by its `build`."""
 
-from concord.algorithms import group, ppo, preference, rejection, sft
+from concord.algorithms import group, ppo, preference, reinforce, rejection, remax, sft
 from concord.algorithms.course import Bench, Build, Course
 
 ALGORITHMS: dict[str, Build] = {
@@ -8,6 +8,8 @@ ALGORITHMS: dict[str, Build] = {
     "ppo": ppo.build,
     "grpo": group.build,
     "rloo": group.build,
+    "reinforce-pp": reinforce.build,
+    "remax": remax.build,
     "dpo": preference.build,
     "rejection": rejection.build,
 }

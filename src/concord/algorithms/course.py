@@ -26,7 +26,15 @@ class Bench(Protocol):
 
     @property
     def critic(self) -> Critic:
-        """The network that learns to expect."""
+        """The network that learns to expect; it begins as the reward model."""
+
+    @property
+    def plain_critic(self) -> Critic:
+        """The same, but it begins as the policy, with a head of zeros."""
+
+    @property
+    def potential(self) -> Critic:
+        """The reward model's opinion of what was said so far, frozen."""
 
     @property
     def scorer(self) -> Scorer:

@@ -1,7 +1,7 @@
 """Experience: the policy speaks, a scorer listens, and what was said is read for a few steps."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from concord.batches import Experience, Rendered, Rollout, Sequences, pack
 from concord.batches.order import permutation
 from concord.batches.packing import parts
 from concord.errors import RecordError
+from concord.maths.averages import over_tokens
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.models import Policy
@@ -22,6 +23,7 @@ from concord.settings import Rollouts
 from concord.training import Notes
 
 Credit = Callable[[Rollout], Experience]
+Average = Callable[[Tensor, Tensor, int], Tensor]
 
 
 @dataclass
@@ -33,6 +35,10 @@ class Speaking:
     credit: Credit
     heard: Callable[[Rollout], dict[str, float]] = lambda rollout: {}
     """Called once a round, before credit: where a price may adapt; what it returns is noted."""
+    weigh: Callable[[Rollout], Rollout] = lambda rollout: rollout
+    """Called once a round, before credit: which of the tokens count."""
+    average: Average = over_tokens
+    """What the tokens of a completion count in their step."""
     round: int = field(default=0, init=False)
     settled: bool = field(default=True, init=False)
     news: dict[str, float] = field(default_factory=dict, init=False)
@@ -57,7 +63,7 @@ class Speaking:
             rollout = self.speak()
             self.news = {"round": float(self.round), **facts(rollout), **self.heard(rollout)}
             self.news |= getattr(self.bench.scorer, "told", {})
-            experience = self.credit(rollout)
+            experience = self.credit(self.weigh(rollout))
             for number in range(plan.passes):
                 order = by_prompt(rollout.groups, self.bench.seed, self.round, number)
                 size = -(-len(order) // plan.updates)
@@ -71,6 +77,10 @@ class Speaking:
 
     def parts(self, experience: Experience, rows: Sequence[int]) -> list[Experience]:
         """Some rows, cut into batches by the budget of tokens."""
+        lengths = experience.sequences.scored.sum(-1).float()
+        weights = torch.zeros_like(lengths)
+        weights[rows] = self.average(lengths[rows], lengths, self.settings.longest)
+        experience = replace(experience, share=experience.share * weights[:, None])
         texts = [experience.sequences.rows[row] for row in rows]
         groups = parts(texts, self.bench.learning.micro_tokens)
         return [experience.some([rows[place] for place in group]) for group in groups]
@@ -91,7 +101,8 @@ class Speaking:
             likelihood(bench.reference, sequences, plan.temperature, bench.learning.micro_tokens),
             scores,
             groups,
-            traced(bench.scorer, said, bench.policy.template, sequences),
+            tuple(prompts),
+            pieces=traced(bench.scorer, said, bench.policy.template, sequences),
         )
 
     def tell(self, number: int, notes: Notes) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from concord.batches import packing
 from concord.batches.packing import Family, Layout
 from concord.batches.template import Rendered
+from concord.records import Prompt
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,10 @@ class Rollout:
     """[N] what the scorer gave each completion."""
     groups: Tensor
     """[N] which prompt each row answers: equal number, equal prompt."""
+    prompts: tuple[Prompt, ...] = ()
+    """What was asked, one a group."""
+    trust: Tensor | None = None
+    """[N, S] how much each token's credit counts; all alike without it."""
     pieces: Tensor | None = None
     """[N, S] what each token adds to its completion's score, if the scorer can say."""
 
@@ -148,6 +153,33 @@ class Experience:
     """[N, S] what the critic expected; nan without a critic."""
     returns: Tensor
     """[N, S] what the critic should have expected; nan without a critic."""
+    reference: Tensor
+    """[N, S] under the reference."""
+    trust: Tensor
+    """[N, S] how much each token's credit counts: 1 unless something speaks against it."""
+    share: Tensor
+    """[N, S] what each token counts in the mean over a step's tokens."""
+
+    @classmethod
+    def of(
+        cls,
+        rollout: Rollout,
+        advantages: Tensor,
+        values: Tensor | None = None,
+        returns: Tensor | None = None,
+    ) -> "Experience":
+        """A rollout credited, with a critic's values and returns if there is one."""
+        nothing, whole = torch.full(advantages.shape, float("nan")), torch.ones(advantages.shape)
+        return cls(
+            rollout.sequences,
+            rollout.logprobs,
+            advantages,
+            nothing if values is None else values,
+            nothing if returns is None else returns,
+            rollout.reference,
+            whole if rollout.trust is None else rollout.trust,
+            whole,
+        )
 
     @property
     def weight(self) -> float:
@@ -165,7 +197,8 @@ class Experience:
         return Experience(self.sequences.to(device), *(part.to(device) for part in self._rest()))
 
     def _rest(self) -> list[Tensor]:
-        return [self.logprobs, self.advantages, self.values, self.returns]
+        rest = (self.logprobs, self.advantages, self.values, self.returns)
+        return [*rest, self.reference, self.trust, self.share]
 
     def describe(self) -> dict[str, object]:
         """What the rows are, for a person who looks into a step that went wrong."""

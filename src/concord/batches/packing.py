@@ -135,25 +135,24 @@ def parts(rows: Sequence[Rendered], most: int) -> list[list[int]]:
 def blocks_of(found: Sequence[Family]) -> list[list[Family]]:
     """Families in groups that attention takes at once: as many rests, like lengths, bounded work."""
     groups: list[list[Family]] = []
-    done = 0
+    done = length = longest = 0
     for family in sorted(found, key=lambda one: (-len(one.rest), -one.length, -one.longest, one.start)):
         if groups and len(groups[-1][0].rest) == len(family.rest):
-            group = [*groups[-1], family]
-            padded = area(group)
+            wide, far = max(length, family.length), max(longest, family.longest)
+            padded = area(len(groups[-1]) + 1, even(wide, ROUND), even(far, ROUND), len(family.rest))
             real = done + family.work
             if padded <= LARGEST and padded <= max(WASTE * real, real + SLACK):
                 groups[-1].append(family)
-                done = real
+                done, length, longest = real, wide, far
                 continue
         groups.append([family])
-        done = family.work
+        done, length, longest = family.work, family.length, family.longest
     return groups
 
 
-def area(group: Sequence[Family]) -> int:
+def area(families: int, length: int, longest: int, rests: int) -> int:
     """The pairs of tokens that a block weighs, padding included."""
-    length, longest, rests = sizes(group)
-    return len(group) * (length**2 + rests * longest * (length + longest))
+    return families * (length**2 + rests * longest * (length + longest))
 
 
 def sizes(group: Sequence[Family]) -> tuple[int, int, int]:

@@ -79,9 +79,26 @@ def group_standard(scores: Tensor, groups: Tensor) -> Tensor:
     above = group_mean(scores, groups)
     size = _mean_and_size(scores, groups)[1]
     variance = _mean(above.square(), groups) * size / (size - 1).clamp(min=1)
-    varied = variance > 0
-    spread = torch.where(varied, torch.where(varied, variance, 1.0).sqrt(), 0.0)
-    return above / (spread + 1e-4)
+    return above / (_root(variance) + 1e-4)
+
+
+def group_standard_biased(scores: Tensor, groups: Tensor) -> Tensor:
+    """As group_standard, with the *biased* standard deviation (n), as in verl and in numpy's `std`.
+
+    scores [N], groups [N] -> [N]:  (s_i - mean) / (std + 1e-4).
+    """
+    above = group_mean(scores, groups)
+    return above / (_root(_mean(above.square(), groups)) + 1e-4)
+
+
+def batch_standard(scores: Tensor, groups: Tensor) -> Tensor:
+    """How much better than its group a completion scored, in units of the spread of all scores of the round.
+
+    scores [N], groups [N] -> [N]:  (s_i - mean of its group) / (std of all N + 1e-4), std the unbiased one
+    (n - 1). Liu et al. 2025 ("Part I: tricks or traps?"): a group that hardly varies is not blown up.
+    """
+    variance = (scores - scores.mean()).square().sum() / max(len(scores) - 1, 1)
+    return group_mean(scores, groups) / (_root(variance) + 1e-4)
 
 
 def leave_one_out(scores: Tensor, groups: Tensor) -> Tensor:
@@ -100,6 +117,12 @@ def _following(values: Tensor, mask: Tensor) -> Tensor:
     places = torch.where(mask, torch.arange(width, device=mask.device), width)
     at_or_after = F.pad(places, (0, 1), value=width).flip(-1).cummin(-1).values.flip(-1)
     return F.pad(values, (0, 1)).gather(-1, at_or_after[..., 1:])
+
+
+def _root(variance: Tensor) -> Tensor:
+    """The square root, with gradient 0 where the variance is 0."""
+    varied = variance > 0
+    return torch.where(varied, torch.where(varied, variance, 1.0).sqrt(), 0.0)
 
 
 def _mean(scores: Tensor, groups: Tensor) -> Tensor:

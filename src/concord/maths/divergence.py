@@ -37,6 +37,16 @@ def k3(logprobs: Tensor, reference: Tensor) -> Tensor:
     return torch.where(sound, torch.expm1(bounded(gap)) - gap, torch.nan)
 
 
+def weighted_k3(logprobs: Tensor, behaviour: Tensor, reference: Tensor) -> Tensor:
+    """k3 with the weight that makes its gradient right too, also on what an older policy said.
+
+    [N, T], [N, T], [N, T] -> [N, T]:  r (q/p - 1 - log(q/p)), r = p / behaviour. Over tokens of the behaviour
+    policy, mean and gradient are those of KL(p || q). DeepSeek-AI 2025 (V3.2), "unbiased KL estimate".
+    """
+    sound, (ours, then, theirs) = set_apart(logprobs, behaviour, reference)
+    return torch.where(sound, bounded(ours - then).exp() * k3(ours, theirs), torch.nan)
+
+
 def exact_kl(logits_p: Tensor, logits_q: Tensor) -> Tensor:
     """The true drift of one prediction from another, over the whole vocabulary.
 

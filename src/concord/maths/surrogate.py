@@ -1,4 +1,4 @@
-"""The losses of policy and critic, and the dials that tell how training goes.
+"""The losses of policy and critic, and the dials that tell how training goes; each loss has a function of its own.
 
 Shapes: N sequences, T tokens; the losses are per token [N, T] (or per sequence [N], if given such) and are
 averaged by the caller under a mask. Three policies take part: the one that learns (logprobs), the one that
@@ -9,7 +9,7 @@ place and no gradient: under a mask it does no harm, elsewhere it shows.
 import torch
 from torch import Tensor
 
-from concord.maths.sequence import bounded, masked_mean, masked_variance, set_apart
+from concord.maths.sequence import bounded, masked_mean, masked_sum, masked_variance, set_apart
 
 
 def policy_gradient_loss(logprobs: Tensor, advantages: Tensor) -> Tensor:
@@ -34,6 +34,83 @@ def clipped_policy_loss(
     ratio = bounded(ours - theirs).exp()
     loss = -torch.minimum(ratio * credit, ratio.clamp(1 - low, 1 + high) * credit)
     return torch.where(sound, loss, torch.nan)
+
+
+def dual_clipped_policy_loss(
+    logprobs: Tensor, behaviour: Tensor, advantages: Tensor, low: float, high: float, most: float
+) -> Tensor:
+    """The clipped loss, which also stops pushing down what was bad and has become far likelier since.
+
+    logprobs, behaviour, advantages [N, T] -> [N, T]:  as clipped_policy_loss, but where A < 0
+    -max(min(r A, clip(r, 1 - low, 1 + high) A), most A). Ye et al. 2020 (dual-clip PPO).
+    """
+    sound, (ours, theirs, credit) = set_apart(logprobs, behaviour, advantages)
+    ratio = bounded(ours - theirs).exp()
+    gain = torch.minimum(ratio * credit, ratio.clamp(1 - low, 1 + high) * credit)
+    gain = torch.where(credit < 0, torch.maximum(gain, most * credit), gain)
+    return torch.where(sound, -gain, torch.nan)
+
+
+def two_sided_policy_loss(
+    logprobs: Tensor, behaviour: Tensor, advantages: Tensor, low: float, high: float, most: float
+) -> Tensor:
+    """The clipped loss with a bound on the unclipped ratio too, whatever the sign of the advantage.
+
+    logprobs, behaviour, advantages [N, T] -> [N, T]:  -min(min(r, most) A, clip(r, 1 - low, 1 + high) A).
+    Prime Intellect 2025 (INTELLECT-2). With most >= 1 + high it is the dual clip.
+    """
+    sound, (ours, theirs, credit) = set_apart(logprobs, behaviour, advantages)
+    ratio = bounded(ours - theirs).exp()
+    loss = -torch.minimum(ratio.clamp(max=most) * credit, ratio.clamp(1 - low, 1 + high) * credit)
+    return torch.where(sound, loss, torch.nan)
+
+
+def cispo_loss(logprobs: Tensor, behaviour: Tensor, advantages: Tensor, high: float) -> Tensor:
+    """The policy gradient with each token's weight bounded, so that no token is ever left out.
+
+    logprobs, behaviour, advantages [N, T] -> [N, T]:  -[min(r, 1 + high)] A log p, the bracket a constant to
+    the gradient. MiniMax 2025 (MiniMax-M1).
+    """
+    sound, (ours, theirs, credit) = set_apart(logprobs, behaviour, advantages)
+    weight = bounded(ours - theirs).exp().clamp(max=1 + high).detach()
+    return torch.where(sound, -weight * credit * ours, torch.nan)
+
+
+def sapo_loss(
+    logprobs: Tensor, behaviour: Tensor, advantages: Tensor, rising: float = 1.0, falling: float = 1.05
+) -> Tensor:
+    """A pull that fades with the ratio's distance from 1 instead of being cut off.
+
+    logprobs, behaviour, advantages [N, T] -> [N, T]:  -(4 / t) sigmoid(t (r - 1)) A, with t = rising where
+    A > 0, else falling; the slope at r = 1 is -A. Gao et al. 2025 (SAPO) and their two values.
+    """
+    sound, (ours, theirs, credit) = set_apart(logprobs, behaviour, advantages)
+    ratio = bounded(ours - theirs).exp()
+    heat = torch.where(credit > 0, rising, falling).to(ratio.dtype)
+    return torch.where(sound, -4 / heat * torch.sigmoid(heat * (ratio - 1)) * credit, torch.nan)
+
+
+def vespo_loss(
+    logprobs: Tensor,
+    behaviour: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    rising: tuple[float, float] = (2.0, 3.0),
+    falling: tuple[float, float] = (3.0, 2.0),
+) -> Tensor:
+    """The policy gradient, weighed by how far the whole completion's likelihood has moved.
+
+    logprobs, behaviour, advantages, mask [N, T] -> [N, T]:  -[W^k e^(l (1 - W))] A log p, with W the ratio of
+    the completion, (k, l) = rising where A >= 0, else falling, and the bracket, 1 at W = 1, a constant to the
+    gradient. Shen et al. 2026 (VESPO) and their values.
+    """
+    sound, (ours, theirs, credit) = set_apart(logprobs, behaviour, advantages)
+    moved = masked_sum((ours - theirs).detach(), mask).unsqueeze(-1)
+    power, decay = (
+        torch.where(credit >= 0, up, down).to(ours.dtype) for up, down in zip(rising, falling, strict=True)
+    )
+    weight = (power * moved + decay * -torch.expm1(bounded(moved))).exp()
+    return torch.where(sound, -weight * credit * ours, torch.nan)
 
 
 def clipped_value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float) -> Tensor:

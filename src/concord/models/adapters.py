@@ -1,6 +1,8 @@
 """LoRA adapters: learn a few small matrices, leave the network as it is."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -26,6 +28,14 @@ def add(network: nn.Module, rank: int, head: str | None = None) -> nn.Module:
     network.requires_grad_(False)
     adapted: nn.Module = get_peft_model(network, config)
     return adapted
+
+
+@contextmanager
+def without(network: nn.Module) -> Iterator[None]:
+    """The network as it was before it had adapters, for a while."""
+    adapted: Any = network
+    with adapted.disable_adapter():
+        yield
 
 
 def merged(network: nn.Module) -> nn.Module:

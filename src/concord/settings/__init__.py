@@ -17,7 +17,17 @@ from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.recipe import Recipe
 from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
-from concord.settings.speaking import GRPO, PPO, RLOO, Rollouts
+from concord.settings.speaking import (
+    GRPO,
+    PPO,
+    RLOO,
+    Expectation,
+    GroupLoss,
+    PPOLoss,
+    Reinforce,
+    ReMax,
+    Rollouts,
+)
 from concord.settings.stages import Evaluate, Gate, Rank, Sample
 
 __all__ = [
@@ -29,7 +39,9 @@ __all__ = [
     "Contains",
     "Endpoint",
     "Evaluate",
+    "Expectation",
     "Gate",
+    "GroupLoss",
     "Habits",
     "Judging",
     "Learning",
@@ -37,9 +49,12 @@ __all__ = [
     "Matches",
     "Members",
     "Method",
+    "PPOLoss",
     "Rank",
     "Ratings",
+    "ReMax",
     "Recipe",
+    "Reinforce",
     "Rejection",
     "Reward",
     "RightAnswer",

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from concord.settings.direct import DPO
 from concord.settings.imitation import SFT, Rejection
-from concord.settings.speaking import GRPO, PPO, RLOO
+from concord.settings.speaking import GRPO, PPO, RLOO, Reinforce, ReMax
 
-Method = Annotated[PPO | GRPO | RLOO | DPO | Rejection | SFT, Field(discriminator="method")]
+Method = Annotated[
+    PPO | GRPO | RLOO | Reinforce | ReMax | DPO | Rejection | SFT, Field(discriminator="method")
+]

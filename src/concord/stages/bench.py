@@ -1,17 +1,20 @@
 """The bench: every part that a stage may need, made when it is first asked for; nothing is decided here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from concord import formats
-from concord.formats.table import Kind
+from concord.errors import ModelError
+from concord.formats.shape import Kind
 from concord.models import Compute, Critic, Policy, RewardModel, choose
+from concord.models.bare import Bare
 from concord.models.folder import template
 from concord.models.trunk import Trunk
-from concord.records import Completion, Demonstration, Prompt, Ranking, Stream, digest, seed_of
+from concord.records import Completion, Demonstration, Prompt, Ranking, Stream, digest, manifest, seed_of
+from concord.records.files import read_json
 from concord.roles import Sampler, Scorer
 from concord.runs import Loaded, Run
 from concord.sampling import BestOf, Local
@@ -38,6 +41,8 @@ class Bench:
     say: Callable[[str], None]
     from_base: bool = False
     """Whether the policy that learns begins as the recipe's `base`, or as the supervised policy."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the finished stage's folder tells of itself beside its key."""
 
     @property
     def recipe(self) -> Recipe:
@@ -73,20 +78,66 @@ class Bench:
         return policy
 
     @cached_property
-    def reference(self) -> Policy:
+    def supervised(self) -> Policy:
         """The supervised policy, frozen."""
         policy = Policy.load(self.model("sft"), self.compute)
         policy.network.requires_grad_(False)
         return policy
 
     @cached_property
+    def reference(self) -> Policy:
+        """The supervised policy, frozen; beside a policy that learns by adapters, that one without them."""
+        self.name_reference()
+        beside = "policy" in vars(self) and self.learning.adapter and not self.from_base
+        return Bare.of(self.policy) if beside else self.supervised
+
+    def name_reference(self) -> None:
+        """Say and note from which weights drift is counted: by the sha256 of the supervised policy's files."""
+        files = read_json(self.model("sft").parent / manifest.NAME)["files"]
+        weights = [files[name]["sha256"] for name in sorted(files) if name.endswith(".safetensors")]
+        name = weights[0] if len(weights) == 1 else digest(*weights)
+        self.facts["reference"] = name
+        self.say(f"the reference is the policy of stage sft, sha256 of its weights {name[:16]}.")
+
+    @cached_property
     def critic(self) -> Critic:
         """Begins as the reward model: it already knows what a good completion looks like."""
-        first = scorers.first(self.run.path("reward"))
-        same = first is not None and self.policy.template.same_ids(template(first))
-        critic = Critic.load(first if first and same else self.model("sft"), self.compute)
+        if self.opinion is not None:
+            return self.expecting(self.opinion)
+        self.say(
+            "no reward model gives one number in the policy's token ids, so the critic begins as the policy."
+        )
+        return self.plain_critic
+
+    @cached_property
+    def plain_critic(self) -> Critic:
+        """Begins as the supervised policy, with a head of zeros."""
+        return self.expecting(self.model("sft"))
+
+    @cached_property
+    def potential(self) -> Critic:
+        """The reward model as one who values every beginning of a completion."""
+        if self.opinion is None:
+            raise ModelError(
+                "`critic.shaping` asks the reward model's opinion at every token, but no reward model gives one number in "
+                "the policy's token ids. Set it to 0, or make the reward model from the policy's own family."
+            )
+        critic = self.expecting(self.opinion)
+        critic.network.requires_grad_(False)
+        return critic
+
+    def expecting(self, folder: Path) -> Critic:
+        """A critic that begins as the model in a folder."""
+        critic = Critic.load(folder, self.compute)
         self.tell("The critic", critic.trunk)
         return critic
+
+    @cached_property
+    def opinion(self) -> Path | None:
+        """The reward model that values a whole answer by one number, in the policy's own token ids, if there is one."""
+        first = scorers.first(self.run.path("reward"))
+        same = first is not None and self.policy.template.same_ids(template(first))
+        return first if same else None
 
     @cached_property
     def reward_model(self) -> RewardModel:

@@ -36,7 +36,7 @@ def policies(loaded: Loaded) -> dict[str, str]:
     if recipe.align.method == "sft":
         raise SettingsError(
             f"{loaded.source}: `align.method` is sft, which is what the sft stage does. "
-            "Choose ppo, grpo, rloo, dpo or rejection."
+            "Choose a method that goes on from there, such as ppo, grpo or dpo."
         )
     for name in rivals(loaded):
         if name in found or name.startswith("best-of-"):

@@ -30,8 +30,8 @@ def prepare(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def work(loaded: Loaded, run: Run, name: str, folder: Path, key: str) -> None:
-    """Carry out one task in its folder."""
+def work(loaded: Loaded, run: Run, name: str, folder: Path, key: str) -> dict[str, str]:
+    """Carry out one task in its folder; what it tells of itself beside its files."""
 
     def say(line: str) -> None:
         print(f"{name}: {line}", file=sys.stderr, flush=True)
@@ -40,3 +40,4 @@ def work(loaded: Loaded, run: Run, name: str, folder: Path, key: str) -> None:
     bench = Bench(loaded, run, name, say)
     torch.manual_seed(bench.seed)  # whatever is drawn while networks are made follows from the seed too
     STAGES[stage](bench, folder, key)
+    return bench.facts

@@ -120,11 +120,12 @@ def perform(asked: dict[str, Any]) -> float:
     began = time.monotonic()
     folder = run.begin(name, asked["key"])
     before = spent(folder)
-    work.work(loaded, run, name, folder, asked["key"])
+    told = work.work(loaded, run, name, folder, asked["key"])
     shutil.rmtree(folder / STATE, ignore_errors=True)  # kept until all else is there: a kill loses no steps
     seconds = round(before + time.monotonic() - began, 2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
-    run.finish(name, {"key": asked["key"], "seconds": seconds, "peak_mb": round(peak), "threads": count})
+    facts = {"key": asked["key"], "seconds": seconds, "peak_mb": round(peak), "threads": count}
+    run.finish(name, {**told, **facts})
     return seconds
 
 
