@@ -86,6 +86,10 @@ class Lists:
     """[L, K] the tier of each candidate, 0 best; -1 where it is absent or unranked."""
     reference: Tensor
     """[N] log-probability of each row under the reference; nan where none was asked for."""
+    odds: Tensor | None = None
+    """[L, K, K] how probably each stands above each other, if that is known better than by tiers."""
+    handicap: Tensor | None = None
+    """[L, K, K] nats that a pair's lead is short of, if pairs are compared with each other."""
 
     @property
     def weight(self) -> float:
@@ -98,9 +102,9 @@ class Lists:
 
     def to(self, device: torch.device) -> "Lists":
         """The same lists on another device."""
-        return Lists(
-            self.sequences.to(device), *(part.to(device) for part in (self.place, self.tiers, self.reference))
-        )
+        odds, handicap = (part if part is None else part.to(device) for part in (self.odds, self.handicap))
+        place, tiers, reference = (part.to(device) for part in (self.place, self.tiers, self.reference))
+        return Lists(self.sequences.to(device), place, tiers, reference, odds, handicap)
 
     def describe(self) -> dict[str, object]:
         """What the lists are, for a person who looks into a step that went wrong."""

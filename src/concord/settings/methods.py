@@ -4,8 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from concord.settings.direct import DPO
-from concord.settings.imitation import SFT, Rejection
+from concord.settings.direct import CPO, DPO, KTO, ORPO, OnlineDPO, SimPO
+from concord.settings.imitation import SFT, Distill, Rejection
 from concord.settings.speaking import GRPO, PPO, RLOO
 
-Method = Annotated[PPO | GRPO | RLOO | DPO | Rejection | SFT, Field(discriminator="method")]
+Method = Annotated[
+    PPO | GRPO | RLOO | DPO | OnlineDPO | KTO | SimPO | CPO | ORPO | Rejection | Distill | SFT,
+    Field(discriminator="method"),
+]

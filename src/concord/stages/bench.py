@@ -76,6 +76,13 @@ class Bench:
         policy.network.requires_grad_(False)
         return policy
 
+    def other(self, folder: str) -> Policy:
+        """Another policy, frozen, from a folder relative to the recipe."""
+        policy = Policy.load(self.loaded.folder / folder, self.compute)
+        policy.network.requires_grad_(False)
+        self.tell(f"The policy in {folder}", policy.trunk)
+        return policy
+
     @cached_property
     def critic(self) -> Critic:
         """Begins as the reward model: it already knows what a good completion looks like."""

@@ -36,7 +36,7 @@ def policies(loaded: Loaded) -> dict[str, str]:
     if recipe.align.method == "sft":
         raise SettingsError(
             f"{loaded.source}: `align.method` is sft, which is what the sft stage does. "
-            "Choose ppo, grpo, rloo, dpo or rejection."
+            "Choose another method, such as ppo or dpo."
         )
     for name in rivals(loaded):
         if name in found or name.startswith("best-of-"):
@@ -80,10 +80,9 @@ def plan(loaded: Loaded) -> list[Task]:
         Task("reward", ("sft", "rank"), (), whole["reward"]),
     ]
     before = ("sft", "rank", "reward")
-    tasks.append(Task("align", before, inputs, whole["align"], alone=False))
+    tasks.append(Task("align", before, read(loaded, recipe.align), whole["align"], alone=False))
     for name, rival in rivals(loaded).items():
-        read = (*model, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
-        tasks.append(Task(f"rivals/{name}", before, read, whole["rivals"][name], alone=False))
+        tasks.append(Task(f"rivals/{name}", before, read(loaded, rival), whole["rivals"][name], alone=False))
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
@@ -97,6 +96,14 @@ def plan(loaded: Loaded) -> list[Task]:
     )
     tasks.append(Task("gate", ("evaluate",), (), whole["gate"]))
     return tasks
+
+
+def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
+    """The files and folders that a method learns from, beside what the stages before it made."""
+    if method.method == "sft":
+        return base(loaded), loaded.folder / method.demonstrations
+    prompts = loaded.folder / loaded.recipe.prompts
+    return (prompts, loaded.folder / method.teacher) if method.method == "distill" else (prompts,)
 
 
 def base(loaded: Loaded) -> Path:
