@@ -124,12 +124,12 @@ class Moving:
     def follow(self, number: int, notes: Notes) -> None:
         """Called after each step: mix the policy in when it is time; a share of 1 takes its place."""
         if number % self.every == 0:
-            theirs = self.reference.network.state_dict()
-            for name, mine in self.policy.network.state_dict().items():
-                if self.share == 1 or not mine.is_floating_point():
-                    theirs[name].copy_(mine)
+            both = (self.reference.network.parameters(), self.policy.network.parameters())
+            for theirs, mine in zip(*both, strict=True):  # a tied weight comes once
+                if self.share == 1:
+                    theirs.copy_(mine)
                 else:
-                    theirs[name].lerp_(mine, self.share)
+                    theirs.lerp_(mine, self.share)
 
     @torch.no_grad()
     def look(self, number: int, step: Sequence[Lists]) -> list[Lists]:
