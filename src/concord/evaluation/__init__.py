@@ -6,6 +6,7 @@ from concord.evaluation.page import page
 from concord.evaluation.report import report
 from concord.evaluation.reward_quality import card
 from concord.evaluation.summary import Summary, summarise
+from concord.evaluation.weak_to_strong import recovered
 from concord.evaluation.win_rate import Comparison, compare, usual_pairs
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "decide",
     "drift",
     "page",
+    "recovered",
     "report",
     "summarise",
     "training_curve",

@@ -1,8 +1,10 @@
 """Samplers: everything that answers prompts."""
 
 from concord.sampling.best_of import BestOf
+from concord.sampling.cascade import Cascade
 from concord.sampling.draw import Manner
 from concord.sampling.local import Local
 from concord.sampling.slots import Heard, Request, Said, Slots
+from concord.sampling.vote import Vote
 
-__all__ = ["BestOf", "Heard", "Local", "Manner", "Request", "Said", "Slots"]
+__all__ = ["BestOf", "Cascade", "Heard", "Local", "Manner", "Request", "Said", "Slots", "Vote"]
