@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from concord.algorithms import ALGORITHMS
 from concord.maths.statistics import best_of_n_kl
-from concord.records import Completion, Ranking
-from concord.sampling import BestOf
-from concord.settings import DPO, OnlineDPO, Plain, Rejection, Rollouts
+from concord.models import Policy
+from concord.records import Completion, Ranking, seed_of
+from concord.roles import Sampler
+from concord.sampling import BestOf, Local
+from concord.settings import DPO, Distill, Divergence, OnlineDPO, Plain, Rejection, Rollouts
 
 SPEC = importlib.util.spec_from_file_location("toy", Path(__file__).parent / "toy.py")
 toy: Any = importlib.util.module_from_spec(SPEC)
@@ -22,6 +25,23 @@ SPEC.loader.exec_module(toy)
 BETA, PROMPT, WORDS = toy.BETA, toy.PROMPT, toy.WORDS
 answers, bench, best, chances = toy.answers, toy.bench, toy.best, toy.chances
 distance, learn, rewards, worth = toy.distance, toy.learn, toy.rewards, toy.worth
+
+
+@dataclass
+class Taught(toy.Bench):  # type: ignore[misc]
+    """The toy's bench with a teacher on it."""
+
+    teacher: Policy | None = None
+
+    def other(self, folder: str) -> Policy:
+        assert folder == "teacher" and self.teacher is not None
+        self.teacher.network.requires_grad_(False)
+        return self.teacher
+
+    def speaker(
+        self, policy: Policy, name: str, occasion: str, temperature: float, longest: int, best_of: int = 1
+    ) -> Sampler:
+        return Local(policy, name, seed_of(self.seed, occasion), temperature, longest)
 
 
 def known(parts: Any, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -176,3 +196,30 @@ def test_t32_each_round_of_rejection_lifts_the_reward() -> None:
     start = float((chances(bench().policy) * rewards()).sum())
     found: Sequence[float] = [start, lifted(1), lifted(3)]
     assert found[1] > found[0] + 0.3 and found[2] > found[1] + 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("divergence", ["forward-kl", "reverse-kl"])
+@pytest.mark.parametrize("read", ["teacher", "own"])
+def test_t8_a_student_comes_to_say_what_its_teacher_says(divergence: str, read: str) -> None:
+    """Whoever's answers are read, and whichever divergence is paid for, the student ends at its teacher."""
+    teacher = toy.policy(8)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for parameter in teacher.network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    parts = Taught(**vars(bench(prompts=[PROMPT] * 64)), teacher=teacher)
+    settings = Distill(
+        teacher="teacher",
+        answers=read,
+        divergence=Divergence(method=divergence),
+        rounds=60,
+        epochs=2,
+        longest=2,
+        batch=32,
+        rate=5e-3,
+    )
+    goal = chances(teacher)
+    assert distance(chances(parts.policy), goal) > 0.2
+    learn(ALGORITHMS["distill"](settings, parts))
+    assert distance(chances(parts.policy), goal) < 0.03

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from concord.errors import RecordError
-from concord.evaluation import best_of_n, recovered
-from concord.evaluation.weak_to_strong import told
+from concord.evaluation import best_of_n
+from concord.evaluation.weak_to_strong import recovered, told
 from concord.maths.statistics import distinct, gap_recovered
 from concord.records import Completion, Message, Prompt
 from concord.sampling import Cascade, Vote

@@ -6,7 +6,6 @@ from concord.evaluation.page import page
 from concord.evaluation.report import report
 from concord.evaluation.reward_quality import card
 from concord.evaluation.summary import Summary, summarise
-from concord.evaluation.weak_to_strong import recovered
 from concord.evaluation.win_rate import Comparison, compare, usual_pairs
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "decide",
     "drift",
     "page",
-    "recovered",
     "report",
     "summarise",
     "training_curve",
