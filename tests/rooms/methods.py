@@ -127,6 +127,16 @@ class Bench:
         local = Local(self.policy, "p", seed_of(self.seed, occasion), temperature, longest)
         return local if best_of == 1 else BestOf(local, self.scorer, best_of)
 
+    def speaker(
+        self, policy: Policy, name: str, occasion: str, temperature: float, longest: int, best_of: int = 1
+    ) -> Sampler:
+        return Local(policy, name, seed_of(self.seed, occasion), temperature, longest)
+
+    def other(self, folder: str) -> Policy:
+        assert folder == "teacher"
+        self.reference.network.requires_grad_(False)
+        return self.reference
+
     def demonstrations(self, file: str) -> Sequence[Demonstration]:
         assert file == SFT().demonstrations
         return DEMONSTRATIONS

@@ -11,7 +11,7 @@ import torch
 
 from concord.algorithms import reward
 from concord.algorithms.feeds import Reading
-from concord.algorithms.preference import with_reference
+from concord.algorithms.references import with_reference
 from concord.batches import Rendered, Sequences, collate
 from concord.models import RewardModel
 from concord.records import Ranking

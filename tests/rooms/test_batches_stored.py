@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from concord.algorithms import preference
+from concord.algorithms import references
 from concord.algorithms.feeds import Reading
 from concord.batches import Rendered, Template, collate, stored
 from concord.batches.blocks import Blocks
@@ -196,11 +196,11 @@ def test_the_reference_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Block after block, the same numbers as in memory; damage is computed anew, other weights are other files."""
     policy = Policy.load(families.folder(tmp_path / "model", "llama"), families.CPU)
     cache = tmp_path / "cache"
-    monkeypatch.setattr(preference, "BLOCK", 2)
+    monkeypatch.setattr(references, "BLOCK", 2)
     plain = collate.rankings(RANKINGS, policy.template, 96, print)
     lists = collate.rankings(Stream(Counted(RANKINGS), "n", cache), policy.template, 96, print)
-    expected = [preference.with_reference([one], policy, 8192)[0].reference for one in plain]
-    first = preference.with_reference(lists, policy, 8192)
+    expected = [references.with_reference([one], policy, 8192)[0].reference for one in plain]
+    first = references.with_reference(lists, policy, 8192)
     for one, values in zip(first, expected, strict=True):
         assert one.reference == pytest.approx(values, rel=1e-5)
     (folder,) = cache.glob("reference-*")
@@ -209,20 +209,20 @@ def test_the_reference_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def refuse(*_: Any) -> list[float]:
         raise AssertionError("computed again")
 
-    kept = preference.sums
-    monkeypatch.setattr(preference, "sums", refuse)
-    assert [one.reference for one in preference.with_reference(lists, policy, 8192)] == [
+    kept = references.sums
+    monkeypatch.setattr(references, "sums", refuse)
+    assert [one.reference for one in references.with_reference(lists, policy, 8192)] == [
         one.reference for one in first
     ]
     file = max(folder.iterdir())
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(AssertionError, match="computed again"):
-        preference.with_reference(lists, policy, 8192)
-    monkeypatch.setattr(preference, "sums", kept)
-    preference.with_reference(lists, policy, 8192)
+        references.with_reference(lists, policy, 8192)
+    monkeypatch.setattr(references, "sums", kept)
+    references.with_reference(lists, policy, 8192)
     with torch.no_grad():
         next(policy.network.parameters())[0, 0] += 1
-    preference.with_reference(lists, policy, 8192)
+    references.with_reference(lists, policy, 8192)
     assert len(list(cache.glob("reference-*"))) == 2
 
 

@@ -62,6 +62,14 @@ class Bench(Protocol):
     def sampler(self, occasion: str, temperature: float, longest: int, best_of: int = 1) -> Sampler:
         """The policy as a speaker with seeds of its own for each occasion, keeping the best of several."""
 
+    def other(self, folder: str) -> Policy:
+        """Another policy, frozen, from a model folder that a recipe names."""
+
+    def speaker(
+        self, policy: Policy, name: str, occasion: str, temperature: float, longest: int, best_of: int = 1
+    ) -> Sampler:
+        """Any policy as a speaker with seeds of its own for each occasion."""
+
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Put a round's completions on record."""
 
@@ -85,6 +93,8 @@ class Course:
     """Called after each step, before the diary reads its notes."""
     dropout: bool = True
     """Whether networks drop units while they learn; ratios of probabilities forbid it."""
+    kept: Mapping[str, nn.Module] = field(default_factory=dict)
+    """Networks that no gradient moves but that change: they go into checkpoints with those that learn."""
 
 
 Build = Callable[[Any, Bench], Course]

@@ -1,117 +1,252 @@
-"""DPO: learn from rankings directly, with the policy's own drift from the reference as its reward."""
+"""DPO and its relatives: learn from rankings directly, with the policy's own drift as its reward."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from concord.algorithms.course import Bench, Course
-from concord.algorithms.feeds import Reading
-from concord.batches import Lists, Rendered, collate, pack
-from concord.batches.blocks import Blocks
-from concord.batches.collate import Candidate, StoredLists
-from concord.batches.packing import parts
-from concord.maths.preference import dpo
-from concord.maths.ranking import implied_pairs, pair_accuracy
-from concord.models import Policy, folder
+from concord.algorithms.feeds import Ahead, Reading
+from concord.algorithms.references import Moving, totals, with_reference
+from concord.batches import Lists, collate
+from concord.errors import SettingsError
+from concord.maths import drift as drifts
+from concord.maths import preference
+from concord.maths.ranking import implied_pairs, pair_accuracy, plackett_luce
+from concord.maths.unreferenced import orpo, simpo
+from concord.models import Policy
 from concord.models.folder import context
-from concord.records import digest
-from concord.settings import DPO
+from concord.models.vocabulary import over_vocabulary
+from concord.settings import CPO, DPO, ORPO, Fixed, OnlineDPO, SimPO
 from concord.training import Loss
 
-FORMAT = 1
-"""Raised when the code gives other log-probabilities for the same rows and weights."""
-BLOCK = 1 << 15
-"""Rankings whose references are computed, and kept on disk, at once."""
+Surprise = Callable[[Tensor, Tensor], Tensor]
+
+PAIRS: dict[str, Callable[..., Tensor]] = {
+    "sigmoid": preference.dpo,
+    "conservative": preference.conservative,
+    "robust": preference.robust,
+    "ipo": preference.ipo,
+    "hinge": preference.hinge,
+    "exo": preference.exo,
+    "nca": preference.nca,
+    "bco": preference.bco,
+    "sppo": preference.sppo,
+    "apo-zero": preference.apo_zero,
+    "apo-down": preference.apo_down,
+    "discopop": preference.discopop,
+    "dpop": preference.dpop,
+    "mpo": preference.mpo,
+    "aot": preference.conservative,  # on leads that `matched` has set against each other
+}
+"""Losses of a pair: better and worse [P], beta, and what their settings hold -> [P]."""
+LISTS: dict[str, Surprise] = {"plackett-luce": plackett_luce}
+"""Losses of a whole ranking: implicit rewards [L, K], tiers [L, K] -> [L]."""
+LINKS: dict[str, Callable[..., Tensor]] = {
+    "reverse-kl": drifts.reverse_kl,
+    "forward-kl": drifts.forward_kl,
+    "jensen-shannon": drifts.jensen_shannon,
+    "alpha": drifts.alpha,
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which formulas a preference objective is put together from."""
+
+    beta: float
+    """Scale of the implicit reward, for the ranking's loss and for the notes."""
+    pair: Surprise | None
+    """The loss of a pair; None if `ranking` is the loss."""
+    ranking: Surprise | None = None
+    """The loss of a whole ranking."""
+    link: Callable[[Tensor], Tensor] = drifts.reverse_kl
+    measure: str = "sum"
+    tail: float = 1.0
+    nll: float = 0.0
+    referenced: bool = True
+    """Whether there is a reference; without one, drift is the log-probability itself."""
+    on_policy: bool = False
+    """Whether a pair weighs as much as it looks like the policy's own words."""
+    temperature: float = 1.0
+
+
+def direct(settings: DPO | OnlineDPO, temperature: float = 1.0) -> Form:
+    """The form that the settings of DPO ask for."""
+    name, own = settings.loss.method, settings.loss.model_dump(exclude={"method"})
+    link = partial(LINKS[settings.divergence.method], **settings.divergence.model_dump(exclude={"method"}))
+    return Form(
+        settings.beta,
+        partial(PAIRS[name], beta=settings.beta, **own) if name in PAIRS else None,
+        LISTS.get(name),
+        link,
+        settings.measure,
+        settings.tail,
+        settings.nll,
+        on_policy=isinstance(settings, DPO) and settings.weighting == "on-policy",
+        temperature=temperature,
+    )
+
+
+FORMS: dict[str, Callable[[Any], Form]] = {
+    "dpo": direct,
+    "simpo": lambda s: Form(
+        s.beta,
+        partial(simpo, beta=s.beta, margin=s.margin),
+        measure="mean",
+        nll=s.nll,
+        referenced=False,
+    ),
+    "cpo": lambda s: Form(s.beta, partial(preference.dpo, beta=s.beta), nll=s.nll, referenced=False),
+    "orpo": lambda s: Form(
+        1.0,
+        lambda better, worse: s.weight * orpo(better, worse),
+        measure="mean",
+        nll=1.0,
+        referenced=False,
+    ),
+}
+"""The methods that this objective serves, each as a form of it."""
 
 
 @dataclass
 class PreferenceObjective:
-    """The DPO loss over all pairs that each ranking implies; every ranking counts by its weight."""
+    """A loss over all pairs that each ranking implies, or over the ranking; every ranking counts by its weight."""
 
     policy: Policy
-    beta: float
+    form: Form
 
     def __call__(self, batch: Lists) -> Loss:
-        batch = batch.to(self.policy.compute.device)
-        said = batch.by_list(self.policy.logprobs(batch.sequences).sum(-1))
-        reference = batch.by_list(batch.reference)
-        pairs = implied_pairs(batch.tiers)
-        row, better, worse = pairs.nonzero(as_tuple=True)
-        losses = dpo(
-            said[row, better], said[row, worse], reference[row, better], reference[row, worse], self.beta
-        )
-        share = batch.weighed(1 / (pairs.sum((-2, -1)) * len(pairs)))[
+        batch, form = batch.to(self.policy.compute.device), self.form
+        tokens = self.policy.logprobs(batch.sequences, form.temperature)
+        said, scores = batch.by_list(tokens.sum(-1)), self.scores(tokens, batch)
+        above = leads(batch)
+        row, better, worse = above.nonzero(as_tuple=True)
+        share = batch.weighed(1 / (above.sum((-2, -1)) * len(above)))[
             row
         ]  # of each pair in the mean over lists
-        drift = (said - reference).detach()
+        if batch.chances is not None:
+            share = share * above[row, better, worse]
+        ahead = scores[row, better]
+        if batch.handicap is not None:
+            ahead = ahead - batch.handicap[row, better, worse]
+        if form.pair is not None:
+            losses = form.pair(ahead, scores[row, worse])
+            loss = (losses * share * self.likeness(tokens, batch, row, better, worse)).sum()
+        else:
+            assert form.ranking is not None, "a form has a loss of pairs or one of rankings"
+            loss = batch.weighed(form.ranking(form.beta * scores, batch.tiers)).mean()
+        if form.nll:
+            loss = loss + form.nll * unlikelihood(tokens, batch)
+        told, gap = scores.detach(), (scores[row, better] - scores[row, worse]).detach()
         notes = {
-            "accuracy": pair_accuracy(drift, batch.tiers).mean(),
+            "accuracy": pair_accuracy(told, batch.tiers).mean(),
             "better_logprob": (said[row, better].detach() * share).sum(),
             "worse_logprob": (said[row, worse].detach() * share).sum(),
-            "margin": self.beta * ((drift[row, better] - drift[row, worse]) * share).sum(),
+            "margin": form.beta * (gap * share).sum(),
         }
-        return Loss((losses * share).sum(), notes, {"tokens": batch.sequences.size})
+        return Loss(loss, notes, {"tokens": batch.sequences.size})
+
+    def scores(self, tokens: Tensor, batch: Lists) -> Tensor:
+        """[L, K] each completion's drift as its loss reads it, given its tokens' log-probabilities [N, S]."""
+        total = totals(tokens, batch, self.form.tail)
+        drift = total - batch.reference if self.form.referenced else total
+        linked = self.form.link(drift)
+        counted = batch.sequences.scored.sum(-1)
+        return batch.by_list(linked / counted if self.form.measure == "mean" else linked)
+
+    def likeness(
+        self, tokens: Tensor, batch: Lists, row: Tensor, better: Tensor, worse: Tensor
+    ) -> Tensor | float:
+        """[P] how much each pair counts: alike, or by how much both look like the policy's own words."""
+        if not self.form.on_policy:
+            return 1.0
+        with torch.no_grad():
+            collisions = over_vocabulary([self.policy], batch.sequences, drifts.log_collision)
+        weights = drifts.on_policy_weight(tokens, collisions, batch.sequences.scored)
+        each = batch.by_list(weights)
+        return each[row, better] * each[row, worse]
 
 
-def with_reference(
-    lists: Sequence[Candidate], reference: Policy, micro_tokens: int, say: Callable[[str], None] = print
-) -> Sequence[Candidate]:
-    """The lists with each row's log-probability under the reference, computed once."""
-    if isinstance(lists, StoredLists):
-        return lists.with_reference(kept(lists, reference, micro_tokens, say))
-    rows = [row for candidate in lists for row in candidate.rows]
-    taken = iter(sums(rows, reference, micro_tokens))
-    return [replace(candidate, reference=[next(taken) for _ in candidate.rows]) for candidate in lists]
+def unlikelihood(tokens: Tensor, batch: Lists) -> Tensor:
+    """The mean over lists of the negative log-likelihood per token of their first tier."""
+    each = -batch.by_list(tokens.sum(-1) / batch.sequences.scored.sum(-1))
+    first = batch.tiers == 0
+    return batch.weighed(torch.where(first, each, 0.0).sum(-1) / first.sum(-1)).mean()
+
+
+def leads(batch: Lists) -> Tensor:
+    """[L, K, K] how far each candidate stands above each other: by chances where a list tells any, else by tiers."""
+    implied = implied_pairs(batch.tiers)
+    if batch.chances is None:
+        return implied
+    told, turned = ~batch.chances.isnan(), 1 - batch.chances.mT
+    soft = torch.where(told, batch.chances, torch.where(told.mT, turned, 0.0))
+    return torch.where(told.any(-1).any(-1)[:, None, None], soft, implied.to(soft.dtype))
 
 
 @torch.no_grad()
-def sums(rows: Sequence[Rendered], reference: Policy, micro_tokens: int) -> list[float]:
-    """The log-probability of each row's scored tokens under the reference."""
-    found = [0.0] * len(rows)
-    for group in parts(rows, micro_tokens):
-        values = reference.logprobs(pack([rows[place] for place in group])).sum(-1)
-        for place, value in zip(group, values.tolist(), strict=True):
-            found[place] = value
-    return found
+def matched(objective: PreferenceObjective, step: Sequence[Lists]) -> list[Lists]:
+    """A step's pairs, each held against the reference's lead of equal rank among all of the step (AOT).
+
+    The pair with the policy's smallest lead gets the reference's smallest, and so on. Which pair is which rank
+    bears no gradient, so a step may be cut into batches anywhere.
+    """
+    batches = [batch.to(objective.policy.compute.device) for batch in step]
+    free = replace(objective.form, referenced=False)
+    reader = PreferenceObjective(objective.policy, free)
+    spots = [implied_pairs(batch.tiers).nonzero(as_tuple=True) for batch in batches]
+    policy, own = [], []
+    for batch, (row, better, worse) in zip(batches, spots, strict=True):
+        scores = reader.scores(objective.policy.logprobs(batch.sequences), batch)
+        reference = batch.by_list(batch.reference)
+        policy.append(scores[row, better] - scores[row, worse])
+        own.append(reference[row, better] - reference[row, worse])
+    order = torch.cat(policy).argsort(stable=True)
+    theirs = torch.cat(own)
+    found = torch.empty_like(theirs)
+    found[order] = theirs.sort().values
+    found -= theirs
+    result = []
+    for batch, spot, part in zip(batches, spots, torch.split(found, [len(one) for one in own]), strict=True):
+        width = batch.tiers.shape[1]
+        handicap = part.new_zeros(len(batch.tiers), width, width)
+        handicap[spot] = part
+        result.append(replace(batch, handicap=handicap))
+    return result
 
 
-def kept(
-    lists: StoredLists, reference: Policy, micro_tokens: int, say: Callable[[str], None]
-) -> Sequence[float]:
-    """The same for lists on disk, block after block: what was computed before, by whomever, is read."""
-    compute = reference.compute
-    settings = (
-        str(compute.dtype),
-        compute.device.type,
-        micro_tokens,
-        torch.get_num_threads(),
-        torch.__version__,
-    )
-    name = digest(FORMAT, lists.store.folder.name, folder.weights_digest(reference.network), *settings)
-    blocks = Blocks(lists.store.folder.with_name(f"reference-{name}"))
-    found = []
-    for start in range(0, len(lists), BLOCK):
-        known = blocks.read(start)
-        if known is None:
-            rows = [row for candidate in lists[start : start + BLOCK] for row in candidate.rows]
-            known = blocks.write(start, sums(rows, reference, micro_tokens))
-            if len(lists) > BLOCK:
-                say(f"the reference has read {min(start + BLOCK, len(lists)):,} of {len(lists):,} rankings.")
-        found.append(known)
-    return np.concatenate(found)  # type: ignore[return-value]
-
-
-def build(settings: DPO, bench: Bench) -> Course:
-    """Before its first step the policy is its own reference, so no second network is needed."""
-    policy = bench.policy
+def build(settings: DPO | SimPO | CPO | ORPO, bench: Bench) -> Course:
+    """Before its first step the policy is its own reference; a second network is held only if it shall move."""
+    policy, form = bench.policy, FORMS[settings.method](settings)
+    budget = bench.learning.micro_tokens
     lists = collate.rankings(bench.rankings, policy.template, context(policy.network), bench.say)
-    lists = with_reference(lists, policy, bench.learning.micro_tokens, bench.say)
-    feed = Reading(
-        lists, settings.batch, settings.epochs, bench.seed, collate.lists, bench.learning.micro_tokens
-    )
-    objective = PreferenceObjective(policy, settings.beta)
+    moving = None
+    if isinstance(settings, DPO) and not isinstance(settings.reference, Fixed):
+        moving = Moving.of(settings.reference, bench, 1, form.tail)
+    elif form.referenced:
+        lists = with_reference(lists, policy, budget, bench.say, form.tail)
+    objective = PreferenceObjective(policy, form)
+    feed: Any = Reading(lists, settings.batch, settings.epochs, bench.seed, collate.lists, budget)
+    if moving:
+        feed = Ahead(feed, moving.look)
+    if isinstance(settings, DPO) and settings.loss.method == "aot":
+        if (settings.divergence.method, settings.measure) != ("reverse-kl", "sum"):
+            raise SettingsError(
+                f"`loss.method` is aot, `divergence.method` {settings.divergence.method} and `measure` "
+                f"{settings.measure}: leads can only be matched with divergence reverse-kl and measure sum."
+            )
+        feed = Ahead(feed, lambda number, step: matched(objective, step))
     return Course(
-        feed, objective, {"policy": policy.network}, {"policy": settings.rate}, feed.steps, dropout=False
+        feed,
+        objective,
+        {"policy": policy.network},
+        {"policy": settings.rate},
+        feed.steps,
+        tells=(moving.follow,) if moving else (),
+        dropout=False,
+        kept={"reference": moving.reference.network} if moving else {},
     )

@@ -5,7 +5,7 @@ known of a scored token stands in a grid [N, S]: its sequence's row, and its num
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -91,6 +91,8 @@ class Lists:
     """[L] how much each list counts; None if all count the same."""
     chances: Tensor | None = None
     """[L, K, K] soft labels: the chance that one candidate is better than another; nan, or None, where none is told."""
+    handicap: Tensor | None = None
+    """[L, K, K] nats that a pair's lead is short of, if pairs are compared with each other."""
 
     @property
     def weight(self) -> float:
@@ -107,12 +109,8 @@ class Lists:
 
     def to(self, device: torch.device) -> "Lists":
         """The same lists on another device."""
-        parts = (self.place, self.tiers, self.reference, self.weights, self.chances)
-        place, tiers, reference, weights, chances = (
-            part if part is None else part.to(device) for part in parts
-        )
-        assert place is not None and tiers is not None and reference is not None, "these are always there"
-        return Lists(self.sequences.to(device), place, tiers, reference, weights, chances)
+        parts = {one.name: getattr(self, one.name) for one in fields(Lists)}
+        return Lists(**{name: None if part is None else part.to(device) for name, part in parts.items()})
 
     def describe(self) -> dict[str, object]:
         """What the lists are, for a person who looks into a step that went wrong."""

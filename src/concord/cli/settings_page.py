@@ -81,7 +81,7 @@ def row(key: str, field: FieldInfo) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    """What a setting is if nobody sets it."""
+    """What a setting is if nobody sets it, or that somebody has to."""
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True, validated_data={})

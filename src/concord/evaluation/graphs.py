@@ -118,6 +118,8 @@ def best_of(found: Any) -> str:
     else:
         verdict = f"The judge's score is highest at n = {peak}; the fall after it is within chance."
     sizes = f"{found['prompts']} prompts, {found['samples']} samples each"
+    if found["distinct"]["value"] is not None:
+        sizes += f" ({percent(found['distinct']['value'])} of a prompt's runs of two words are different)"
     counts = f"{sizes}; bands are 95 % intervals over prompts."
     told = f'<p class="finding">{verdict} <span class="quiet">{counts}</span></p>'
     return f'<div class="figures">{"".join(drawn)}</div>{told}'

@@ -6,7 +6,7 @@ from typing import Any
 
 from concord.evaluation.answers import Row, meetings, number
 from concord.evaluation.intervals import Estimate, mean
-from concord.maths.statistics import best_of_n_gold, best_of_n_kl
+from concord.maths.statistics import best_of_n_gold, best_of_n_kl, distinct
 
 SIDES = ("proxy", "gold")
 MOST_POINTS = 160
@@ -32,7 +32,8 @@ def clearly(change: Estimate, sign: int) -> bool:
 def best_of_n(samples: Sequence[Mapping[str, Any]], sizes: Sequence[int] = ()) -> dict[str, Any] | None:
     """The curve of best-of-n from many scored samples of each prompt.
 
-    A set of samples is {"prompt_id", "proxy": [M numbers], "gold": [M numbers]}. Every point is an unbiased
+    A set of samples is {"prompt_id", "proxy": [M numbers], "gold": [M numbers]}, and "texts": [M] if it is to be
+    told how varied they are (distinct runs of two words, prompt by prompt). Every point is an unbiased
     mean over all choices of n from the M. The last point is held against the best prompt by prompt.
     """
     samples = [sample for sample in samples if len(sample["proxy"]) > 0]
@@ -64,10 +65,18 @@ def best_of_n(samples: Sequence[Mapping[str, Any]], sizes: Sequence[int] = ()) -
         "points": points,
         "prompts": len(samples),
         "samples": most,
+        "distinct": mean(*varied(samples)),
         "peak": peak,
         "since": since,
         "says": "over-optimised" if fell else "no clear fall",
     }
+
+
+def varied(samples: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[str]]:
+    """Of each prompt with texts of two words or more, the share of different runs of two words, and its name."""
+    found = {sample["prompt_id"]: distinct(sample.get("texts", ()), 2) for sample in samples}
+    known = {name: value for name, value in found.items() if not math.isnan(value)}
+    return list(known.values()), list(known)
 
 
 def drift(rows: Sequence[Row], policy: str, reference: str, temperature: float) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Estimates with honest error bars, from numbers alone (numpy, no torch)."""
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -35,6 +36,32 @@ def best_of_n_gold(proxy: ArrayLike, gold: ArrayLike, n: int) -> float:
     size = np.bincount(tie)
     shared = np.bincount(tie, weights=weights[np.argsort(np.argsort(seen, kind="stable"))]) / size
     return float(shared[tie] @ true)
+
+
+def gap_recovered(weak: float, student: float, ceiling: float) -> float:
+    """How much of the way from a weak supervisor to a strong model's own best a student of the weak one has gone.
+
+    three marks -> float:  (student - weak) / (ceiling - weak) (Burns et al. 2023; book, 4.11). 0 is no better than
+    the supervisor, 1 as good as the strong model taught by better labels. A ceiling that is not above the
+    supervisor leaves no gap: ValueError.
+    """
+    if not ceiling > weak:
+        raise ValueError(f"the ceiling's mark {ceiling} is not above the weak one's {weak}; there is no gap")
+    return (student - weak) / (ceiling - weak)
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+    """How varied some answers are: the share of their runs of n words that are different ones.
+
+    texts -> float in 0..1:  distinct n-grams / all n-grams, over all texts together (Li et al. 2016); nan if none
+    has n words.
+    """
+    runs = [
+        tuple(words[place : place + n])
+        for words in map(str.split, texts)
+        for place in range(len(words) - n + 1)
+    ]
+    return len(set(runs)) / len(runs) if runs else math.nan
 
 
 def cluster_interval(

@@ -21,7 +21,7 @@ def methods(annotation: Any) -> dict[str, type[Settings]]:
     if get_origin(annotation) not in (Union, UnionType):
         return {}
     classes = [part for part in get_args(annotation) if is_section(part) and "method" in part.model_fields]
-    return {part.model_fields["method"].default: part for part in classes}
+    return {name: part for part in classes for name in get_args(part.model_fields["method"].annotation)}
 
 
 def below(annotation: Any, key: str | int) -> Any:

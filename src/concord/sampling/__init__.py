@@ -1,9 +1,22 @@
 """Samplers: everything that answers prompts."""
 
 from concord.sampling.best_of import BestOf
+from concord.sampling.cascade import Cascade
 from concord.sampling.draw import Manner
 from concord.sampling.local import Local
 from concord.sampling.remote import Remote
 from concord.sampling.slots import Heard, Request, Said, Slots
+from concord.sampling.vote import Vote
 
-__all__ = ["BestOf", "Heard", "Local", "Manner", "Remote", "Request", "Said", "Slots"]
+__all__ = [
+    "BestOf",
+    "Cascade",
+    "Heard",
+    "Local",
+    "Manner",
+    "Remote",
+    "Request",
+    "Said",
+    "Slots",
+    "Vote",
+]

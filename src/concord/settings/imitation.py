@@ -1,11 +1,11 @@
-"""Settings of the methods that imitate: demonstrations, or the best of the policy's own answers."""
+"""Settings of the methods that imitate: demonstrations, the best of the policy's own answers, or a teacher."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from concord.settings.closed import Settings
-from concord.settings.quantities import Count, Positive
+from concord.settings.quantities import Count, Positive, Price
 
 
 class SFT(Settings):
@@ -36,9 +36,56 @@ class Rejection(Settings):
     """Temperature of sampling."""
     longest: Count = 64
     """Most tokens in a completion."""
+    rounds: Count = 1
+    """How often to sample anew, with what was learned until then."""
     epochs: Count = 1
-    """Passes over the kept completions."""
+    """Passes over the kept completions of a round."""
     rate: Positive = 2e-4
     """Learning rate at its highest."""
     batch: Count = 32
     """Completions in an optimiser step."""
+
+
+class Divergence(Settings):
+    """Ways to hold a student against its teacher, over the whole vocabulary, that have no setting of their own."""
+
+    method: Literal["forward-kl", "reverse-kl"] = "forward-kl"
+    """Cover all that the teacher would say, or say nothing that it would not."""
+
+
+class Between(Settings):
+    """The generalised Jensen-Shannon divergence: both are held against a mixture of them."""
+
+    method: Literal["jensen-shannon"] = "jensen-shannon"
+    """Which divergence this is."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The teacher's share of the mixture."""
+
+
+class Distill(Settings):
+    """Learn from a teacher: from what it says, from what it would have said, or from both."""
+
+    method: Literal["distill"] = "distill"
+    """Which method this is."""
+    teacher: str
+    """Model folder of the teacher, relative to the recipe; it must have the policy's tokenizer."""
+    answers: Literal["teacher", "own"] = "teacher"
+    """Whose answers are read: the teacher's, or the policy's own, sampled anew each round."""
+    divergence: Annotated[Divergence | Between, Field(discriminator="method")] = Divergence()
+    """How the student's predictions are held against the teacher's."""
+    weight: Price = 1.0
+    """Weight of that divergence at the first step."""
+    last_weight: Price = 1.0
+    """Its weight at the last step; in between it changes evenly."""
+    nll: Price = 0.0
+    """Weight of the likelihood of the answers that are read."""
+    longest: Count = 64
+    """Most tokens in an answer."""
+    rounds: Count = 1
+    """How often to sample answers anew, one to a prompt."""
+    epochs: Count = 1
+    """Passes over a round's answers."""
+    rate: Positive = 2e-4
+    """Learning rate at its highest."""
+    batch: Count = 32
+    """Answers in an optimiser step."""

@@ -4,10 +4,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from concord.settings.direct import DPO
-from concord.settings.imitation import SFT, Rejection
+from concord.settings.direct import CPO, DPO, KTO, ORPO, OnlineDPO, SimPO
+from concord.settings.imitation import SFT, Distill, Rejection
 from concord.settings.speaking import GRPO, PPO, RLOO, Reinforce, ReMax
 
 Method = Annotated[
-    PPO | GRPO | RLOO | Reinforce | ReMax | DPO | Rejection | SFT, Field(discriminator="method")
+    PPO
+    | GRPO
+    | RLOO
+    | Reinforce
+    | ReMax
+    | DPO
+    | OnlineDPO
+    | KTO
+    | SimPO
+    | CPO
+    | ORPO
+    | Rejection
+    | Distill
+    | SFT,
+    Field(discriminator="method"),
 ]

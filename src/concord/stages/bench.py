@@ -84,6 +84,13 @@ class Bench:
         policy.network.requires_grad_(False)
         return policy
 
+    def other(self, folder: str) -> Policy:
+        """Another policy, frozen, from a folder relative to the recipe."""
+        policy = Policy.load(self.loaded.folder / folder, self.compute)
+        policy.network.requires_grad_(False)
+        self.tell(f"The policy in {folder}", policy.trunk)
+        return policy
+
     @cached_property
     def reference(self) -> Policy:
         """The supervised policy, frozen; beside a policy that learns by adapters, that one without them."""
@@ -119,8 +126,8 @@ class Bench:
         """The reward model as one who values every beginning of a completion."""
         if self.opinion is None:
             raise ModelError(
-                "`critic.shaping` asks the reward model's opinion at every token, but no reward model gives one number in "
-                "the policy's token ids. Set it to 0, or make the reward model from the policy's own family."
+                "`critic.shaping` asks the reward model's opinion at every token, but no reward model gives one number "
+                "in the policy's token ids. Set it to 0, or make the reward model from the policy's own family."
             )
         critic = self.expecting(self.opinion)
         critic.network.requires_grad_(False)

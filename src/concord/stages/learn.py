@@ -81,7 +81,8 @@ def learn(course: Course, bench: Bench, folder: Path, key: str) -> None:
     diary.rewind(done)
 
     def gather() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        tensors = {**network_tensors(course.networks), **optimizer.tensors(), **rng_tensors()}
+        networks = {**course.networks, **course.kept}
+        tensors = {**network_tensors(networks), **optimizer.tensors(), **rng_tensors()}
         state = {"feed": course.feed.state(), "guard": guard.state(), "threads": torch.get_num_threads()}
         return tensors, state
 
@@ -116,7 +117,7 @@ def resume(
             say("no checkpoint is left that can be used, so the stage begins again.")
         return 0
     tensors = found.tensors()
-    restore_networks(course.networks, tensors)
+    restore_networks({**course.networks, **course.kept}, tensors)
     optimizer.restore(tensors)
     restore_rng(tensors)
     course.feed.restore(found.state["feed"])

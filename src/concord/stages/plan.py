@@ -76,10 +76,9 @@ def plan(loaded: Loaded) -> list[Task]:
         Task("reward", ("sft", "rank"), guided, whole["reward"]),
     ]
     before = ("sft", "rank", "reward")
-    tasks.append(Task("align", before, inputs, whole["align"], alone=False))
+    tasks.append(Task("align", before, read(loaded, recipe.align), whole["align"], alone=False))
     for name, rival in rivals(loaded).items():
-        read = (*model, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
-        tasks.append(Task(f"rivals/{name}", before, read, whole["rivals"][name], alone=False))
+        tasks.append(Task(f"rivals/{name}", before, read(loaded, rival), whole["rivals"][name], alone=False))
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
@@ -129,6 +128,14 @@ def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
         named.append(rank.rankings)
     folders = (model_folder(loaded, judge.model),) if rank.by == "judge" and judge.model else ()
     return (*(loaded.folder / one for one in named), *folders)
+
+
+def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
+    """The files and folders that a method learns from, beside what the stages before it made."""
+    if method.method == "sft":
+        return base(loaded), loaded.folder / method.demonstrations
+    prompts = loaded.folder / loaded.recipe.prompts
+    return (prompts, loaded.folder / method.teacher) if method.method == "distill" else (prompts,)
 
 
 def base(loaded: Loaded) -> Path:

@@ -1,0 +1,161 @@
+"""Methods that go round by round, and references that move: steps are counted, and a resumed run ends bit-equal."""
+
+import contextlib
+import copy
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from concord.algorithms import ALGORITHMS, Course
+from concord.algorithms.distillation import eased
+from concord.settings import (
+    DPO,
+    KTO,
+    Averaged,
+    Distill,
+    OnlineDPO,
+    Plain,
+    Rejection,
+    Renewed,
+    Rollouts,
+    Smoothed,
+)
+from concord.training import Guard, Local, Optimizer, fit, network_tensors, restore_networks
+
+SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
+methods: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(methods)
+families = methods.families
+
+SAID = Rollouts(rounds=3, prompts=2, samples=3, passes=1, updates=2, longest=4)
+CASES: dict[str, Any] = {
+    "averaged": DPO(reference=Averaged(share=0.3, every=2), epochs=3, batch=2),
+    "renewed": DPO(reference=Renewed(every=3), loss=Smoothed(method="aot"), epochs=3, batch=2),
+    "kto": KTO(epochs=3, batch=2),
+    "iterated": OnlineDPO(reference=Renewed(every=1), rollout=SAID),
+    "followed": OnlineDPO(
+        reference=Averaged(share=0.5, every=2),
+        rollout=SAID,
+        labels="drawn",
+        loss=Plain(method="plackett-luce"),
+    ),
+    "rejection": Rejection(rounds=3, samples=2, batch=3, longest=4),
+    "distill": Distill(
+        teacher="teacher", answers="own", rounds=3, batch=3, longest=4, weight=1.0, last_weight=0.0, nll=1.0
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = families.folder(tmp_path_factory.mktemp("rounds") / "qwen3", "qwen3")
+    parts = methods.bench(path, 100, reference=5)
+    for network in (parts.policy.network, parts.reference.network):
+        network.float()
+    return parts, *(copy.deepcopy(one.network.state_dict()) for one in (parts.policy, parts.reference))
+
+
+def course(name: str, loaded: Any) -> Course:
+    parts, policy, reference = loaded
+    parts.policy.network.load_state_dict(policy)
+    # a teacher is another model; a reference begins as the policy
+    parts.reference.network.load_state_dict(reference if name == "distill" else policy)
+    parts.reference.network.requires_grad_(False)
+    return ALGORITHMS[CASES[name].method](CASES[name], replace(parts, kept=[], said=[]))
+
+
+class Killed(BaseException):
+    """What kill -9 would do, without the wait."""
+
+
+def life(name: str, loaded: Any, saved: dict[str, Any] | None, kill_at: int | None) -> Any:
+    """A run from its start or from what was saved; what a checkpoint holds after each settled step, and its notes."""
+    made = course(name, loaded)
+    networks = {**made.networks, **made.kept}
+    optimizer = Optimizer(made.networks, dict.fromkeys(made.networks, 1e-2))
+    if saved:
+        restore_networks(networks, saved["tensors"])
+        optimizer.restore(saved["tensors"])
+        made.feed.restore(saved["state"])
+    moments: dict[int, Any] = {}
+    notes: list[dict[str, float]] = []
+
+    def after(number: int, told: dict[str, Any]) -> None:
+        notes.append({key: float(value) for key, value in told.items()})
+        if made.feed.settled:
+            tensors = {**network_tensors(networks), **optimizer.tensors()}
+            moments[number] = {
+                "tensors": {key: value.detach().clone() for key, value in tensors.items()},
+                "state": copy.deepcopy(made.feed.state()),
+            }
+        if number == kill_at:
+            raise Killed
+
+    done = saved["done"] if saved else 0
+    with contextlib.suppress(Killed):
+        fit(made.feed, made.objective, Local(), optimizer, Guard(), [*made.tells, after], done)
+    return moments, notes, made
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_t27_killed_and_resumed_it_ends_bit_equal(name: str, loaded: Any) -> None:
+    """From where a checkpoint may be taken: the same weights, the reference's too, and the same notes."""
+    whole, told, made = life(name, loaded, None, None)
+    assert len(told) == made.steps and max(whole) == made.steps
+    assert any(key.startswith("reference.") for key in whole[made.steps]["tensors"]) is bool(made.kept)
+    ends = [number for number in whole if number < made.steps]
+    assert len(ends) >= 2
+    for kill_at in (ends[0], ends[-1] + 1):
+        before, first, _ = life(name, loaded, None, kill_at)
+        number = max(number for number in before if number < made.steps)
+        again, rest, _ = life(name, loaded, {**before[number], "done": number}, None)
+        assert [*first[:number], *rest] == told
+        for key, tensor in whole[made.steps]["tensors"].items():
+            assert torch.equal(again[made.steps]["tensors"][key], tensor), key
+
+
+def test_t27_a_reference_follows_the_policy(loaded: Any) -> None:
+    """Averaged: 0.3 of the policy every second step; renewed: the policy itself every third, then the loss is ln 2."""
+    moments, _, _ = life("averaged", loaded, None, None)
+    start = loaded[1]
+    for key in ("model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.weight"):
+        now, reference = (moments[2]["tensors"][f"{who}.{key}"] for who in ("policy", "reference"))
+        assert torch.equal(moments[1]["tensors"][f"reference.{key}"], start[key])
+        torch.testing.assert_close(reference, start[key] + 0.3 * (now - start[key]))
+        assert not torch.equal(now, start[key])
+    moments, told, _ = life("renewed", loaded, None, None)
+    key = "model.embed_tokens.weight"
+    assert torch.equal(moments[3]["tensors"][f"reference.{key}"], moments[3]["tensors"][f"policy.{key}"])
+    at_start = [notes["loss"] == pytest.approx(0.693147, abs=1e-6) for notes in told]
+    assert at_start == [number % 3 == 0 for number in range(6)]
+
+
+def test_t32_each_round_says_something_else(loaded: Any) -> None:
+    """Iterated rejection sampling: three rounds of five prompts in batches of three, each of new answers."""
+    made = course("rejection", loaded)
+    assert made.steps == 6
+    rounds: dict[int, set[tuple[int, ...]]] = {}
+    for number, step in enumerate(made.feed):
+        rows = {tuple(row.tokens) for batch in step for row in batch.rows}
+        rounds.setdefault(number // 2, set()).update(rows)
+        assert made.feed.settled is (number < 2 or number % 2 == 1)
+        notes: dict[str, Any] = {}
+        for tell in made.tells:
+            tell(number, notes)
+        assert notes["round"] == number // 2
+    assert [len(rows) for rows in rounds.values()] == [5, 5, 5]
+    assert rounds[0] != rounds[1] != rounds[2]
+
+
+def test_t8_the_teachers_weight_is_seen_to_fall(loaded: Any) -> None:
+    """From its first value to its last, evenly, a note of every step; a teacher's answers are the teacher's."""
+    _, told, made = life("distill", loaded, None, None)
+    assert [notes["weight"] for notes in told] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
+    for notes in told:
+        assert notes["loss"] == pytest.approx(notes["weight"] * notes["divergence"] + notes["nll"], abs=1e-5)
+    assert eased(2.0, 0.5, 0, 1) == 2.0 and eased(2.0, 0.5, 3, 4) == 0.5
+    assert made.feed.done == made.steps
