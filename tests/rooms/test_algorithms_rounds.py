@@ -12,11 +12,13 @@ import torch
 
 from concord.algorithms import ALGORITHMS, Course
 from concord.algorithms.distillation import eased
+from concord.algorithms.selection import likeliest
 from concord.settings import (
     DPO,
     KTO,
     Averaged,
     Distill,
+    Learning,
     OnlineDPO,
     Plain,
     Rejection,
@@ -24,6 +26,7 @@ from concord.settings import (
     Rollouts,
     Smoothed,
 )
+from concord.stages.learn import learn
 from concord.training import Guard, Local, Optimizer, fit, network_tensors, restore_networks
 
 SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
@@ -159,3 +162,45 @@ def test_t8_the_teachers_weight_is_seen_to_fall(loaded: Any) -> None:
         assert notes["loss"] == pytest.approx(notes["weight"] * notes["divergence"] + notes["nll"], abs=1e-5)
     assert eased(2.0, 0.5, 0, 1) == 2.0 and eased(2.0, 0.5, 3, 4) == 0.5
     assert made.feed.done == made.steps
+
+
+def test_t9_a_small_model_keeps_what_it_finds_likeliest(loaded: Any) -> None:
+    """By the mean log-probability of the answer's tokens, from plain logits; the order of the pool is kept."""
+    parts, policy, _ = loaded
+    parts.policy.network.load_state_dict(policy)
+    pool, means = methods.DEMONSTRATIONS, []
+    for row in parts.policy.template.demonstrations(pool, every_turn=False):
+        logits = parts.policy.network(input_ids=torch.tensor([row.tokens])).logits[0].log_softmax(-1).detach()
+        places = [place for place, mark in enumerate(row.scored) if mark]
+        means.append(sum(float(logits[place - 1, row.tokens[place]]) for place in places) / len(places))
+    for keep in (1, 3):
+        bar = sorted(means, reverse=True)[keep - 1]
+        wanted = [one for one, mean in zip(pool, means, strict=True) if mean >= bar]
+        assert likeliest(pool, parts.policy, keep, micro_tokens=40) == wanted
+    with pytest.raises(ValueError, match="between 1 and the 4"):
+        likeliest(pool, parts.policy, 5)
+
+
+def test_t27_a_stage_saves_the_reference_that_moves(loaded: Any, tmp_path: Path) -> None:
+    """The real loop of a stage, with checkpoints on disk: stopped after step 3 and begun again, it ends bit-equal."""
+    parts, _, _ = loaded
+    ends = []
+    for folder, stops in ((tmp_path / "calm.partial", ()), (tmp_path / "killed.partial", (3,))):
+        folder.mkdir()
+        for stop in (*stops, None):
+            made = course("averaged", loaded)
+
+            def death(number: int, notes: dict[str, Any], stop: int | None = stop) -> None:
+                if number == stop:
+                    raise Killed
+
+            bench = replace(parts, learning=Learning(micro_tokens=100, checkpoint_seconds=0), said=[])
+            bench.compute = families.CPU
+            with contextlib.suppress(Killed):
+                learn(replace(made, tells=(*made.tells, death)), bench, folder, "key")
+        assert ("goes on after step 2 of 6." in bench.said) is bool(stops)
+        ends.append(
+            {key: tensor.clone() for key, tensor in network_tensors({**made.networks, **made.kept}).items()}
+        )
+    assert any(key.startswith("reference.") for key in ends[0])
+    assert all(torch.equal(tensor, ends[1][key]) for key, tensor in ends[0].items())
