@@ -79,6 +79,29 @@ def test_t21_finds_the_best_policy(name: str) -> None:
     assert torch.equal(chances(parts.reference), q)
 
 
+def test_t21_the_best_policy_lies_between_the_reference_and_greed() -> None:
+    """T21: where drift is dear nothing beats the reference, and where it is free the best answer alone is said."""
+    q, r = chances(bench().reference), rewards()
+    assert distance(best(q, r, 1e4), q) < 1e-4
+    assert float(best(q, r, 1e-3)[r.argmax()]) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_t21_training_keeps_to_those_limits() -> None:
+    """T21: at 30 a nat a policy stays where it was; for nothing it comes to say one of the best two answers of 57.
+
+    Not always the best: an answer that was hardly ever said is not found once another is said always.
+    """
+    dear, free = bench(), bench()
+    q, r = chances(dear.reference), rewards()
+    learn(ALGORITHMS["reinforce-pp"](Reinforce(**{**CHEAP, "kl": 30.0}, rollout=plan(40, 1)), dear))
+    assert distance(chances(dear.policy), q) < 0.05
+    learn(ALGORITHMS["rloo"](RLOO(kl=0.0, kl_limit=50, rate=1e-2, rollout=plan(60, 32)), free))
+    found = chances(free.policy)
+    assert float(found.max()) > 0.95
+    assert float((found * r).sum()) > 0.98 * float(r.sort().values[-2])
+
+
 def tilted(q: Tensor, scores: Tensor, beta: float) -> Tensor:
     """The p that is best for E_p[score] - beta KL(q || p): beta q / (lam - score), lam such that it sums to 1."""
     low, high = float(scores.max()), float(scores.max()) + beta + float(scores.max() - scores.min())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, Course, reward
-from concord.batches import collate
+from concord.batches import Rendered, Rollout, collate, pack
 from concord.models import Critic, Policy, RewardModel
 from concord.records import Completion, Demonstration, Prompt, Ranking, seed_of
 from concord.roles import Sampler
@@ -201,6 +201,18 @@ def made(method: str, path: Path, micro_tokens: int) -> Course:
         return reward.build(Reward(likelihood=method, epochs=1, batch=4), parts, model, RANKINGS)
     settings = SETTINGS[method]
     return ALGORITHMS[settings.method](settings, parts)
+
+
+def rollout(scores: list[float], said: list[int], groups: list[int], drift: float = 0.0) -> Rollout:
+    """Rows of a prompt, one a group, and some said tokens; each said token drifts alike."""
+    rows = [
+        Rendered([7, 8, 6, 5, group] + [9] * count, [False] * 5 + [True] * count)
+        for count, group in zip(said, groups, strict=True)
+    ]
+    sequences = pack(rows)
+    now = torch.where(sequences.scored, -1.0, 0.0)
+    then = torch.where(sequences.scored, -1.0 - drift, 0.0)
+    return Rollout(sequences, now, then, torch.tensor(scores), torch.tensor(groups))
 
 
 @dataclass

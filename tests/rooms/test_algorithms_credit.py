@@ -11,7 +11,6 @@ from torch import Tensor
 from concord.algorithms import ALGORITHMS, group, ppo
 from concord.algorithms.experience import spoken
 from concord.algorithms.price import Price
-from concord.batches import Rendered, Rollout, pack
 from concord.records import seed_of
 from concord.sampling import Local
 from concord.settings import GRPO, PPO, Rejection, Rollouts
@@ -27,7 +26,7 @@ DEMONSTRATIONS, PROMPTS, RANKINGS, ROLLOUT = (
     methods.RANKINGS,
     methods.ROLLOUT,
 )
-Lengths, families = methods.Lengths, methods.families
+Lengths, families, rollout = methods.Lengths, methods.families, methods.rollout
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +50,6 @@ def test_t19_ppo_begins_as_the_policy_gradient(path: Path) -> None:
     shown = batch.advantages[mask]
     assert float(shown.mean()) == pytest.approx(0, abs=1e-6)
     assert float(shown.square().mean()) == pytest.approx(1, abs=1e-5)
-
-
-def rollout(scores: list[float], said: list[int], groups: list[int], drift: float = 0.0) -> Rollout:
-    """Rows of a prompt, one a group, and some said tokens; each said token drifts alike."""
-    rows = [
-        Rendered([7, 8, 6, 5, group] + [9] * count, [False] * 5 + [True] * count)
-        for count, group in zip(said, groups, strict=True)
-    ]
-    sequences = pack(rows)
-    now = torch.where(sequences.scored, -1.0, 0.0)
-    then = torch.where(sequences.scored, -1.0 - drift, 0.0)
-    return Rollout(sequences, now, then, torch.tensor(scores), torch.tensor(groups))
 
 
 class Silent:

@@ -12,7 +12,7 @@ from torch import Tensor
 from concord.algorithms import ALGORITHMS, ppo, reinforce, remax
 from concord.algorithms.group import credit
 from concord.algorithms.price import Price
-from concord.batches import Rendered, Rollout, pack
+from concord.batches import Rendered, pack
 from concord.models.critic import SharedCritic
 from concord.models.sight import Sight
 from concord.models.trunk import Trunk
@@ -23,24 +23,12 @@ from concord.training import Local as OneDevice
 SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
 methods: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(methods)
-bench, gradients, made, families = methods.bench, methods.gradients, methods.made, methods.families
+bench, gradients, families, rollout = methods.bench, methods.gradients, methods.families, methods.rollout
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return families.folder(tmp_path_factory.mktemp("critics") / "gpt2", "gpt2")
-
-
-def rollout(scores: list[float], said: list[int], groups: list[int], drift: float = 0.0) -> Rollout:
-    """Rows of a prompt, one a group, and some said tokens; each said token drifts alike."""
-    rows = [
-        Rendered([7, 8, 6, 5, group] + [9] * count, [False] * 5 + [True] * count)
-        for count, group in zip(said, groups, strict=True)
-    ]
-    sequences = pack(rows)
-    now = torch.where(sequences.scored, -1.0, 0.0)
-    then = torch.where(sequences.scored, -1.0 - drift, 0.0)
-    return Rollout(sequences, now, then, torch.tensor(scores), torch.tensor(groups))
 
 
 class Steps:

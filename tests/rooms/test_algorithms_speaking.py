@@ -15,7 +15,7 @@ from concord.errors import RecordError
 from concord.models import Critic, Policy
 from concord.records import Completion, Prompt, seed_of
 from concord.sampling import Local
-from concord.settings import GRPO, PPO, Learning, Rollouts
+from concord.settings import GRPO, PPO, GroupLoss, Learning, ReMax, Rollouts
 
 SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
 families: Any = importlib.util.module_from_spec(SPEC)
@@ -98,15 +98,22 @@ def tensors(step: Sequence[Any]) -> list[torch.Tensor]:
             batch.sequences.scored,
             batch.logprobs,
             batch.advantages,
+            batch.trust,
+            batch.share,
         )
     ]
 
 
-@pytest.mark.parametrize("method", ["grpo", "ppo"])
+@pytest.mark.parametrize("method", ["grpo", "ppo", "remax"])
 def test_t22_a_resumed_feed_says_the_same(method: str, path: Path) -> None:
     """T22, pain 20: restored at a round's end, the rest is bit-equal; the price of drift is remembered."""
     plan = Rollouts(rounds=3, prompts=2, samples=2, passes=2, updates=2, longest=5)
-    settings: Any = GRPO(rollout=plan) if method == "grpo" else PPO(rollout=plan, target_kl=0.5, kl=0.1)
+    asked: dict[str, Any] = {
+        "grpo": GRPO(rollout=plan),
+        "ppo": PPO(rollout=plan, target_kl=0.5, kl=0.1),
+        "remax": ReMax(rollout=plan, loss=GroupLoss(form="dapo", sampler_limit=2.0, undecided=0.5)),
+    }
+    settings = asked[method]
     whole = ALGORITHMS[method](settings, Bench(path))
     states, steps = [whole.feed.state()], []
     for step in whole.feed:

@@ -106,7 +106,7 @@ def test_some_rows_are_packed_anew_and_keep_their_numbers() -> None:
     one = batch.some([0])
     assert one.rows == (rows[0],) and one.said.tolist() == [[0, 0]] and one.scored.tolist() == [[True, True]]
     numbers = torch.arange(12.0).reshape(3, 4)
-    parts = [numbers + 100 * part for part in range(4)]
+    parts = [numbers + 100 * part for part in range(7)]
     part = Experience(batch, *parts).some([2, 0])
     assert part.sequences.rows == (rows[2], rows[0]) and part.weight == 3.0
     assert part.sequences.scored.tolist() == [[True, False], [True, True]]

@@ -83,7 +83,7 @@ def group_standard(scores: Tensor, groups: Tensor) -> Tensor:
 
 
 def group_standard_biased(scores: Tensor, groups: Tensor) -> Tensor:
-    """As group_standard, with the *biased* standard deviation (n), as in verl and in numpy's `std`.
+    """As group_standard, with the *biased* standard deviation (n), which is numpy's `std`.
 
     scores [N], groups [N] -> [N]:  (s_i - mean) / (std + 1e-4).
     """

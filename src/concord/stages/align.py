@@ -15,8 +15,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     _, _, rival = bench.stage.partition("/")
     settings = bench.recipe.rivals[rival] if rival else bench.recipe.align
     bench.from_base = settings.method == "sft"
-    course = ALGORITHMS[settings.method](settings, bench)
     if settings.method in BEGINNING:
         bench.name_reference()
+    course = ALGORITHMS[settings.method](settings, bench)
     learn(course, bench, folder, key)
     bench.policy.save(folder / "model")
