@@ -1,7 +1,9 @@
 """Further readings of rankings: margins, ties, RankNet, ListNet (T14, T15, T16), and data drawn from Plackett-Luce."""
 
+import importlib.util
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +19,10 @@ from concord.maths.ranking import (
     ranknet,
     tied_pairs,
 )
+
+SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
+oracle = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(oracle)
 
 D = torch.float64
 SCORES = torch.tensor([[2.0, 1.0, 0.0, -1.0]], dtype=D)
@@ -178,6 +184,20 @@ def test_t15_plackett_luce_is_no_worse_than_pairs_on_its_own_data():
             assert kendalltau(learnt.numpy(), truth.numpy()).statistic > 0.9
     means = {formula: sum(found) / len(found) for formula, found in errors.items()}
     assert means[plackett_luce] <= means[bradley_terry]
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"), [("bradley_terry_mle", bradley_terry), ("plackett_luce_mle", plackett_luce)]
+)
+def test_t14_t15_the_least_surprising_utilities_are_those_of_choix(name, formula):
+    """Pairs and partial rankings: where the loss is least, other people's solver ends too."""
+    vector = oracle.vector("stats", name)
+    given = vector["inputs"].get("rankings_best_first") or vector["inputs"]["pairs_winner_loser"]
+    tiers = torch.full((len(given), 4), -1)
+    for row, order in enumerate(given):
+        tiers[row, order] = torch.arange(len(order))
+    found = fitted(lambda s, t: formula(s, t) * len(given), torch.arange(4).expand(len(given), 4), tiers, 4)
+    oracle.check(found, vector["expect"]["scores"], near=vector["expect"]["tol"])
 
 
 def test_t15_partial_rankings_of_the_top_recover_utilities():

@@ -220,8 +220,17 @@ def test_t17_ratings_alone_and_t24_segments(tmp_path: Path, sft: Path) -> None:
 
 def test_guidance_of_aspects_that_nobody_named_is_refused(tmp_path: Path, sft: Path) -> None:
     made = bench(tmp_path, sft, True, "reward.aspects={kind: 1}", "reward.ratings.file=ratings.jsonl")
-    with pytest.raises(RecordError, match=r"ratings.jsonl speaks of the aspects fair, and .* names kind"):
+    with pytest.raises(RecordError, match=r"rankings.jsonl speaks of the aspects overall, and .* names kind"):
         carried_out(made)
+    made = bench(tmp_path, sft, True, "reward.aspects={overall: 1}", "reward.ratings.file=ratings.jsonl")
+    with pytest.raises(RecordError, match=r"ratings.jsonl speaks of the aspects fair, and .* names overall"):
+        carried_out(made)
+
+
+def test_rankings_of_two_aspects_are_refused_where_they_are_not_told_apart(tmp_path: Path, sft: Path) -> None:
+    """Also if they were told apart when the stage before took them in."""
+    with pytest.raises(RecordError, match="guidance by 2 aspects \\(fair, kind\\)"):
+        carried_out(bench(tmp_path, sft, False))
 
 
 @pytest.mark.parametrize(

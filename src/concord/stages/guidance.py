@@ -40,20 +40,22 @@ class Lessons:
 def guidance(bench: Bench) -> Guidance:
     """All that the recipe names; everything about one prompt is learned from or kept back together."""
     asked, seed = bench.recipe.reward, bench.recipe.seed
-    shown, kept = parted(bench.rankings, asked.hold_out, seed)
+    ranked = bench.run.path("rank") / "rankings.jsonl"
+    shown, kept = parted(checked(bench.rankings, ranked, asked.aspects), asked.hold_out, seed)
     ratings = steps = kept_steps = None
     if asked.ratings.file:
         path = bench.loaded.folder / asked.ratings.file
-        ratings = checked(parted(bench.stream(path, "ratings"), asked.hold_out, seed)[0], path, asked.aspects)
+        told = checked(bench.stream(path, "ratings"), path, asked.aspects)
+        ratings, _ = parted(told, asked.hold_out, seed)
     if asked.steps.file:
         labels = bench.stream(bench.loaded.folder / asked.steps.file, "steps")
         steps, kept_steps = parted(labels, asked.hold_out, seed)
     return Guidance(shown, kept, ratings, steps, kept_steps)
 
 
-def checked(ratings: Stream[Rating], path: Path, known: Collection[str]) -> Stream[Rating]:
-    """The ratings, refused at their end if they speak of aspects that are not told apart."""
-    return Stream(lambda: of_aspects(ratings, path, known), ratings.name, ratings.cache)
+def checked(records: Stream[Told], path: Path, known: Collection[str]) -> Stream[Told]:
+    """The same records, refused at their end if they speak of aspects that are not told apart."""
+    return Stream(lambda: of_aspects(records, path, known), records.name, records.cache)
 
 
 def parted(records: Stream[Guided], share: float, seed: int) -> tuple[Stream[Guided], Stream[Guided]]:
