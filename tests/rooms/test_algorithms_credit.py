@@ -188,7 +188,7 @@ def test_rejection_keeps_the_best_and_its_very_tokens(path: Path) -> None:
     for place in range(len(PROMPTS)):
         best = max(range(4 * place, 4 * place + 4), key=lambda number: (scores[number], -number))
         expected.append(spoken(everything[best], parts.policy).tokens)
-    items = list(course.feed.items)
+    items = list(course.feed.reading.items)
     assert [row.tokens for row in items] == expected
     assert all(
         sum(row.scored) == len(row) - len(parts.policy.template.prompt(p))
