@@ -107,6 +107,16 @@ class Parts:
             return Given(self)
         return Local(self.policy, "policy", seed_of(self.seed, occasion), temperature, longest)
 
+    def speaker(
+        self, policy: Policy, name: str, occasion: str, temperature: float, longest: int, best_of: int = 1
+    ) -> Sampler:
+        """Any policy as a speaker."""
+        return Local(policy, name, seed_of(self.seed, occasion), temperature, longest)
+
+    def other(self, folder: str) -> Policy:
+        """A teacher, if one is measured: the reference."""
+        return self.reference
+
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Nothing is put on record."""
 

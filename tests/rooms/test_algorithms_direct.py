@@ -279,6 +279,7 @@ def test_what_cannot_be_is_refused(loaded: Any) -> None:
         (OnlineDPO(rollout=SAID.model_copy(update={"updates": 2})), "divide the prompts"),
         (OnlineDPO(loss=Smoothed(method="aot"), **plain), "fixed pairs"),
         (DPO(loss=Smoothed(method="aot"), measure="mean"), "measure sum"),
+        (DPO(loss=lists, weighting="on-policy"), "weighs pairs"),
         (Distill(teacher="teacher", weight=0, last_weight=0), "nothing to learn"),
     ):
         with pytest.raises(SettingsError, match=words):

@@ -219,8 +219,7 @@ def test_aliases_may_be_used_but_not_to_fill_the_memory(here: Path) -> None:
         ("align.kl=.inf", "command line, 'align.kl=.inf': `align.kl` is .inf"),
         (
             "align.method=pppo",
-            f"command line, 'align.method=pppo': `align.method` is 'pppo'; methods are {METHODS}. "
-            "Did you mean `ppo`?",
+            f"command line, 'align.method=pppo': `align.method` is 'pppo'; methods are {METHODS}. Did you mean `ppo`?",
         ),
         (
             "seed=[",

@@ -77,6 +77,12 @@ class Form:
 def direct(settings: DPO | OnlineDPO, temperature: float = 1.0) -> Form:
     """The form that the settings of DPO ask for."""
     name, own = settings.loss.method, settings.loss.model_dump(exclude={"method"})
+    on_policy = isinstance(settings, DPO) and settings.weighting == "on-policy"
+    if on_policy and name in LISTS:
+        raise SettingsError(
+            f"`loss.method` is {name} and `weighting` on-policy, which weighs pairs. Set `weighting` to even, or "
+            "choose a loss of pairs."
+        )
     link = partial(LINKS[settings.divergence.method], **settings.divergence.model_dump(exclude={"method"}))
     return Form(
         settings.beta,
@@ -86,7 +92,7 @@ def direct(settings: DPO | OnlineDPO, temperature: float = 1.0) -> Form:
         settings.measure,
         settings.tail,
         settings.nll,
-        on_policy=isinstance(settings, DPO) and settings.weighting == "on-policy",
+        on_policy=on_policy,
         temperature=temperature,
     )
 
