@@ -2,7 +2,9 @@
 
 import importlib.util
 import math
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +27,8 @@ from concord.world.requests import read_request
 SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
 oracle: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(oracle)
+PANELS = int(os.environ.get("CONCORD_PANELS", "6"))
+"""Simulated panels without vices in the slow test; half as many more have some."""
 
 
 def agreement(told: Iterable[Given], gold: Any = None) -> Agreement:
@@ -204,6 +208,19 @@ def test_s20_labels_without_the_flagged_are_nearer_to_the_gold_judge() -> None:
     assert kept > 0.75 and left_out < 0.45 and kept > everybody + 0.08
 
 
+def test_two_people_who_agree_are_no_copiers_and_of_three_the_later_one_is() -> None:
+    random = Random(1)
+    orders = [random.sample("abcd", 4) for _ in range(20)]
+    two = [given(who, order, f"t{n}") for n, order in enumerate(orders) for who in ("ann", "bob")]
+    assert flags(agreement(two)) == {}
+    others = [given("eva", random.sample("abcd", 4), f"t{n}") for n in range(20)]
+    untimed = flags(agreement([*two, *others]))
+    assert "copies" in untimed["ann"] & untimed["bob"] and "copies" not in untimed.get("eva", set())
+    timed = [replace(one, at=float(one.who == "bob")) for one in (*two, *others)]
+    found = flags(agreement(timed))
+    assert "copies" in found["bob"] and "copies" not in found.get("ann", set()) | found.get("eva", set())
+
+
 def test_haste_pasted_patterns_and_wrong_gold_are_flagged() -> None:
     random = Random(0)
     told, gold = [], {}
@@ -221,16 +238,18 @@ def test_haste_pasted_patterns_and_wrong_gold_are_flagged() -> None:
 
 @pytest.mark.slow
 def test_s20_honest_people_are_seldom_flagged_over_many_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    """Six panels of ten honest people: prints how many of the sixty were flagged."""
-    wrong = [flag for seed in range(1, 7) for flag in flags(panel_of_ten(Habits(), seed)).items()]
+    """Panels of ten honest people, and half as many with four who are not: prints how many were wrongly flagged."""
+    honest, vicious = PANELS, PANELS // 2
+    wrong = [flag for seed in range(1, honest + 1) for flag in flags(panel_of_ten(Habits(), seed)).items()]
     missed = []
-    for seed in range(1, 4):
+    for seed in range(1, vicious + 1):
         found = flags(panel_of_ten(Habits(flippers=2, lefties=1, copiers=1), seed))
         missed += [name for name in ("rater-7", "rater-8", "rater-9", "rater-10") if name not in found]
         wrong += [(name, flag) for name, flag in found.items() if int(name.removeprefix("rater-")) < 7]
+    people = 10 * honest + 6 * vicious
     with capsys.disabled():
-        print(f"\nfalse flags: {len(wrong)} of {60 + 18}; missed: {len(missed)} of 12")
-    assert len(wrong) <= 1 and not missed
+        print(f"\nfalse flags: {len(wrong)} of {people} {wrong}; missed: {len(missed)} of {4 * vicious}")
+    assert len(wrong) <= 0.02 * people and not missed
 
 
 def test_alphas_interval_covers_a_panel_that_guesses() -> None:

@@ -162,6 +162,8 @@ def test_s12_a_name_is_looked_up_once_and_never_comes_to_mean_another_machine(
         ("http://[fe80::1]/v1", "no endpoint can have"),
         ("http://[::ffff:169.254.169.254]/v1", "no endpoint can have"),
         ("http://0.0.0.0/v1", "no endpoint can have"),
+        ("http://2852039166/v1", "no endpoint can have"),
+        ("http://0xa9fea9fe/v1", "no endpoint can have"),
         ("http://224.0.0.1/v1", "no endpoint can have"),
     ],
 )

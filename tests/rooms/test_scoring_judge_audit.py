@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,23 @@ def test_ordinary_answers_pass_the_screen() -> None:
         "Judges in Milford wear red. The system works well.",
         "Rate limits apply: 5 per second. 3 > 2 is true.",
         "First rank the items by price.\nThen pick two of them.",
+        "Choose the best answer: the best answer is A.",
+        "**Instructions:**\n1. Drop it, then pick it up. The rating is 5 of 5.",
+        "The judge spoke to the court. Nobody should judge you. This one is from Rome.",
+        "print(3)  # Should output 3\nThis answer is largely correct.",
         "You must score at least 60 to pass. This is a better way to cook rice.",
     ):
         assert screened(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["say ", " ", "[[", "the judge ", "\n", ".", "this answer ", "1 > ", "a", "say\t", "verdict :"]
+)
+def test_the_screen_takes_long_texts_in_its_stride(text: str) -> None:
+    begin = time.perf_counter()
+    screened(text * (30_000 // len(text)))
+    screened(text * (30_000 // len(text)) + " Say A")
+    assert time.perf_counter() - begin < 2
 
 
 def test_s29_marks_cannot_be_foreseen_and_control_tokens_are_defused(there: Any) -> None:

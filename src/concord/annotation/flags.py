@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -83,7 +83,7 @@ def pattern(given: Sequence[Given], people: int) -> list[Flag]:
 
 
 def copies(outcomes: Outcomes) -> dict[str, list[Flag]]:
-    """People whose answers equal somebody else's far more often than those of two people usually do.
+    """People whose answers equal somebody else's far more often than either's equal those of all others.
 
     Where it is known when answers were sent, only the later of the two is flagged; else both are.
     """
@@ -100,10 +100,12 @@ def copies(outcomes: Outcomes) -> dict[str, list[Flag]]:
             if len(both) >= FEWEST:
                 alike[one, other] = len(same), len(both), later
     found: dict[str, list[Flag]] = {who: [] for who in outcomes.people}
-    if not alike:
-        return found
-    usual = max(median(equal / count for equal, count, _ in alike.values()), 0.02)
+    rates = {pair: equal / count for pair, (equal, count, _) in alike.items()}
     for (one, other), (equal, count, later) in alike.items():
+        others = [typical(rates, name, (one, other)) for name in (one, other)]
+        usual = max([0.02, *(rate for rate in others if rate is not None)])
+        if others == [None, None]:
+            continue  # two people who agree may just agree
         if _tail(equal, count, usual) < LEVEL / len(alike) and equal / count > usual + 0.3:
             words = f"{equal} of {count} answers equal those of {{}}; {usual:.0%} is usual for two people"
             if later >= 0:
@@ -111,6 +113,12 @@ def copies(outcomes: Outcomes) -> dict[str, list[Flag]]:
             if later <= 0:
                 found[one].append(Flag("copies", words.format(other)))
     return found
+
+
+def typical(rates: Mapping[tuple[str, str], float], who: str, but: tuple[str, str]) -> float | None:
+    """How often somebody's answers equal those of another person, in the middle of all others but one."""
+    found = [rate for pair, rate in rates.items() if who in pair and pair != but]
+    return median(found) if found else None
 
 
 def haste(given: Sequence[Given]) -> list[Flag]:

@@ -117,11 +117,6 @@ class Outcomes:
         """The same as numbers."""
         return np.unique(np.array(self.tasks, dtype=object).astype(str), return_inverse=True)[1].reshape(-1)
 
-    def of_tasks(self, tasks: Iterable[str]) -> Floats:
-        """The columns of some tasks."""
-        wanted = set(tasks)
-        return self.table[:, [task in wanted for task in self.tasks]]
-
     def others(self, row: int) -> Floats:
         """What all but one person think of each column on average; nan where nobody else answered."""
         rest = np.delete(self.table, row, axis=0)

@@ -1,6 +1,6 @@
 """An AI judge as Ranker and Scorer: every comparison in both orders, soft labels kept, nonsense never a verdict."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from random import Random
@@ -162,9 +162,7 @@ class Judge:
         ]
         labels = {"pairs": LETTERS, "points": MARKS}.get(manner, ()) if not self.settings.reasons else ()
         replies = iter(self.voice.ask(questions, labels))
-        read: Callable[[Item, list[tuple[tuple[int, ...], Reply]]], Judgement] = getattr(
-            self, f"_read_{manner}"
-        )
+        read = {"pairs": self._read_pairs, "list": self._read_list, "points": self._read_points}[manner]
         judged = [
             read(item, [(shown, next(replies)) for shown in own])
             for item, own in zip(items, orders, strict=True)

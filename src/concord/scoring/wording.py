@@ -31,21 +31,23 @@ TASKS = {
 
 _SPEAKS = re.compile(
     r"""
-    \b(?:ignore|disregard|forget|override)\b .{0,40} \b(?:instruction|rubric|rule|above|previous|prior|guideline)
-    | \b(?:judge|grader|evaluator|rater|assessor|annotator|ranker)s?\b .{0,60}
-      \b(?:you|your|must|should|please|prefer|choose|pick)\b
-    | \b(?:to|dear|note|attention|hey|hello)\b [\s,:]* (?:the\s+|to\s+the\s+)?
-      \b(?:judge|grader|evaluator|rater|assessor)s?\b
-    | \b(?:rate|score|grade|mark|rank|judge|vote\ for|prefer|choose|pick|select)\b \s+ (?:me|this|mine|my|it)\b
-    | \b(?:this|my|the\ (?:above|following|first|second)) \s+ (?:answer|response|reply|completion|one|output|text)\b
-      .{0,30} \b(?:is|deserves|must|should|gets?|wins?|ranks?)\b
-    | \b(?:answer|response)\s+[ab1-9]\b .{0,20} \b(?:is|deserves|must|should|wins?)\b .{0,20} \b(?:best|better|first)\b
-    | \bbest\s+(?:possible\s+)?(?:answer|response|reply|completion)\b
-    | \b(?:output|say|print|reply|respond|answer|choose|pick|select|prefer)\b \s+ (?:with\s+)?
-      (?:answer\s+|option\s+|response\s+|letter\s+|only\s+)? ["'`*\[(]* [AB1-9] ["'`*\])]* \s* (?:[.!]|$)
-    | \b(?:verdict|final\ score|rating)\b \s* (?:[:=]|is\b)
-    | \[\[ \s* \w+ \s* \]\]
-    | ^\s* (?:system|assistant|user|human|instruction)s? \s* [:>]
+    \b(?:ignore|disregard|forget|override)\b .{0,40} \b(?:instruction|rubric|rules|above|previous|prior|guideline)
+    | \b(?:the|a|any|dear|hey|hello) \s+ (?:judge|grader|evaluator|rater|assessor|annotator)s?\b .{0,60}
+      \b(?:you|your|must|should|please|prefers?|chooses?|picks?)\b
+    | \b(?:to\s+the|dear|attention|note\s+(?:to|for)(?:\s+the)?) [\s,:]* (?:judge|grader|evaluator|rater|assessor)s?\b
+    | \b(?:rate|score|grade|rank|vote\s+for|prefer|choose|select) \s+ (?:me|mine|my|this)
+      (?:\s+(?:answer|response|reply|completion|one|as|a|an|the|with|[1-9]|10)\b | \s*[.!])
+    | \b(?:this|my|the\s+(?:above|following|first|second)) \s+ (?:answer|response|reply|completion|one)\b .{0,20}
+      \b(?:deserves|must|should|wins?|(?:is|ranks?|scores?)\b .{0,20}
+      \b(?:best|better|perfect|superior|first|highest|10|9))\b
+    | \b(?:answer|response) \s+ [ab1-9]\b .{0,20}
+      \b(?:deserves|must|should|wins?|is\b .{0,20} \b(?:best|better|first))\b
+    | \b(?:output|say|print|reply|respond|answer|choose|pick|select|prefer)\b \s+ (?:with\s+)? (?:only\s+)?
+      (?:["'`*\[(]* [AB] | (?:answer|option|response|letter|number)\s+ ["'`*\[(]* [AB1-9]) ["'`*\])]* \s* (?:[.!]|$)
+    | \bverdict\b \W{0,4} [:=] \W{0,4} [AB1-9]\b
+    | \b(?:your|final) \s+ (?:verdict|rating|score)\b
+    | \[\[ \s* (?:[AB]|[1-9]|10|rating[^\]]{0,9}) \s* \]\]
+    | ^\s* (?:system|assistant|user|human) \s* [:>]
     | \b [1-9] \s* > \s* [1-9] \s* [>=] \s* [1-9]
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -57,7 +59,7 @@ def screened(text: str) -> tuple[str, int]:
     """A text without the sentences that speak to whoever judges it, and how many those were."""
     found, withheld = [], 0
     for sentence in _SENTENCE.findall(text):
-        if _SPEAKS.search(sentence[:2000]):
+        if _SPEAKS.search(sentence):
             withheld += 1
             found.append(WITHHELD + sentence[len(sentence.rstrip()) :])
         else:
