@@ -141,10 +141,7 @@ class PolicyLoss:
 
 def told(settings: PPO | Grouped) -> str:
     """What is minimised, in a line for whoever watches."""
-    asked, low = settings.loss, settings.clip
-    where = "out of the score" if asked.drift == "score" else f"in the loss by {asked.drift}"
+    drift = settings.loss.drift
+    where = "out of the score" if drift == "score" else f"in the loss by {drift}"
     aim = f", adapted to a drift of {settings.target_kl:g}" if settings.target_kl else ""
-    return (
-        f"loss {asked.form}, ratios held between {1 - low:g} and {1 + (asked.clip_high or low):g}; a nat of drift "
-        f"costs {settings.kl:g}{aim}, paid {where}."
-    )
+    return f"loss {settings.loss.form}; a nat of drift costs {settings.kl:g}{aim}, paid {where}."
