@@ -91,7 +91,7 @@ class Speaking:
             likelihood(bench.reference, sequences, plan.temperature, bench.learning.micro_tokens),
             scores,
             groups,
-            traced(bench.scorer, said, bench.policy.template, sequences),
+            pieces=traced(bench.scorer, said, bench.policy.template, sequences),
         )
 
     def tell(self, number: int, notes: Notes) -> None:
