@@ -145,12 +145,18 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
     yield Source("demonstrations", folder / recipe.sft.demonstrations, "demonstrations", ("sft",))
+    if recipe.sft.general:
+        yield Source("general demonstrations", folder / recipe.sft.general, "demonstrations", ("sft",))
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
     if recipe.rank.by == "file":
         yield Source("rankings", folder / str(recipe.rank.rankings), "rankings", ("rank",))
     for name, rival in imitators.items():
         task, path = f"rivals/{name}", folder / rival.demonstrations
         yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))
+        if rival.general:
+            yield Source(
+                f"general demonstrations for {task}", folder / rival.general, "demonstrations", (task,)
+            )
 
 
 def model_folder(loaded: Loaded, setting: str, named: str) -> None:

@@ -9,7 +9,7 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
-from concord.settings import Method
+from concord.settings import SFT, Method
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
@@ -74,7 +74,7 @@ def plan(loaded: Loaded) -> list[Task]:
         )
     model = (base(loaded),)
     tasks = [
-        Task("sft", (), (*model, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
+        Task("sft", (), (*model, *imitated(loaded, recipe.sft)), whole["sft"]),
         Task("sample", ("sft",), inputs, whole["sample"]),
         Task("rank", ("sample",), ranked, whole["rank"]),
         Task("reward", ("sft", "rank"), (), whole["reward"]),
@@ -82,7 +82,7 @@ def plan(loaded: Loaded) -> list[Task]:
     before = ("sft", "rank", "reward")
     tasks.append(Task("align", before, inputs, whole["align"], alone=False))
     for name, rival in rivals(loaded).items():
-        read = (*model, loaded.folder / rival.demonstrations) if rival.method == "sft" else inputs
+        read = (*model, *imitated(loaded, rival)) if rival.method == "sft" else inputs
         tasks.append(Task(f"rivals/{name}", before, read, whole["rivals"][name], alone=False))
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
@@ -97,6 +97,11 @@ def plan(loaded: Loaded) -> list[Task]:
     )
     tasks.append(Task("gate", ("evaluate",), (), whole["gate"]))
     return tasks
+
+
+def imitated(loaded: Loaded, asked: SFT) -> tuple[Path, ...]:
+    """The files that an imitation reads."""
+    return tuple(loaded.folder / file for file in (asked.demonstrations, asked.general) if file)
 
 
 def base(loaded: Loaded) -> Path:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from concord.algorithms import reward
+from concord.algorithms.stopping import parted
 from concord.errors import ModelError
 from concord.models import RewardModel
-from concord.records import Ranking, Stream, seed_of
+from concord.records import Ranking
 from concord.records.files import write_rows
 from concord.scoring import Learned
 from concord.stages.bench import Bench
@@ -31,17 +32,6 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     scorer = Learned(model, bench.learning.micro_tokens)
     prove(folder / "model", scorer, list(islice(chain(kept, shown), EXAMPLES)), bench)
     write_rows(folder / "held_out.jsonl", scored(kept, scorer))
-
-
-def parted(rankings: Stream[Ranking], share: float, seed: int) -> tuple[Stream[Ranking], Stream[Ranking]]:
-    """The rankings to learn from and those kept back; all rankings of one prompt stay together."""
-    limit = int(share * 1000)
-
-    def held(one: Ranking) -> bool:
-        return seed_of(seed, "hold out", one.prompt.id) % 1000 < limit
-
-    why = ("hold out", seed, limit)
-    return rankings.where(lambda one: not held(one), "shown", *why), rankings.where(held, "kept", *why)
 
 
 def prove(folder: Path, scorer: Learned, examples: Sequence[Ranking], bench: Bench) -> None:
