@@ -216,7 +216,7 @@ def test_t3_learning_stops_when_it_no_longer_gains(path: Path, tmp_path: Path) -
     seen = [one["held_out"] for one in feed.looks]
     assert feed.over and feed.looks[-1]["step"] < course.steps
     best = min(range(len(seen)), key=lambda place: seen[place])
-    assert feed.chosen == best == len(seen) - 4 and best > 0 and seen[best] < seen[0] - 0.3
+    assert feed.peak == best == len(seen) - 4 and best > 0 and seen[best] < seen[0] - 0.3
     assert surprise(inner.policy, feed.kept, 1000) == pytest.approx(seen[best], abs=1e-6)
     diary = [json.loads(line) for line in (tmp_path / "sft.partial/metrics.jsonl").read_text().splitlines()]
     told = {line["step"]: line["held_out"] for line in diary if "held_out" in line}
@@ -232,16 +232,16 @@ def test_t3_learning_stops_when_it_no_longer_gains(path: Path, tmp_path: Path) -
 def test_t3_what_must_not_be_forgotten_is_bounded(path: Path, tmp_path: Path) -> None:
     """Without a bound the drop is reported; with one, no weights beyond it are kept, and learning ends."""
     free, _ = taught(path, tmp_path / "free" / "sft.partial", STOPPING)
-    rise = free.feed.looks[free.feed.chosen]["general"] - free.feed.looks[0]["general"]
+    rise = free.feed.looks[free.feed.peak]["general"] - free.feed.looks[0]["general"]
     assert rise > 0.02
     bound = rise / 2
     held, inner = taught(
         path, tmp_path / "held" / "sft.partial", STOPPING.model_copy(update={"forget": bound})
     )
     feed = held.feed
-    kept = feed.looks[feed.chosen]
+    kept = feed.looks[feed.peak]
     assert kept["general"] - feed.looks[0]["general"] <= bound
-    assert kept["step"] < free.feed.looks[free.feed.chosen]["step"] and feed.over
+    assert kept["step"] < free.feed.looks[free.feed.peak]["step"] and feed.over
     assert surprise(inner.policy, feed.general, 1000) == pytest.approx(kept["general"], abs=1e-6)
 
 
@@ -255,7 +255,7 @@ def test_t3_a_stop_in_time_survives_a_kill(path: Path, tmp_path: Path, kill_at: 
         taught(path, folder, settings, kill_at)
     again, other = taught(path, folder, settings)
     assert f"goes on after step {kill_at - 1} of {course.steps}." in other.said
-    assert again.feed.looks == course.feed.looks and again.feed.chosen == course.feed.chosen
+    assert again.feed.looks == course.feed.looks and again.feed.peak == course.feed.peak
     for one, two in zip(inner.policy.network.parameters(), other.policy.network.parameters(), strict=True):
         assert torch.equal(one, two)
 

@@ -105,7 +105,7 @@ class Watched:
     micro_tokens: int
     say: Callable[[str], None]
     looks: list[dict[str, float | None]] = field(default_factory=list, init=False)
-    chosen: int = field(default=0, init=False)
+    peak: int = field(default=0, init=False)
     """Which of the looks was the best."""
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ class Watched:
     @property
     def over(self) -> bool:
         """Whether patience is at its end."""
-        return len(self.looks) - 1 - self.chosen >= self.patience
+        return len(self.looks) - 1 - self.peak >= self.patience
 
     def __iter__(self) -> Iterator[Sequence[Sequences]]:
         if not self.looks:
@@ -143,17 +143,17 @@ class Watched:
             for rows in (self.kept, self.general)
         )
         self.looks.append({"step": number, "held_out": held, "general": general})
-        least, first = self.looks[self.chosen]["held_out"], self.looks[0]["general"]
+        least, first = self.looks[self.peak]["held_out"], self.looks[0]["general"]
         gains = held is None or least is None or held < least
         keeps = general is None or first is None or general - first <= self.forget
         if number and gains and keeps:
-            self.chosen = len(self.looks) - 1
+            self.peak = len(self.looks) - 1
             self.best.take(self.policy.network)
         return self.looks[-1]
 
     def told(self) -> str:
         """What came of it, in words."""
-        first, best = self.looks[0], self.looks[self.chosen]
+        first, best = self.looks[0], self.looks[self.peak]
         lines = [f"stopped after step {self.looks[-1]['step']}" if self.over else "learned to the end"]
         lines.append(f"kept the weights of step {best['step']}")
         for name, what in (("held_out", "held-out demonstrations"), ("general", "general ability")):
@@ -164,13 +164,13 @@ class Watched:
     def report(self) -> dict[str, Any]:
         """The same for a file."""
         forget = self.forget if math.isfinite(self.forget) else None
-        return {"best": self.looks[self.chosen], "looks": self.looks, "stopped": self.over, "forget": forget}
+        return {"best": self.looks[self.peak], "looks": self.looks, "stopped": self.over, "forget": forget}
 
     def state(self) -> dict[str, Any]:
         """Where the feed stands, and what was seen; the best weights lie beside the policy's."""
-        return {"feed": self.feed.state(), "looks": self.looks, "chosen": self.chosen}
+        return {"feed": self.feed.state(), "looks": self.looks, "peak": self.peak}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Stand where `state` was taken."""
         self.feed.restore(state["feed"])
-        self.looks, self.chosen = [dict(one) for one in state["looks"]], int(state["chosen"])
+        self.looks, self.peak = [dict(one) for one in state["looks"]], int(state["peak"])
