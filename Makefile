@@ -3,6 +3,7 @@
 # make check   lint, types, house rules
 # make bench   measure speed and memory beside peers (half an hour); BENCH="--quick" for some minutes
 # make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
+# make mutants  put one fault after another into the formulas and see whether the tests notice (a quarter of an hour); MUTANTS="--all"
 # make settings  write docs/settings.md anew
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test fast check bench bench-compare settings clean
+.PHONY: demo test fast check bench bench-compare mutants settings clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -41,6 +42,9 @@ bench: $(READY)
 
 bench-compare: $(READY)
 	$(BIN)/python -m benchmarks.compare $(BEFORE) $(AFTER)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 settings: $(READY)
 	$(BIN)/python -m concord.cli.settings_page > docs/settings.md

@@ -13,6 +13,8 @@ from concord.settings import SFT, Method
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
+IN_CONTEXT = "in-context-"
+"""How the policy is called that is shown demonstrations and learns nothing."""
 FORMAT = 2
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
@@ -39,7 +41,7 @@ def policies(loaded: Loaded) -> dict[str, str]:
             "Choose ppo, grpo, rloo, dpo or rejection."
         )
     for name in rivals(loaded):
-        if name in found or name.startswith("best-of-"):
+        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
             raise SettingsError(
                 f"{loaded.source}: the rival {name} has the name of another policy. "
                 f"Call it otherwise, such as {name}-2."
@@ -47,6 +49,8 @@ def policies(loaded: Loaded) -> dict[str, str]:
         found[name] = f"rivals/{name}"
     for n in recipe.evaluate.best_of:
         found[f"best-of-{n}"] = "sft"
+    if recipe.evaluate.in_context:
+        found[f"{IN_CONTEXT}{recipe.evaluate.in_context}"] = ""
     return found
 
 
@@ -89,7 +93,9 @@ def plan(loaded: Loaded) -> list[Task]:
         held_out += (loaded.folder / recipe.evaluate.judge,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
-        tasks.append(Task(f"answers/{name}", needs, (*model, *held_out), whole["evaluate"], alone=False))
+        shown = imitated(loaded, recipe.sft)[:1] if name.startswith(IN_CONTEXT) else ()
+        read = (*model, *held_out, *shown)
+        tasks.append(Task(f"answers/{name}", needs, read, whole["evaluate"], alone=False))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
     made = ("align", *(f"rivals/{name}" for name in rivals(loaded)))
     tasks.append(
@@ -106,8 +112,12 @@ def imitated(loaded: Loaded, asked: SFT) -> tuple[Path, ...]:
 
 def base(loaded: Loaded) -> Path:
     """The folder of the model to begin with: the bundled one, or any that the recipe names."""
-    bundled = files("concord") / "models" / "starter_model"
-    return Path(str(bundled)) if loaded.recipe.base == "starter" else loaded.folder / loaded.recipe.base
+    return bundled() if loaded.recipe.base == "starter" else loaded.folder / loaded.recipe.base
+
+
+def bundled() -> Path:
+    """The folder of the bundled model."""
+    return Path(str(files("concord") / "models" / "starter_model"))
 
 
 def key(task: Task, loaded: Loaded, run: Run) -> str | None:
