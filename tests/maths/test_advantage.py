@@ -35,7 +35,7 @@ def test_gae_golden():
 
 
 def test_shaping_pays_nothing_off_the_mask():
-    """T23: between two tokens of a completion nothing is earned, though a potential follows; by hand at discount 1/2."""
+    """T23: between two tokens of a completion nothing is earned, though a potential follows; discount 1/2."""
     mask = torch.tensor([[False, True, False, True, False]])
     rewards = torch.tensor([[7.0, 1.0, 7.0, 2.0, 7.0]], dtype=D)
     potentials = torch.tensor([[9.0, 3.0, 9.0, 5.0, 9.0]], dtype=D)

@@ -40,36 +40,32 @@ LIMIT = 240
 def main() -> int:
     """Mutate, test, tell; 1 if a fault went unnoticed."""
     args = asked()
-    found = [
-        one
-        for room in MUTATED
-        for path in sorted((ROOT / PACKAGE / room).rglob("*.py"))
-        for one in mutants_of(path, ROOT / PACKAGE)
-    ]
-    found = [
-        one
-        for one in found
-        if args.only in one.file and (one.file, one.function, one.before, one.after) not in SAME
-    ]
-    drawn_ones = found if args.all else drawn(found, args.count, args.seed)
-    named = [one for one in NAMED if args.only in one.file]
-    print(f"{len(found)} faults can be made; {len(drawn_ones)} are, and {len(named)} with a name", flush=True)
     preload()
-    rows = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         copy = copied(Path(place))
-        clean = trial(copy, "", tests_of("algorithms", copy), "")
+        faults = chosen(args, copy / PACKAGE)
+        clean = trial(copy, tests_of("algorithms", copy))
         if clean["outcome"] != "survived":
             print(f"the tests fail without any fault:\n{clean['said']}")
             return 1
-        for fault in [*named, *drawn_ones]:
+        rows = []
+        for fault in faults:
             row = one_fault(fault, copy)
             rows.append(row)
-            print(
-                f"{row['outcome']:9} {row['seconds']:5.1f} s  {row['name']}: {row['kind']}: {row['change']}",
-                flush=True,
-            )
+            told = f"{row['name']}: {row['kind']}: {row['change']}"
+            print(f"{row['outcome']:9} {row['seconds']:5.1f} s  {told}", flush=True)
     return summed_up(rows, args.json)
+
+
+def chosen(args: argparse.Namespace, source: Path) -> list[Mutant | Named]:
+    """The faults to put in: those with a name, and some or all of those that can be made."""
+    paths = [path for room in MUTATED for path in sorted((source / room).rglob("*.py"))]
+    made = [one for path in paths for one in mutants_of(path, source) if args.only in one.file]
+    made = [one for one in made if (one.file, one.function, one.before, one.after) not in SAME]
+    some = made if args.all else drawn(made, args.count, args.seed)
+    named = [one for one in NAMED if args.only in one.file]
+    print(f"{len(made)} faults can be made; {len(some)} are, and {len(named)} with a name", flush=True)
+    return [*named, *some]
 
 
 def asked() -> argparse.Namespace:
@@ -127,7 +123,7 @@ def one_fault(fault: Mutant | Named, copy: Path) -> dict[str, Any]:
     change = f"{' '.join(fault.before.split())} -> {' '.join(fault.after.split())}"
     try:
         path.write_text(spoiled, encoding="utf-8")
-        found = trial(copy, fault.file, tests_of(fault.file.partition("/")[0], copy), spoiled)
+        found = trial(copy, tests_of(fault.file.partition("/")[0], copy))
     finally:
         path.write_text(sound, encoding="utf-8")
     return {
@@ -138,7 +134,7 @@ def one_fault(fault: Mutant | Named, copy: Path) -> dict[str, Any]:
     }
 
 
-def trial(copy: Path, file: str, tests: list[str], spoiled: str) -> dict[str, Any]:
+def trial(copy: Path, tests: list[str]) -> dict[str, Any]:
     """Run the tests in a process of their own; who noticed, and how long it took."""
     began, note = time.monotonic(), copy / "said.txt"
     child = os.fork()

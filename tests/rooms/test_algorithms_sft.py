@@ -15,8 +15,11 @@ from concord.algorithms.stopping import parted, surprise
 from concord.batches import Rendered, pack
 from concord.models import Compute, Policy
 from concord.records import Completion, Demonstration, Prompt, Stream, seed_of
+from concord.runs import load
 from concord.settings import SFT, Learning
+from concord.stages.inputs import sources
 from concord.stages.learn import learn
+from concord.stages.plan import plan
 from concord.training import Local, Loss
 
 SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
@@ -264,3 +267,16 @@ def test_t3_nothing_kept_back_is_learning_as_ever(path: Path) -> None:
     """Defaults: no looks, no other networks, and the feed of fixed data itself."""
     course = ALGORITHMS["sft"](SFT(), bench(path))
     assert type(course.feed).__name__ == "Reading" and set(course.networks) == {"policy"} and not course.tells
+
+
+def test_t3_the_general_file_is_read_and_named_like_the_others(tmp_path: Path) -> None:
+    """It decides which weights are kept: another file is another stage, and a faulty one is told before it begins."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "rank: {by: panel}\nsft: {general: g.jsonl}\nrivals: {more: {method: sft, general: h.jsonl}}\n"
+    )
+    loaded = load(recipe)
+    tasks = {task.name: task.files for task in plan(loaded)}
+    assert tmp_path / "g.jsonl" in tasks["sft"] and tmp_path / "h.jsonl" in tasks["rivals/more"]
+    read = {source.path.name: source.tasks for source in sources(loaded)}
+    assert read["g.jsonl"] == ("sft",) and read["h.jsonl"] == ("rivals/more",)

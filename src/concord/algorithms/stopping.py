@@ -43,18 +43,24 @@ def parted(records: Iterable[R], share: float, seed: int) -> tuple[Iterable[R], 
     return records.where(lambda one: not held(one), "shown", *why), records.where(held, "kept", *why)
 
 
-@torch.no_grad()
 def surprise(policy: Policy, rows: Sequence[Rendered], micro_tokens: int) -> float:
-    """How surprised a policy is by the scored tokens, in nats a token; it neither learns nor drops units."""
+    """How surprised a policy is by the scored tokens of all rows, in nats a token."""
+    return math.fsum(surprises(policy, rows, micro_tokens)) / sum(sum(row.scored) for row in rows)
+
+
+@torch.no_grad()
+def surprises(policy: Policy, rows: Sequence[Rendered], micro_tokens: int) -> list[float]:
+    """How surprised a policy is by each row, in nats; it neither learns nor drops units."""
     learning = policy.network.training
     policy.network.eval()
-    total, count = 0.0, 0.0
+    found = [0.0] * len(rows)
     for part in cut([len(row) for row in rows], micro_tokens):
         batch = pack([rows[place] for place in part])
-        total -= float(policy.logprobs(batch).double().sum())
-        count += batch.weight
+        sums = policy.logprobs(batch).double().sum(-1).tolist()
+        for place, value in zip(part, sums, strict=True):
+            found[place] = -value
     policy.network.train(learning)
-    return total / count
+    return found
 
 
 class Best(nn.Module):

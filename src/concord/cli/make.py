@@ -18,7 +18,7 @@ OPTIONS = {
     "choice": {"model", "share", "by"},
 }
 """Which options each kind knows; another is an error, for it would do nothing."""
-WORTHS = ("difficulty", "likelihood", "score")
+WORTHS = ("coverage", "difficulty", "likelihood", "score")
 
 
 def make(args: argparse.Namespace, voice: Voice) -> int:
@@ -129,7 +129,7 @@ def asks(parser: Parser) -> None:
         "--inverted", action="store_true", help="pool: answers first, the rarest, then questions"
     )
     parser.add_argument("--share", metavar="S", type=float, help="choice: how much to keep (default: 0.1)")
-    parser.add_argument("--by", choices=WORTHS, help="choice: what a record is worth (default: difficulty)")
+    parser.add_argument("--by", choices=WORTHS, help="choice: what a record is worth (default: coverage)")
 
 
 MAKE_VERB = Verb(

@@ -1,7 +1,9 @@
-"""Less data, better chosen: a share of the demonstrations, by what each is worth and by what it adds to the others."""
+"""Less data, better chosen: a share of the demonstrations, by what each is worth and by what it stands for."""
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,58 +11,68 @@ from concord.errors import SettingsError
 from concord.making.likeness import words
 from concord.records import Demonstration
 
-PIECE = 2
-"""Words in a piece of text that counts as new or known."""
 
-
-def best_places(worth: Sequence[float], pieces: Sequence[frozenset[str]], share: float) -> list[int]:
+def best_places(worth: Sequence[float], marks: Any, share: float) -> list[int]:
     """The places of a share of the items, at least one, each time that which adds most; in the order of choice.
 
-    An item adds its worth, as a rank from 0 to 1, times the share of its pieces that no item taken so far has.
-    What it adds can only fall as others are taken, so an old figure is an upper bound and few are worked out anew.
+    marks [n, m] (sparse) has a row of length 1 an item, so that the product of two rows is their likeness, in 0..1. An
+    item adds its worth, as a rank in 0..1, times  sum_i max(0, likeness to i - the largest of i to those taken):  how
+    much better all items are stood for (facility location). What an item adds can only fall as others are taken, so
+    an old figure is an upper bound and few are worked out anew.
     """
     if not 0 < share <= 1:
         raise SettingsError(f"The share is {share}; it must be above 0 and at most 1.")
-    wanted = max(1, round(share * len(worth)))
     rank = ranks(worth)
-    known: set[str] = set()
-    waiting = [(-rank[place], place, -1) for place in range(len(worth))]
+    stood = np.zeros(len(rank))
+    first = rank * np.asarray(marks @ marks.sum(axis=0)).reshape(-1)
+    waiting = [(-value, place, 0) for place, value in enumerate(first.tolist())]
     heapq.heapify(waiting)
     taken: list[int] = []
-    while len(taken) < wanted:
+    while len(taken) < max(1, round(share * len(rank))):
         _, place, seen = heapq.heappop(waiting)
+        like = (marks @ marks[[place]].T).toarray().reshape(-1)
         if seen == len(taken):
             taken.append(place)
-            known |= pieces[place]
+            stood = np.maximum(stood, like)
         else:
-            own = pieces[place]
-            new = len(own - known) / len(own) if own else 0.0
-            heapq.heappush(waiting, (-rank[place] * new, place, len(taken)))
+            adds = rank[place] * float(np.maximum(like - stood, 0).sum())
+            heapq.heappush(waiting, (-adds, place, len(taken)))
     return taken
 
 
-def ranks(worth: Sequence[float]) -> list[float]:
+def ranks(worth: Sequence[float]) -> Any:
     """Each number's place among all, from near 0 for the least to 1 for the largest; equals share theirs."""
     from scipy.stats import rankdata
 
     if not np.isfinite(np.asarray(worth, dtype=float)).all():
         raise SettingsError("A demonstration's worth is no number, so there is no best. Score it anew.")
-    found: list[float] = (rankdata(worth) / len(worth)).tolist()
-    return found
+    return rankdata(worth, method="max") / len(worth)
 
 
-def pieces_of(one: Demonstration) -> frozenset[str]:
-    """The pairs of words that stand side by side in a demonstration, its question and its answer apart."""
-    texts = [words(one.prompt.messages[-1].content), words(one.text)]
-    return frozenset(
-        " ".join(text[start : start + PIECE])
-        for text in texts
-        for start in range(max(1, len(text) - PIECE + 1))
-        if text
-    )
+def marks_of(records: Sequence[Demonstration]) -> Any:
+    """[n, m] the words of each question and answer, a rare word weighing more, each row of length 1.
+
+    f log(1 + N / n_w), f how often the word stands in the item and n_w in how many items it does (TF-IDF).
+    """
+    from scipy.sparse import csr_array
+
+    counts = [
+        Counter(words(one.prompt.messages[-1].content)) + Counter(f"> {word}" for word in words(one.text))
+        for one in records
+    ]
+    having = Counter(word for one in counts for word in one)
+    number = {word: place for place, word in enumerate(sorted(having))}
+    values, rows, columns = [], [], []
+    for place, one in enumerate(counts):
+        weights = {word: count * np.log1p(len(counts) / having[word]) for word, count in one.items()}
+        size = float(np.sqrt(sum(value**2 for value in weights.values()))) or 1.0
+        for word, value in weights.items():
+            values.append(value / size)
+            rows.append(place)
+            columns.append(number[word])
+    return csr_array((values, (rows, columns)), shape=(len(counts), len(number)))
 
 
 def best_share(records: Sequence[Demonstration], worth: Sequence[float], share: float) -> list[Demonstration]:
     """A share of the demonstrations, in the order of the file."""
-    places = best_places(worth, [pieces_of(one) for one in records], share)
-    return [records[place] for place in sorted(places)]
+    return [records[place] for place in sorted(best_places(worth, marks_of(records), share))]

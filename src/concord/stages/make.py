@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from concord import formats
-from concord.algorithms.stopping import surprise
+from concord.algorithms.stopping import surprises
 from concord.batches import Rendered
 from concord.errors import ModelError
 from concord.making.choice import best_share
@@ -99,26 +99,31 @@ def rows_of(policy: Policy, records: Iterable[Demonstration]) -> list[Rendered]:
     return rows
 
 
+def nats(policy: Policy, records: Iterable[Demonstration]) -> list[float]:
+    """How surprised a policy is by each answer, in nats a token."""
+    rows = rows_of(policy, records)
+    return [
+        value / sum(row.scored)
+        for row, value in zip(rows, surprises(policy, rows, MICRO_TOKENS), strict=True)
+    ]
+
+
 def likelihood(records: Sequence[Demonstration], model: Path, compute: Compute) -> list[float]:
-    """How likely a model finds each answer: the more surprising a token, in nats, the less it is worth."""
-    policy = Policy.load(model, compute)
-    return [-surprise(policy, [row], MICRO_TOKENS) for row in rows_of(policy, records)]
+    """How likely a model finds each answer: the more surprising a token, the less it is worth."""
+    return [-value for value in nats(Policy.load(model, compute), records)]
 
 
 def difficulty(records: Sequence[Demonstration], model: Path, compute: Compute) -> list[float]:
     """How little a question helps a model with its answer; answers that it makes harder still come last.
 
-    Surprise at the answer after the question, over surprise at the answer alone (Li et al. 2024, "instruction-following
-    difficulty").
+    Surprise at the answer after the question, over surprise at the answer alone (Li et al. 2024,
+    "instruction-following difficulty").
     """
     policy = Policy.load(model, compute)
     silence = (Message("user", ""),)
     alone = [Demonstration(Prompt(silence, prompt_key(silence)), one.text) for one in records]
-    found = []
-    for asked, bare in zip(rows_of(policy, records), rows_of(policy, alone), strict=True):
-        ratio = surprise(policy, [asked], MICRO_TOKENS) / surprise(policy, [bare], MICRO_TOKENS)
-        found.append(ratio if ratio <= 1 else -ratio)
-    return found
+    ratios = [asked / bare for asked, bare in zip(nats(policy, records), nats(policy, alone), strict=True)]
+    return [ratio if ratio <= 1 else -ratio for ratio in ratios]
 
 
 def score(records: Sequence[Demonstration], model: Path, compute: Compute) -> list[float]:
@@ -127,7 +132,13 @@ def score(records: Sequence[Demonstration], model: Path, compute: Compute) -> li
     return scorer.score([Completion(one.prompt, one.text, finish="stop") for one in records])
 
 
+def coverage(records: Sequence[Demonstration], model: Path, compute: Compute) -> list[float]:
+    """Nothing: each is worth the same, and what a record stands for decides alone."""
+    return [1.0] * len(records)
+
+
 WORTH: dict[str, Callable[[Sequence[Demonstration], Path, Compute], list[float]]] = {
+    "coverage": coverage,
     "likelihood": likelihood,
     "difficulty": difficulty,
     "score": score,
