@@ -3,8 +3,8 @@
 python -m benchmarks.choosing [--seeds 5] [--reward RUN/reward/model]
 
 Each seed draws a pool of 1,000 of 1,500 demonstrations, takes a tenth of it by each way and learns from it as the
-starter recipe does. Then it is measured how surprised the policy is by 500 demonstrations kept back, and what the gold judge
-thinks of its answers to 300 held-out prompts. Differences to the lot are taken seed by seed.
+starter recipe does. Then it is measured how surprised the policy is by 500 demonstrations kept back, and what the
+gold judge thinks of its answers to 300 held-out prompts. Differences to the lot are taken seed by seed.
 """
 
 import argparse

@@ -198,7 +198,15 @@ def test_a_template_that_rewrites_turns_is_told_and_not_failed(made: Any) -> Non
     assert found["every turn"].verdict == "skipped" and "sft.turns" in found["every turn"].skipped
 
 
-def test_what_is_no_number_is_not_within() -> None:
+def test_what_is_no_number_is_not_within(made: Any) -> None:
+    """A network that finds nan fails where it is read, and the object for machines can still be written."""
+    policy = Policy.load(made("gpt2"), families.CPU)
+    with torch.no_grad():
+        policy.network.transformer.wpe.weight[40:] = float("nan")
+    _, checks = measure(policy)
+    assert {"alone", "packed", "cached"} <= set(failed(checks)) and not set(TEXT) & set(failed(checks))
+    assert all(one.worst is None for one in checks if one.name in ("alone", "cached", "loss, cut"))
+    assert any("no number" in one.fault for one in checks)
     assert Check("a", "", float("nan"), 1.0).verdict == "fail"
     assert Check("a", "", None, 1.0).verdict == "fail"
     assert Check("a", "", 1.0, 1.0).verdict == "pass" and Check("a", "", 1.1, 1.0).verdict == "fail"

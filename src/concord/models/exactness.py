@@ -4,6 +4,7 @@ Every check is a largest difference, in nats unless it says otherwise, beside th
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ class Check:
     name: str
     what: str
     worst: float | None
-    """The largest difference; none if the check could not be made, or is no number."""
+    """The largest difference; none if the check could not be made, or found no number."""
     allowed: float
     fault: str = ""
     """What went wrong, in words, if it is more than a difference."""
@@ -100,11 +101,14 @@ def worst(found: Iterable[Tensor], wanted: Iterable[Tensor]) -> float:
 def tried(name: str, what: str, allowed: float, measure: Callable[[], float]) -> Check:
     """A check that is made; one that falls over has failed, and says why."""
     try:
-        return Check(name, what, measure(), allowed)
+        found = measure()
     except ConcordError as error:
         return Check(name, what, None, allowed, str(error))
     except Exception as error:  # a foreign network that is given what it does not expect can raise anything
         return Check(name, what, None, allowed, f"{type(error).__name__}: {said(error)}")
+    if not math.isfinite(found):
+        return Check(name, what, None, allowed, "what was found is no number")
+    return Check(name, what, found, allowed)
 
 
 class Reading:
