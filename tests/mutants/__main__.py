@@ -25,12 +25,9 @@ from tests.mutants.operators import Mutant, drawn, mutants_of
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path("src/concord")
 MUTATED = ("maths", "algorithms")
-TESTS = {
-    "maths": ("tests/maths",),
-    "algorithms": ("tests/maths", "tests/rooms/test_algorithms_*.py"),
-}
-SECOND = "tests/rooms/test_algorithms_*.py"
-"""What else notices a fault of a formula: the methods built on it."""
+ROOMS = "tests/rooms/test_algorithms_*.py"
+TESTS = {"maths": ("tests/maths", ROOMS), "algorithms": (ROOMS,)}
+"""Who is to notice a room's faults: for a formula its own tests, then those of the methods built on it."""
 QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 """Plugins may have come with what was loaded before the fork."""
 LIMIT = 240
@@ -44,7 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         copy = copied(Path(place))
         faults = chosen(args, copy / PACKAGE)
-        clean = trial(copy, tests_of("algorithms", copy))
+        clean = trial(copy, tests_of("maths", copy))
         if clean["outcome"] != "survived":
             print(f"the tests fail without any fault:\n{clean['said']}")
             return 1
@@ -103,8 +100,8 @@ def copied(place: Path) -> Path:
 
 
 def tests_of(room: str, copy: Path) -> list[str]:
-    """The tests that are to notice faults of a room, those of formulas first."""
-    paths = [path for pattern in (*TESTS[room], SECOND) for path in sorted(copy.glob(pattern))]
+    """The tests that are to notice faults of a room."""
+    paths = [path for pattern in TESTS[room] for path in sorted(copy.glob(pattern))]
     return list(dict.fromkeys(map(str, paths)))
 
 
