@@ -4,6 +4,7 @@
 # make bench   measure speed and memory beside peers (half an hour); BENCH="--quick" for some minutes
 # make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
 # make table    every method on the starter world, over three seeds (long: most of an hour)
+# make mutants  put one fault after another into the formulas and see whether the tests notice (a quarter of an hour); MUTANTS="--all"
 # make settings  write docs/settings.md anew
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test fast check bench bench-compare table settings clean
+.PHONY: demo test fast check bench bench-compare table mutants settings clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -45,6 +46,9 @@ bench-compare: $(READY)
 
 table: $(READY)
 	$(BIN)/python -m benchmarks.methods $(TABLE)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 settings: $(READY)
 	$(BIN)/python -m concord.cli.settings_page > docs/settings.md

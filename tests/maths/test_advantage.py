@@ -36,6 +36,15 @@ def test_t22_gae_golden():
     assert returns[0].tolist() == pytest.approx([0.9046875, 0.93125, 0.975, 1.0], abs=1e-12)
 
 
+def test_shaping_pays_nothing_off_the_mask():
+    """T23: between two tokens of a completion nothing is earned, though a potential follows; discount 1/2."""
+    mask = torch.tensor([[False, True, False, True, False]])
+    rewards = torch.tensor([[7.0, 1.0, 7.0, 2.0, 7.0]], dtype=D)
+    potentials = torch.tensor([[9.0, 3.0, 9.0, 5.0, 9.0]], dtype=D)
+    # 1 + 5/2 - 3, and at the end 2 + 0 - 5
+    assert shaped(rewards, potentials, mask, 0.5).tolist() == [[0.0, 0.5, 0.0, -3.0, 0.0]]
+
+
 def test_group_advantages_golden():
     """T10: (1, 0, 0, 3), mean 1, unbiased deviation sqrt 2."""
     assert group_mean(SIBLINGS, ONE_GROUP).tolist() == [0.0, -1.0, -1.0, 2.0]

@@ -116,6 +116,19 @@ def test_gradients():
     assert gradcheck(lambda y: token_logprobs(y, torch.tensor([2, 0])), x)
 
 
+@pytest.mark.parametrize("formula", [masked_sum, masked_mean, masked_variance, whiten])
+@pytest.mark.parametrize("junk", [math.nan, math.inf, -math.inf, 1e300])
+def test_what_the_mask_hides_sends_no_gradient(formula, junk):
+    """Not even nan: the slope at a hidden place is 0 to the bit, and elsewhere what it is without that place."""
+    shown = torch.tensor([[1.0, 4.0, 2.0]], dtype=D, requires_grad=True)
+    wide = torch.tensor([[1.0, junk, 4.0, 2.0, junk]], dtype=D, requires_grad=True)
+    mask = torch.tensor([[True, False, True, True, False]])
+    formula(shown, torch.ones(1, 3, dtype=torch.bool)).square().sum().backward()
+    formula(wide, mask).square().sum().backward()
+    assert wide.grad[~mask].tolist() == [0.0, 0.0]
+    torch.testing.assert_close(wide.grad[mask], shown.grad[0], rtol=1e-12, atol=1e-15)
+
+
 @examples
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), st.integers(0, 5), st.integers(0, 9))
 def test_padding_changes_no_bit(numbers, left, right):

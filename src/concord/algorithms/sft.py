@@ -1,14 +1,17 @@
 """SFT: raise the likelihood of what people wrote, and of nothing else."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from concord.algorithms.course import Bench, Course
 from concord.algorithms.feeds import Reading
+from concord.algorithms.stopping import Watched
 from concord.batches import Rendered, Sequences, collate, pack
 from concord.maths.sequence import masked_mean
 from concord.models import Policy
 from concord.models.folder import context
+from concord.records import Demonstration, parted
 from concord.settings import SFT
 from concord.training import Loss
 
@@ -34,13 +37,27 @@ def imitate(
 
 
 def build(settings: SFT, bench: Bench) -> Course:
-    """Imitate the demonstrations."""
-    policy = bench.policy
-    rows = collate.demonstrations(
-        bench.demonstrations(settings.demonstrations),
-        policy.template,
-        context(policy.network),
-        settings.turns == "all",
+    """Imitate the demonstrations, to the end or as long as those kept back gain by it."""
+
+    def rows(records: Iterable[Demonstration]) -> Sequence[Rendered]:
+        policy, limit = bench.policy, context(bench.policy.network)
+        return collate.demonstrations(records, policy.template, limit, settings.turns == "all", bench.say)
+
+    found = bench.demonstrations(settings.demonstrations)
+    if not settings.hold_out and not settings.general:
+        return imitate(bench.policy, rows(found), settings.epochs, settings.batch, settings.rate, bench)
+    shown, kept = parted(found, settings.hold_out, bench.seed)
+    plain = imitate(bench.policy, rows(shown), settings.epochs, settings.batch, settings.rate, bench)
+    feed = Watched(
+        plain.feed,
+        bench.policy,
+        rows(kept) if settings.hold_out else [],
+        rows(bench.demonstrations(settings.general)) if settings.general else [],
+        math.inf if settings.forget is None else settings.forget,
+        plain.steps // settings.epochs,
+        settings.looks,
+        settings.patience,
+        bench.learning.micro_tokens,
         bench.say,
     )
-    return imitate(policy, rows, settings.epochs, settings.batch, settings.rate, bench)
+    return replace(plain, feed=feed, networks={**plain.networks, "best": feed.best}, tells=[feed])

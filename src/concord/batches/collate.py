@@ -64,7 +64,7 @@ class Fit:
             )
         if not records:
             raise RecordError(
-                f"There are no {self.what} to learn from. Bring more of them, or let `reward.hold_out` keep back fewer."
+                f"There are no {self.what} to learn from. Bring more of them, or let `hold_out` keep back fewer."
             )
         if not self.kept:
             raise RecordError(

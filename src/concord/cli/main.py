@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, show, stage
+from concord.cli import data, demo, doctor, make, show, stage
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -16,6 +16,7 @@ VERBS: dict[str, Verb] = {
     verb.name: verb
     for verb in (
         demo.INIT,
+        make.MAKE_VERB,
         data.IMPORT,
         data.EXPORT,
         *stage.STAGES,

@@ -2,6 +2,7 @@
 
 from concord.records.guidance import MARKS, SOURCES, Judgement, Mark, Ranking, Rating, Source, StepLabels
 from concord.records.keys import digest, prompt_key, seed_of
+from concord.records.parting import parted, prompt_of
 from concord.records.stream import Stream
 from concord.records.text import (
     FINISHES,
@@ -33,6 +34,8 @@ __all__ = [
     "StepLabels",
     "Stream",
     "digest",
+    "parted",
     "prompt_key",
+    "prompt_of",
     "seed_of",
 ]

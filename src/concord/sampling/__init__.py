@@ -2,6 +2,7 @@
 
 from concord.sampling.best_of import BestOf
 from concord.sampling.cascade import Cascade
+from concord.sampling.context import InContext
 from concord.sampling.draw import Manner
 from concord.sampling.local import Local
 from concord.sampling.remote import Remote
@@ -12,6 +13,7 @@ __all__ = [
     "BestOf",
     "Cascade",
     "Heard",
+    "InContext",
     "Local",
     "Manner",
     "Remote",

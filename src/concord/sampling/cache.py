@@ -80,4 +80,6 @@ def keep(cache: Cache, rows: Sequence[int], moves: tuple[Tensor, Tensor], places
         if isinstance(layer, Room):
             layer.move(*moves, len(rows))
         else:
-            layer.batch_select_indices(places)
+            layer.reorder_cache(
+                places
+            )  # unlike batch_select_indices, also where layers keep states of their own

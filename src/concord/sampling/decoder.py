@@ -29,7 +29,8 @@ class Decoder(Protocol):
 
 
 def decoder(network: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32) -> Decoder:
-    """The fastest decoder that knows this network exactly: the fused one, or the network itself."""
+    """The fastest decoder that is right for this network: the fused one, its own memory, or none."""
+    from concord.sampling.anew import Anew, remembers
     from concord.sampling.fused import Fused
     from concord.sampling.weights import fuse
     from concord.sampling.whole import Whole
@@ -37,4 +38,5 @@ def decoder(network: nn.Module, device: torch.device, dtype: torch.dtype = torch
     parts, _ = anatomy(network)
     if parts is not None and parts.head is not None and parts.steady:
         return Fused(fuse(parts, dtype), device)
-    return Whole(network, device)
+    whole = Whole(network, device)
+    return whole if whole.refills or remembers(network, device) else Anew(network, device)

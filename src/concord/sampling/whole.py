@@ -1,11 +1,13 @@
 """A decoder around any Hugging Face network as it is, with its own cache: for families not known from inside."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from concord.models.adapters import inside
 from concord.sampling.cache import Room, has_rooms, keep, roomy
 
 
@@ -16,6 +18,8 @@ class Whole:
         self.network, self.device = network, device
         config: Any = network.config
         self.refills = has_rooms(config)
+        known = inspect.signature(inside(network).forward).parameters
+        self.memory = "past_key_values" if "past_key_values" in known else "cache_params"
         self.cache: Any = None
         self.mask = torch.zeros(0, 0, dtype=torch.int64, device=device)
         self.rooms: list[int] = []  # how many more tokens each row may have
@@ -41,7 +45,7 @@ class Whole:
     def _join(self, cache: Any, mask: Tensor, rows: Tensor, room: int) -> None:
         """The new rows come below those that grow; all are shifted so that they end in one column."""
         if not self.refills:
-            cache.batch_select_indices(rows)
+            cache.reorder_cache(rows)
             self.cache, self.mask = cache, mask[rows]
             return
         used = int(self.mask.sum(-1).max()) if len(self.mask) else 0
@@ -59,13 +63,15 @@ class Whole:
         self.mask = new
 
     def _forward(self, tokens: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
+        # a memory of states alone has taken pads in as nothing; told of them again, it would take them for tokens
+        seen = None if self.memory == "cache_params" and tokens.shape[1] == 1 else mask
         output = self.network(
             input_ids=tokens,
-            attention_mask=mask,
+            attention_mask=seen,
             position_ids=positions,
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **{self.memory: cache},
         )
         logits: Tensor = output.logits[:, -1]
         return logits

@@ -23,6 +23,16 @@ class SFT(Settings):
     """Demonstrations in an optimiser step."""
     turns: Literal["all", "last"] = "all"
     """Learn every turn of the assistant, or the last alone."""
+    hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the prompts kept back to stop in time; the weights they find best are kept. 0 learns to the end."""
+    general: str | None = None
+    """File of demonstrations of what must not be forgotten, relative to the recipe; nothing is learned from it."""
+    forget: Price | None = None
+    """Most nats a token by which `general` may become more surprising; without it the rise is only reported."""
+    looks: Count = 2
+    """How often an epoch to look at what is kept back and at `general`."""
+    patience: Count = 2
+    """Looks in a row without a better one, after which learning ends."""
 
 
 class Rejection(Settings):

@@ -62,6 +62,10 @@ class Evaluate(Settings):
     """Temperatures at which policies are compared; the gate asks at the first, and measures drift at 1."""
     best_of: tuple[Annotated[int, Field(ge=2)], ...] = (8,)
     """Also judge the supervised policy with the best of n by the reward model."""
+    in_context: Annotated[int, Field(ge=0)] = 0
+    """Also judge the base model that is shown so many similar demonstrations before each prompt; 0 leaves it out."""
+    system: str = ""
+    """What stands before all demonstrations then, as a system prompt."""
     longest: Count = 64
     """Most tokens in an answer."""
     curve: Annotated[int, Field(ge=0)] = 100

@@ -9,10 +9,11 @@ from concord.algorithms.experience import as_said, likelihood
 from concord.models import Policy, RewardModel
 from concord.records import Completion, Prompt, digest
 from concord.records.files import write_rows
-from concord.roles import Scorer
+from concord.roles import Sampler, Scorer
+from concord.sampling import InContext
 from concord.scoring import Learned
 from concord.stages.bench import Bench
-from concord.stages.plan import policies
+from concord.stages.plan import IN_CONTEXT, policies
 from concord.world import GoldJudge
 
 CURVE_SAMPLES = 32
@@ -32,8 +33,12 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     rows = []
     for temperature in asked.temperatures:
         sampler = bench.speaker(policy, name, "answers", temperature, asked.longest, n)
+        shown = name.startswith(IN_CONTEXT)
+        if shown:
+            sampler = taught(bench, sampler, policy)
         said = sampler.sample(prompts, 1)
-        drifts = drift(bench, policy, said) if temperature == 1 and n == 1 else [None] * len(said)
+        plain = temperature == 1 and n == 1 and not shown
+        drifts = drift(bench, policy, said) if plain else [None] * len(said)
         for row, kl in zip(examiner.rows(said), drifts, strict=True):
             rows.append({"policy": name, "temperature": temperature, **row, "kl": kl})
     write_rows(folder / "answers.jsonl", rows)
@@ -42,6 +47,15 @@ def work(bench: Bench, folder: Path, key: str) -> None:
         drawn = some(prompts, asked.curve)
         said = bench.speaker(policy, name, "many", 1.0, asked.longest).sample(drawn, more)
         write_rows(folder / "many.jsonl", gathered(examiner.rows(said), more))
+
+
+def taught(bench: Bench, sampler: Sampler, policy: Policy) -> InContext:
+    """The same sampler, shown demonstrations before each prompt."""
+    asked = bench.recipe.evaluate
+    demonstrations = list(bench.demonstrations(bench.recipe.sft.demonstrations))
+    return InContext(
+        sampler, policy, demonstrations, asked.in_context, asked.longest, asked.system, bench.say
+    )
 
 
 class Examiner:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from concord.errors import RecordError
 from concord.models.folder import ALONE
-from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, seed_of
+from concord.records import Ranking, Rating, StepLabels, Stream, digest, parted, prompt_of, seed_of
 from concord.stages.bench import Bench
 
 Guided = TypeVar("Guided", Ranking, Rating, StepLabels)
@@ -56,22 +56,6 @@ def guidance(bench: Bench) -> Guidance:
 def checked(records: Stream[Told], path: Path, known: Collection[str]) -> Stream[Told]:
     """The same records, refused at their end if they speak of aspects that are not told apart."""
     return Stream(lambda: of_aspects(records, path, known), records.name, records.cache)
-
-
-def parted(records: Stream[Guided], share: float, seed: int) -> tuple[Stream[Guided], Stream[Guided]]:
-    """The records to learn from and those kept back; all records of one prompt stay together."""
-    limit = int(share * 1000)
-
-    def held(one: Guided) -> bool:
-        return seed_of(seed, "hold out", prompt_of(one).id) % 1000 < limit
-
-    why = ("hold out", seed, limit)
-    return records.where(lambda one: not held(one), "shown", *why), records.where(held, "kept", *why)
-
-
-def prompt_of(record: Ranking | Rating | StepLabels) -> Prompt:
-    """What was asked."""
-    return record.prompt if isinstance(record, Ranking) else record.completion.prompt
 
 
 def of_aspect(records: Stream[Told], aspect: str) -> Stream[Told]:

@@ -153,7 +153,22 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
     yield Source("demonstrations", folder / recipe.sft.demonstrations, "demonstrations", ("sft",))
+    if recipe.sft.general:
+        yield Source("general demonstrations", folder / recipe.sft.general, "demonstrations", ("sft",))
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
+    yield from guidance(loaded)
+    for name, rival in imitators.items():
+        task, path = f"rivals/{name}", folder / rival.demonstrations
+        yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))
+        if rival.general:
+            yield Source(
+                f"general demonstrations for {task}", folder / rival.general, "demonstrations", (task,)
+            )
+
+
+def guidance(loaded: Loaded) -> Iterator[Source]:
+    """The files that say what is better."""
+    recipe, folder = loaded.recipe, loaded.folder
     if recipe.rank.by in ("file", "judge") and recipe.rank.rankings:
         yield Source("rankings", folder / str(recipe.rank.rankings), "rankings", ("rank",))
     if recipe.reward.ratings.file:
@@ -166,9 +181,6 @@ def sources(loaded: Loaded) -> Iterator[Source]:
         for one in recipe.rank.rules:
             if isinstance(one, RightAnswer):
                 yield Source("right results", folder / one.answers, "demonstrations", ("rank",))
-    for name, rival in imitators.items():
-        task, path = f"rivals/{name}", folder / rival.demonstrations
-        yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))
 
 
 def models(loaded: Loaded, judged: bool) -> Iterator[tuple[str, str, set[str]]]:

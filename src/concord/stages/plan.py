@@ -9,10 +9,12 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
-from concord.settings import Method, RightAnswer
+from concord.settings import SFT, Method, RightAnswer
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
+IN_CONTEXT = "in-context-"
+"""How the policy is called that is shown demonstrations and learns nothing."""
 FORMAT = 2
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
@@ -39,7 +41,7 @@ def policies(loaded: Loaded) -> dict[str, str]:
             "Choose a method that goes on from there, such as ppo, grpo or dpo."
         )
     for name in rivals(loaded):
-        if name in found or name.startswith("best-of-"):
+        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
             raise SettingsError(
                 f"{loaded.source}: the rival {name} has the name of another policy. "
                 f"Call it otherwise, such as {name}-2."
@@ -47,6 +49,8 @@ def policies(loaded: Loaded) -> dict[str, str]:
         found[name] = f"rivals/{name}"
     for n in recipe.evaluate.best_of:
         found[f"best-of-{n}"] = "sft"
+    if recipe.evaluate.in_context:
+        found[f"{IN_CONTEXT}{recipe.evaluate.in_context}"] = ""
     return found
 
 
@@ -70,7 +74,7 @@ def plan(loaded: Loaded) -> list[Task]:
     guided = tuple(loaded.folder / file for file in named if file)
     model = (base(loaded),)
     tasks = [
-        Task("sft", (), (*model, loaded.folder / recipe.sft.demonstrations), whole["sft"]),
+        Task("sft", (), (*model, *imitated(loaded, recipe.sft)), whole["sft"]),
         Task("sample", ("sft",), inputs, whole["sample"]),
         Task("rank", ("sample",), ranked, whole["rank"]),
         Task("reward", ("sft", "rank"), guided, whole["reward"]),
@@ -84,7 +88,9 @@ def plan(loaded: Loaded) -> list[Task]:
         held_out += (loaded.folder / recipe.evaluate.judge,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
-        tasks.append(Task(f"answers/{name}", needs, (*model, *held_out), whole["evaluate"], alone=False))
+        shown = imitated(loaded, recipe.sft)[:1] if name.startswith(IN_CONTEXT) else ()
+        asked = (*model, *held_out, *shown)
+        tasks.append(Task(f"answers/{name}", needs, asked, whole["evaluate"], alone=False))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
     made = ("align", *(f"rivals/{name}" for name in rivals(loaded)))
     tasks.append(
@@ -133,9 +139,14 @@ def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
 def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
     """The files and folders that a method learns from, beside what the stages before it made."""
     if method.method == "sft":
-        return base(loaded), loaded.folder / method.demonstrations
+        return base(loaded), *imitated(loaded, method)
     prompts = loaded.folder / loaded.recipe.prompts
     return (prompts, loaded.folder / method.teacher) if method.method == "distill" else (prompts,)
+
+
+def imitated(loaded: Loaded, asked: SFT) -> tuple[Path, ...]:
+    """The files that an imitation reads."""
+    return tuple(loaded.folder / file for file in (asked.demonstrations, asked.general) if file)
 
 
 def base(loaded: Loaded) -> Path:

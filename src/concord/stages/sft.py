@@ -4,8 +4,10 @@ from pathlib import Path
 
 from concord import formats
 from concord.algorithms import ALGORITHMS
+from concord.algorithms.stopping import Watched
 from concord.errors import RecordError
 from concord.models.folder import context
+from concord.records.files import write_json
 from concord.stages.bench import Bench
 from concord.stages.learn import learn
 
@@ -20,6 +22,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     course = ALGORITHMS["sft"](bench.recipe.sft, bench)
     learn(course, bench, folder, key)
     bench.policy.save(folder / "model")
+    if isinstance(course.feed, Watched):
+        write_json(folder / "looks.json", course.feed.report())
 
 
 def refuse_long_prompts(bench: Bench, path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Faults that are put in by name: those that papers and libraries really made; and mutants that are no faults."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Named:
+    """A text in a file, and what a mistaken hand would have written."""
+
+    what: str
+    file: str
+    before: str
+    after: str
+
+
+NAMED = (
+    Named(
+        "the clip before the product, as the book prints 4.49",
+        "maths/surrogate.py",
+        "torch.minimum(ratio * credit, ratio.clamp(1 - low, 1 + high) * credit)",
+        "(torch.minimum(ratio, ratio.clamp(1 - low, 1 + high)) * credit)",
+    ),
+    Named(
+        "the drift is paid, not charged",
+        "maths/advantage.py",
+        "torch.where(mask, drift, 0.0) * -price",
+        "torch.where(mask, drift, 0.0) * price",
+    ),
+    Named(
+        "the score on the last column, pad or not",
+        "maths/advantage.py",
+        "last_true(mask)",
+        "mask.shape[-1] - 1 + 0 * last_true(mask)",
+    ),
+    Named(
+        "a standard deviation of n",
+        "maths/advantage.py",
+        "size / (size - 1).clamp(min=1)\n    varied",
+        "size / size\n    varied",
+    ),
+    Named(
+        "leave-one-out that leaves nobody out",
+        "maths/advantage.py",
+        "group_mean(scores, groups) * size / (size - 1).clamp(min=1)",
+        "group_mean(scores, groups)",
+    ),
+    Named(
+        "the reference on the wrong side",
+        "maths/preference.py",
+        "return (better - reference_better) - (worse - reference_worse)",
+        "return (better + reference_better) - (worse + reference_worse)",
+    ),
+    Named(
+        "ties are pairs",
+        "maths/ranking.py",
+        "tiers.unsqueeze(-1) < tiers.unsqueeze(-2)",
+        "tiers.unsqueeze(-1) <= tiers.unsqueeze(-2)",
+    ),
+    Named(
+        "unranked candidates are rivals",
+        "maths/ranking.py",
+        "ranked = tiers >= 0\n    above",
+        "ranked = tiers >= -1\n    above",
+    ),
+    Named("k3 the other way round", "maths/divergence.py", "gap = theirs - ours", "gap = ours - theirs"),
+    Named(
+        "a whitening that divides by n - 1",
+        "maths/sequence.py",
+        "return masked_mean((shown - masked_mean(shown, mask)).square(), mask)",
+        "return masked_mean((shown - masked_mean(shown, mask)).square(), mask) * mask.sum() / (mask.sum() - 1)",
+    ),
+    Named(
+        "imitation that unlearns",
+        "algorithms/sft.py",
+        "-masked_mean(logprobs, batch.scored)",
+        "masked_mean(logprobs, batch.scored)",
+    ),
+    Named(
+        "the mean of all places, scored or not",
+        "algorithms/sft.py",
+        "masked_mean(logprobs, batch.scored)",
+        "logprobs.mean()",
+    ),
+)
+
+SAME = frozenset(
+    {
+        # file, function, before, after: what the program computes stays the same, because ...
+        # ... more room before a maximum, filled with its least value, changes no maximum
+        ("maths/sequence.py", "last_true", "1", "2"),
+        # ... a halved interval never meets its end to the last bit
+        (
+            "maths/statistics.py",
+            "student_quantile",
+            "_student_share(angle, freedom) < level",
+            "(_student_share(angle, freedom) <= level)",
+        ),
+    }
+)
+"""Mutants that are no faults; give the reason with each."""
