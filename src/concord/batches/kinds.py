@@ -6,6 +6,7 @@ known of a scored token stands in a grid [N, S]: its sequence's row, and its num
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,7 +111,10 @@ class Lists:
     def to(self, device: torch.device) -> "Lists":
         """The same lists on another device."""
         parts = {one.name: getattr(self, one.name) for one in fields(Lists)}
-        return Lists(**{name: None if part is None else part.to(device) for name, part in parts.items()})
+        moved: dict[str, Any] = {
+            name: None if part is None else part.to(device) for name, part in parts.items()
+        }
+        return Lists(**moved)
 
     def describe(self) -> dict[str, object]:
         """What the lists are, for a person who looks into a step that went wrong."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from concord.errors import RecordError
-from concord.formats.lines import lines
+from concord.formats.containers import rows
 from concord.records import Demonstration, digest
 from concord.records.files import write_rows
 
@@ -41,7 +41,7 @@ def reviewed(items: Sequence[Item], path: Path) -> tuple[list[Item], int]:
     Verdicts on items that are no longer made stay in the file, so that they are there if the items come back.
     """
     old = {}
-    for line in lines(path) if path.is_file() else ():
+    for line in rows(path) if path.is_file() else ():
         row, place = line.row, f"{path}:{line.number}"
         if line.fault or not isinstance(row.get("id"), str) or row.get("verdict", "") not in VERDICTS:
             raise RecordError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from concord.errors import RecordError, SettingsError
-from concord.formats.lines import lines, neighbour
+from concord.formats.containers import neighbour, rows
 from concord.making.review import Item
 from concord.records import Demonstration, Message, Prompt, prompt_key
 from concord.records.files import storing
@@ -189,7 +189,7 @@ def csv_rows(path: Path) -> Iterator[Row]:
 
 def json_rows(path: Path) -> Iterator[Row]:
     """The rows of a JSONL file; numbers become text, lists and objects are refused."""
-    for line in lines(path):
+    for line in rows(path):
         place = f"{path}:{line.number}"
         if line.fault:
             raise RecordError(f"{place}: {line.fault}.")
