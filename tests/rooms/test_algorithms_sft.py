@@ -248,7 +248,7 @@ def test_t3_what_must_not_be_forgotten_is_bounded(path: Path, tmp_path: Path) ->
     assert surprise(inner.policy, feed.general, 1000) == pytest.approx(kept["general"], abs=1e-6)
 
 
-@pytest.mark.parametrize("kill_at", [5, 9])
+@pytest.mark.parametrize("kill_at", [7])
 def test_t3_a_stop_in_time_survives_a_kill(path: Path, tmp_path: Path, kill_at: int) -> None:
     """Killed in the midst and begun again: the same looks, the same weights, bit for bit."""
     settings = STOPPING.model_copy(update={"epochs": 4, "patience": 2})
