@@ -112,7 +112,8 @@ class Said(Closed):
     comment: Comment | None = None
     """A remark."""
     aspects: Annotated[
-        dict[Slug, Annotated[dict[CandidateId, float], Field(max_length=MOST_CANDIDATES)]], Field(max_length=8)
+        dict[Slug, Annotated[dict[CandidateId, float], Field(max_length=MOST_CANDIDATES)]],
+        Field(max_length=8),
     ] = {}
     """For each aspect, a number for some of the candidates."""
     edits: Annotated[dict[CandidateId, Text], Field(max_length=MOST_CANDIDATES)] = {}

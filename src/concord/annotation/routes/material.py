@@ -35,9 +35,7 @@ def set_priorities(p: Slug, body: asked.Priorities, desk: At) -> told.Done:
 
 
 @router.get("/projects/{p}/export", response_class=Response)
-def export(
-    p: Slug, desk: At, format: Annotated[str, Query(max_length=60)] = "concord-rankings"
-) -> Response:
+def export(p: Slug, desk: At, format: Annotated[str, Query(max_length=60)] = "concord-rankings") -> Response:
     """Everybody's latest rankings as a file, by pseudonyms."""
     with desk.reading() as session:
         content = material.export(session, desk.project(session, p), format)
