@@ -13,12 +13,13 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from concord.annotation import entry
-from concord.annotation.faults import Busy, Refusal
+from concord.annotation.faults import Refusal
 from concord.annotation.openapi import PREFIX, ROUTERS
 from concord.annotation.people import Visit
 from concord.annotation.replies import problem, with_manners
 from concord.annotation.store import Store
 from concord.annotation.values import LONGEST_FILE, ROLES, Role
+from concord.errors import StoreError
 
 PUBLIC = frozenset({"health", "login"})
 """What needs no credentials, beside the pages' own files."""
@@ -121,7 +122,7 @@ class Gate:
             receive = await self.let_through(scope, receive, api)
         except Refusal as refusal:
             await problem(refusal)(scope, receive, send)
-        except Busy as busy:
+        except StoreError as busy:
             await problem(Refusal(503, "busy", str(busy), wait=2))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
