@@ -1,10 +1,6 @@
 """Stores for the tests of the people's half: a SQLite file, and a real PostgreSQL server that is started here."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +10,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the benchmark is no part of the package
+
+from benchmarks import postgresql
+
 from concord.annotation import people
 from concord.annotation.app import create_app
 from concord.annotation.store import Store
@@ -22,51 +22,13 @@ from concord.annotation.tables import Table
 ADDRESS = "http://127.0.0.1:8642"
 
 
-def binaries() -> Path | None:
-    """Where PostgreSQL's server programs lie, the newest first."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
-    found = shutil.which("initdb")
-    folders += [Path(found).resolve().parent] if found else []
-    return next((folder for folder in folders if (folder / "initdb").exists()), None)
-
-
-def nobody() -> dict[str, Any]:
-    """Whom the server runs as: it refuses to run as root."""
-    if os.getuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            found = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
-    return {}
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """A PostgreSQL server of these tests alone; the URL of its databases without their name."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("no PostgreSQL server here: neither /usr/lib/postgresql/*/bin nor initdb on the PATH")
-    folder = Path(tempfile.mkdtemp(prefix="concord-pg-", dir="/tmp"))
-    who = nobody()
-    if who:
-        os.chown(folder, who["user"], who["group"])
-    how: dict[str, Any] = {"capture_output": True, "cwd": folder, **who}
-    options = (
-        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
-    )
-    try:
-        new = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--username=concord"]
-        subprocess.run([programs / "initdb", "-D", folder / "data", *new], check=True, **how)
-        begin = ["-w", "-l", folder / "log", "-o", options, "start"]
-        subprocess.run([programs / "pg_ctl", "-D", folder / "data", *begin], check=True, **how)
-        yield f"postgresql://concord@/%s?host={folder}"
-    finally:
-        stop = ["-D", folder / "data", "-m", "immediate", "stop"]
-        subprocess.run([programs / "pg_ctl", *stop], check=False, capture_output=True, cwd="/", **who)
-        shutil.rmtree(folder, ignore_errors=True)
+    if postgresql.programs() is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.running(durable=False) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -151,7 +151,7 @@ class Gate:
             raise Refusal(405, "method", f"{scope['method']} means nothing at this address.")
         if visit is not None and ROLES.index(visit.role) < ROLES.index(ACCESS[name]):
             raise Refusal(403, "role", f"This is for a {ACCESS[name]}; you are {visit.role} here.")
-        scope.setdefault("state", {})["visit"] = visit
+        scope.setdefault("state", {}).update(visit=visit, errand=name)
         scope["state"]["tried"] = lambda wrong: self.back_off.note(address(scope), wrong)
         return receive if scope["method"] in SAFE else replayed(await whole(receive, most))
 

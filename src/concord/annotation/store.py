@@ -60,7 +60,7 @@ class Store:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, what: str = "") -> Iterator[Session]:
         """All that is done inside is stored, on the disk, when this ends well; otherwise nothing is."""
         with self.watched(), self._my_turn(), Session(self._writer, expire_on_commit=False) as session:
             began = time.monotonic()
@@ -70,9 +70,7 @@ class Store:
             finally:
                 took = time.monotonic() - began
                 if took > LONG:
-                    log.warning(
-                        "a write held the store for %.1f s (%s)", took, threading.current_thread().name
-                    )
+                    log.warning("a write took %.1f s: %s", took, what or "by the server itself")
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
