@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -78,7 +78,13 @@ def annotator(one: Any, most: int = 100) -> threading.Thread:
                 }
                 post("/projects/rank/judgements", body | {"active_seconds": 3, "idle_seconds": 0})
 
-    thread = threading.Thread(target=work)
+    def until_it_ends() -> None:
+        with suppress(
+            OSError, http.client.HTTPException
+        ):  # the stage ends when all is ranked, its server too
+            work()
+
+    thread = threading.Thread(target=until_it_ends)
     thread.start()
     return thread
 
@@ -86,6 +92,7 @@ def annotator(one: Any, most: int = 100) -> threading.Thread:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "PAUSE", 0.05)
+    monkeypatch.setattr(server, "LINGER", 0.05)
     monkeypatch.setattr(people, "PAUSE", 0.05)
 
 
