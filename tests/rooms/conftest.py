@@ -51,7 +51,7 @@ def emptied(database: str) -> str:
     return database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a new store may lie: every test that asks for it runs on both."""
     if request.param == "sqlite":
