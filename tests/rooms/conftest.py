@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the benchmark is
 
 from benchmarks import postgresql
 
-from concord.annotation import people
+from concord.annotation import people, quality
 from concord.annotation.app import create_app
 from concord.annotation.store import Store
 from concord.annotation.tables import Project, Table
