@@ -1,1 +1,1 @@
-"""What annotators say, kept and compared."""
+"""People: the queue of what they are asked to rank, the store of what they said, and the pages' web server."""

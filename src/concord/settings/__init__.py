@@ -32,6 +32,7 @@ from concord.settings.judging import (
 )
 from concord.settings.learning import Learning
 from concord.settings.methods import Method
+from concord.settings.people import People
 from concord.settings.recipe import Recipe
 from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
 from concord.settings.speaking import (
@@ -81,6 +82,7 @@ __all__ = [
     "Method",
     "OnlineDPO",
     "PPOLoss",
+    "People",
     "Plain",
     "Rank",
     "Ratings",

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from concord.settings.closed import Settings
 from concord.settings.judging import Habits, Judging, Rule
+from concord.settings.people import People
 from concord.settings.quantities import Count, Positive, Price, Share
 
 
@@ -29,8 +30,8 @@ class Sample(Settings):
 class Rank(Settings):
     """Who says which answers are better."""
 
-    by: Literal["panel", "file", "judge", "scorer", "rules"] = "file"
-    """The starter world's simulated panel, a file of rankings, an AI judge, a reward model, or rules."""
+    by: Literal["panel", "file", "people", "judge", "scorer", "rules"] = "file"
+    """The simulated panel, a file of rankings, people in a browser, an AI judge, a reward model, or rules."""
     rankings: str | None = None
     """File of people's rankings, relative to the recipe; needed if `by` is file, put beside a judge's if named."""
     raters: Count = 6
@@ -49,6 +50,8 @@ class Rank(Settings):
     """Rules whose worths add up to a score; needed if `by` is rules."""
     tie: Price = 0.0
     """Scores this close, or a judge's chance this close to a half, are a tie."""
+    people: People = People()
+    """The queue that people work on; needed if `by` is people."""
 
 
 class Evaluate(Settings):

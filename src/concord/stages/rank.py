@@ -9,6 +9,7 @@ from concord.models import RewardModel
 from concord.records import Completion, Ranking
 from concord.roles import Ranker
 from concord.scoring import Learned, Ordered, right_results, rules
+from concord.stages import people
 from concord.stages.bench import Bench
 from concord.stages.guidance import of_aspects
 from concord.stages.judged import judged
@@ -69,10 +70,16 @@ def by_judge(bench: Bench, folder: Path) -> Iterable[Ranking]:
     )
 
 
+def by_people(bench: Bench, folder: Path) -> Iterable[Ranking]:
+    """What people say in their browsers."""
+    return people.ask(bench)
+
+
 RANKERS: dict[str, Work] = {
     "file": by_file,
     "judge": by_judge,
     "panel": by_panel,
+    "people": by_people,
     "rules": by_rules,
     "scorer": by_scorer,
 }

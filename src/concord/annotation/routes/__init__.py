@@ -1,0 +1,1 @@
+"""The addresses of the web server, one file for each kind of errand."""

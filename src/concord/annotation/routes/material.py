@@ -1,0 +1,62 @@
+"""What an admin brings in, takes out and takes care of."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from concord.annotation import asked, chain, erasure, material, projects, queue, told
+from concord.annotation.desk import At
+from concord.annotation.values import Slug
+
+router = APIRouter(tags=["material"])
+
+
+@router.post("/projects")
+def make_project(body: asked.NewProject, desk: At) -> told.Project:
+    """Make a project without tasks."""
+    with desk.writing() as session:
+        return projects.view(session, projects.make(session, body), desk.visit)
+
+
+@router.post("/projects/{p}/tasks")
+def add_tasks(p: Slug, body: asked.NewTasks, desk: At) -> told.Imported:
+    """Add prompts with their candidates: all rows are right, or nothing is taken."""
+    with desk.writing() as session:
+        return material.bring(session, desk.project(session, p), body)
+
+
+@router.post("/projects/{p}/priorities")
+def set_priorities(p: Slug, body: asked.Priorities, desk: At) -> told.Done:
+    """Say which tasks should come earlier among equally often judged ones."""
+    with desk.writing() as session:
+        queue.prioritise(session, desk.project(session, p), body.values)
+    return told.Done()
+
+
+@router.get("/projects/{p}/export", response_class=Response)
+def export(p: Slug, desk: At, format: Annotated[str, Query(max_length=60)] = "concord-rankings") -> Response:
+    """Everybody's latest rankings as a file, by pseudonyms."""
+    with desk.reading() as session:
+        content = material.export(session, desk.project(session, p), format)
+    return Response(
+        content.text,
+        media_type="application/jsonl",
+        headers={"content-disposition": f'attachment; filename="{p}.jsonl"', **content.told},
+    )
+
+
+@router.post("/projects/{p}/erase")
+def erase(p: Slug, body: asked.Erasure, desk: At) -> told.Erased:
+    """Forget a prompt with all that was said of it; a tombstone stays."""
+    with desk.writing() as session:
+        erased = erasure.erase(session, desk.project(session, p), desk.visit, body)
+    desk.store.settle()
+    return erased
+
+
+@router.get("/projects/{p}/history")
+def verify_history(p: Slug, desk: At) -> told.Verified:
+    """Look whether any judgement was changed behind the server's back."""
+    with desk.reading() as session:
+        return chain.verify(session, desk.project(session, p))
