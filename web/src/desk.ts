@@ -45,6 +45,7 @@ export class Desk {
   private kept: Hand[] = [];
   private readonly answered = new Set<string>();
   private asking = false;
+  private wanted = false;
   private closed = false;
   private readonly stopListening: () => void;
   private readonly renewing: ReturnType<typeof setInterval>;
@@ -163,8 +164,13 @@ export class Desk {
 
   /** Asks for tasks until two lie ahead; the same request renews the holds on those that are here. */
   async top(renew = false): Promise<void> {
-    if (this.asking || this.closed || (!renew && this.ahead.length >= AHEAD && this.hand)) return;
+    if (this.closed || (!renew && this.ahead.length >= AHEAD && this.hand)) return;
+    if (this.asking) {
+      this.wanted = true; // for an answer that was on its way could not count for the question already asked
+      return;
+    }
     this.asking = true;
+    this.wanted = false;
     clearTimeout(this.timer);
     const here = [...this.kept, ...(this.hand ? [this.hand] : [])].map((one) => one.task);
     const holding = [...here, ...this.ahead].flatMap((task) => (task.lease ? [task.lease] : [])).slice(0, 8);
@@ -176,6 +182,7 @@ export class Desk {
     } finally {
       this.asking = false;
     }
+    if (this.wanted) void this.top();
     this.changed();
   }
 

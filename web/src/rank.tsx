@@ -45,13 +45,18 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
     at.act(action);
   };
   return (
-    <main class="rank">
+    <main class="rank" onMouseDown={keepFocus}>
       {side && <Side kind={side} project={project} close={() => setSide(null)} />}
       <Prompt key={hand.task.task} messages={hand.task.prompt.messages} />
       <Board key={`b${hand.task.task}`} state={hand.state} candidates={hand.task.candidates} act={act} />
       <Dock desk={at} state={hand.state} act={act} carryOut={(said) => carryOut(at, said, side, setSide)} />
     </main>
   );
+}
+
+/** A button that was clicked does not keep the focus: Enter still sends. */
+function keepFocus(event: MouseEvent): void {
+  if (event.target instanceof Element && event.target.closest("button")) event.preventDefault();
 }
 
 type SetSide = (side: "help" | "guideline" | null) => void;
@@ -109,7 +114,7 @@ function useKeys(desk: Desk, side: "help" | "guideline" | null, setSide: SetSide
 /** From the key that sends to the next task on the screen, for whoever measures. */
 function usePaintTime(task: string | undefined): void {
   useLayoutEffect(() => {
-    if (!performance.getEntriesByName("concord:enter").length) return;
+    if (!task || !performance.getEntriesByName("concord:enter").length) return;
     requestAnimationFrame(() => {
       const painted = new MessageChannel();
       painted.port1.onmessage = () => {
@@ -155,7 +160,6 @@ function Dock({ desk, state, act, carryOut }: OfDock): JSX.Element {
       type="button"
       class={on ? "key on" : "key"}
       aria-pressed={on ? true : undefined}
-      onMouseDown={(event) => event.preventDefault()}
       onClick={() => {
         desk.alive(true, true);
         carryOut(said);
@@ -193,7 +197,6 @@ function Dock({ desk, state, act, carryOut }: OfDock): JSX.Element {
           class={lacking === null ? "send" : "send not-yet"}
           aria-disabled={lacking !== null}
           title={lacking ?? "Enter"}
-          onMouseDown={(event) => event.preventDefault()}
           onClick={() => desk.send()}
         >
           <kbd>⏎</kbd> {state.skip !== null || state.panel === "skip" ? "Skip" : desk.hand?.revises ? "Change" : "Send"}

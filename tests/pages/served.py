@@ -1,0 +1,119 @@
+"""A server in a process of its own, with a store of its own: what tests of the pages open in a browser."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+SERVE = """
+import sys
+from concord.annotation.server import Front, Server
+from concord.annotation.store import Store
+server = Server(Store.open(sys.argv[1]), Front(port=int(sys.argv[2])))
+print(server.way_in(True), server.origin, flush=True)
+server.run()
+"""
+WORDS = (
+    "Basil needs about six hours of bright light a day so put the pot on a sill and turn it every few days "
+    "to keep the stems straight water when the top of the soil feels dry and pour away what collects below "
+).split()
+
+
+class Served:
+    """Starts, dies by `kill -9`, and starts again on the same address with what it had stored."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, 0
+        self.cookie = ""
+        self.start()
+        self.sign_in()
+
+    def start(self) -> None:
+        """Serve; a link for the owner is in `link`."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(self.folder), str(self.port)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        told = self.process.stdout.readline().split()
+        assert len(told) == 2, "the server did not start"
+        self.link, self.origin = told
+        self.port = int(self.origin.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """What a power cut leaves."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def sign_in(self) -> None:
+        """Use the owner's link up for this script; `new_link` makes others for browsers."""
+        self.ask("POST", "/login", {"token": self.link.rpartition("/")[2]})
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """A request to the API as the owner: the reply as an object."""
+        return json.loads(self.read(method, path, body))
+
+    def read(self, method: str, path: str, body: Any = None) -> str:
+        """A request to the API as the owner: the reply as text."""
+        request = urllib.request.Request(f"{self.origin}/api/v1{path}", method=method)
+        request.add_header("Origin", self.origin)
+        request.add_header("Content-Type", "application/json")
+        request.add_header("Cookie", self.cookie)
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(request, data, timeout=20) as reply:
+                self.cookie = (reply.headers.get("Set-Cookie") or self.cookie).partition(";")[0]
+                return str(reply.read().decode())
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+
+    def invite(self, name: str, role: str = "annotator", projects: tuple[str, ...] = ()) -> str:
+        """A link for somebody new."""
+        return str(self.ask("POST", "/people", {"name": name, "role": role, "projects": list(projects)})["link"])
+
+    def project(self, slug: str, tasks: int = 3, candidates: int = 4, words: int = 30, **settings: Any) -> None:
+        """A project with tasks whose answers differ in every word but the first few."""
+        self.ask("POST", "/projects", {"slug": slug, "title": slug.title(), **settings})
+        rows = [
+            {"prompt": f"{slug}, question {task}: how do I keep basil alive?", "text": answer(task, one, words)}
+            for task in range(tasks)
+            for one in range(candidates)
+        ]
+        self.add(slug, rows)
+
+    def add(self, slug: str, rows: list[dict[str, Any]]) -> None:
+        """Tasks from rows of completions."""
+        told = self.ask("POST", f"/projects/{slug}/tasks", {"rows": rows, "format": "concord-completions"})
+        assert told["left_out"] == [], told
+
+    def rankings(self, slug: str) -> list[dict[str, Any]]:
+        """What is stored, as it is exported."""
+        text = self.read("GET", f"/projects/{slug}/export?format=concord-rankings")
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def answer(task: int, number: int, words: int) -> str:
+    """The same beginning, then words of its own, and a mark to be known by."""
+    middle = [WORDS[(task * 7 + i * (2 * number + 1)) % len(WORDS)] for i in range(words - 7)]
+    return " ".join([*WORDS[:6], *middle, f"[{task}:{number}]"])
+
+
+def until(true: Any, seconds: float = 20) -> None:
+    """Wait for something to become true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def closed(process: subprocess.Popen[str]) -> None:
+    """End a server in good order."""
+    os.kill(process.pid, signal.SIGTERM)
+    process.wait(20)

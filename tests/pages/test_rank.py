@@ -1,0 +1,271 @@
+"""Ranking in a real browser: the grammar by keys, taps and drags, and what the server stores of it."""
+
+import itertools
+import re
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.pages.served import Served, until
+
+pytestmark = pytest.mark.slow
+NUMBER = itertools.count()
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(served: Served, browser: Browser) -> Iterator[Open]:
+    """Signs somebody new in and opens the ranking page of a project."""
+    contexts = []
+
+    def opened(slug: str, **how: Any) -> Page:
+        link = served.invite(f"person {next(NUMBER)}", projects=(slug,))
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **how})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.goto(link)
+        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+        page.goto(f"{served.origin}/#/p/{slug}/rank")
+        expect(page.locator(".card").first).to_be_visible()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def texts(page: Page) -> list[str]:
+    return page.locator(".card .body").all_inner_texts()
+
+
+def keys(page: Page, pressed: str) -> None:
+    for key in pressed.split():
+        page.keyboard.press(key)
+
+
+def next_task(page: Page, pressed: str) -> list[str]:
+    """Presses keys that send; what had been shown, once the next task or the end is there."""
+    expect(page.locator(".card").first).to_be_visible()
+    before = texts(page)
+    keys(page, pressed)
+    expect(page.locator(".card .body", has_text=re.compile(re.escape(before[0][-8:])))).to_have_count(0)
+    return before
+
+
+def stored(served: Served, slug: str, count: int) -> list[dict[str, Any]]:
+    """Rankings as exported, as soon as there are so many."""
+    until(lambda: served.ask("GET", f"/projects/{slug}/progress")["done"] == count)
+    return served.rankings(slug)
+
+
+def tiers(row: dict[str, Any]) -> list[set[str]]:
+    """The texts of an exported ranking, best tier first."""
+    said = [one["text"] for one in row["completions"]]
+    return [{said[place] for place in tier} for tier in row["tiers"]]
+
+
+def place_of(page: Page, number: int) -> Locator:
+    return page.locator(".card").nth(number - 1).locator(".place")
+
+
+def test_four_keystrokes_rank_four(served: Served, open_page: Open) -> None:
+    served.project("four", tasks=1, words=100)
+    page = open_page("four")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert page.locator(".card .body").evaluate_all("all => all.every(e => e.scrollHeight <= e.clientHeight)")
+    expect(page.locator(".place", has_text="not ranked yet")).to_have_count(4)
+    shown = next_task(page, "2 1 3 Enter")
+    (row,) = stored(served, "four", 1)
+    assert tiers(row) == [{shown[1]}, {shown[0]}, {shown[2]}, {shown[3]}]
+
+
+def test_ties_and_taking_back(served: Served, open_page: Open) -> None:
+    served.project("ties", tasks=1)
+    page = open_page("ties")
+    shown = next_task(page, "4 1 Backspace 2 = 1 Enter")
+    (row,) = stored(served, "ties", 1)
+    assert tiers(row) == [{shown[3]}, {shown[1], shown[0]}, {shown[2]}]
+
+
+def test_a_part_is_sent_only_where_it_may_be(served: Served, open_page: Open) -> None:
+    served.project("part", tasks=1, partial_allowed=True)
+    served.project("whole", tasks=1)
+    page = open_page("whole")
+    keys(page, "3 1 Enter")
+    expect(page.get_by_role("status").filter(has_text="2 of 4 not ranked yet.")).to_be_visible()
+    page = open_page("part")
+    shown = next_task(page, "3 1 Enter")
+    (row,) = stored(served, "part", 1)
+    assert tiers(row)[:2] == [{shown[2]}, {shown[0]}]
+    assert {text for tier in tiers(row) for text in tier} == {shown[2], shown[0]}
+
+
+def test_all_bad_skip_comment_and_marks(served: Served, open_page: Open) -> None:
+    aspects = [{"name": "helpful", "title": "Helpful", "low": 1, "high": 5}]
+    served.project("words", tasks=3, aspects=aspects)
+    page = open_page("words")
+    next_task(page, "0 Enter")
+    next_task(page, "s 2 Enter")
+    keys(page, "c")
+    page.keyboard.type("3 is a lie")
+    keys(page, "Enter a 5 4 3 2")
+    next_task(page, "1 2 3 Enter")
+    until(lambda: served.ask("GET", "/projects/words/progress")["done"] == 2)
+    said = {(one["all_bad"], one["skip"], one["comment"]) for one in mine(page)}
+    assert said == {(True, None, None), (False, "The prompt makes no sense", None), (False, None, "3 is a lie")}
+    (marked,) = [one for one in mine(page) if one["aspects"]]
+    shown = [one["id"] for one in marked["task"]["candidates"]]
+    assert [marked["aspects"]["helpful"][one] for one in shown] == [5, 4, 3, 2]
+
+
+def mine(page: Page) -> list[dict[str, Any]]:
+    """What the person of this page has said, by the API."""
+    slug = page.url.split("/")[-2]
+    told = page.evaluate("path => fetch(path).then(reply => reply.json())", f"/api/v1/projects/{slug}/mine?limit=20")
+    return list(told["judgements"])
+
+
+def test_undo_opens_the_task_before_and_stores_a_revision(served: Served, open_page: Open) -> None:
+    served.project("undone", tasks=2)
+    page = open_page("undone")
+    first = next_task(page, "1 2 3 Enter")
+    second = texts(page)
+    keys(page, "2")
+    keys(page, "u")
+    expect(place_of(page, 1)).to_have_text("#1 best")
+    assert texts(page) == first
+    keys(page, "Backspace Backspace Backspace Backspace 4 3 2 Enter")
+    expect(page.locator(".card .body").first).to_have_text(second[0])
+    expect(place_of(page, 2)).to_have_text("#1 best")
+    next_task(page, "1 3 Enter")
+    rows = stored(served, "undone", 2)
+    assert [{text} for text in reversed(first)] in [tiers(row) for row in rows]
+    assert sorted(one["revision"] for one in mine(page)) == [1, 2]
+
+
+def test_an_edited_answer_is_stored(served: Served, open_page: Open) -> None:
+    served.project("edited", tasks=1)
+    page = open_page("edited")
+    keys(page, "2 1 3 e")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Water it. 1 2 3 u s")
+    keys(page, "Escape")
+    expect(page.locator(".card").nth(1).get_by_text("edited")).to_be_visible()
+    next_task(page, "Enter")
+    until(lambda: served.ask("GET", "/projects/edited/progress")["done"] == 1)
+    assert [list(one["edits"].values()) for one in mine(page)] == [["Water it. 1 2 3 u s"]]
+
+
+def test_best_and_worst_take_two_digits(served: Served, open_page: Open) -> None:
+    served.project("ends", tasks=1, mode="best-worst")
+    page = open_page("ends")
+    shown = next_task(page, "3 1 Enter")
+    (row,) = stored(served, "ends", 1)
+    assert tiers(row) == [{shown[2]}, {shown[1], shown[3]}, {shown[0]}]
+
+
+def test_two_are_compared_by_one_digit(served: Served, open_page: Open) -> None:
+    served.project("pairs", tasks=4, candidates=2, mode="compare")
+    page = open_page("pairs")
+    shown = [next_task(page, f"{digit} Enter") for digit in (1, 2, 3, 4)]
+    until(lambda: served.ask("GET", "/projects/pairs/progress")["done"] == 4)
+    rows = [tiers(row) for row in served.rankings("pairs")]
+    assert [{shown[0][0]}, {shown[0][1]}] in rows
+    assert [{shown[1][1]}, {shown[1][0]}] in rows
+    assert [set(shown[2])] in rows
+    assert [one["all_bad"] for one in mine(page)].count(True) == 1
+
+
+def drag(page: Page, grip: Locator, zone: str) -> None:
+    """As a hand does: take it, see where it may go, let it go there."""
+    at = grip.bounding_box()
+    assert at is not None
+    page.mouse.move(at["x"] + 5, at["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(at["x"] + 25, at["y"] + 25)
+    to = page.locator(zone).first.bounding_box()
+    assert to is not None
+    page.mouse.move(to["x"] + to["width"] / 2, to["y"] + to["height"] / 2, steps=3)
+    page.mouse.up()
+
+
+def test_drags_and_taps_do_what_keys_do(served: Served, open_page: Open) -> None:
+    served.project("dragged", tasks=1)
+    page = open_page("dragged")
+    shown = texts(page)
+    grips = page.locator(".card .grip")
+    drag(page, grips.nth(0), ".gap")
+    drag(page, grips.nth(1), ".gap")
+    drag(page, grips.nth(2), ".tier:has-text('1')")
+    expect(page.locator(".strip .chip")).to_have_text(["2", "1", "3", "4"])
+    drag(page, page.locator(".chip", has_text="4"), ".gap")
+    next_task(page, "Enter")
+    (row,) = stored(served, "dragged", 1)
+    assert tiers(row) == [{shown[3]}, {shown[1]}, {shown[0], shown[2]}]
+
+
+def test_fingers_on_a_narrow_screen(served: Served, open_page: Open) -> None:
+    served.project("touched", tasks=1, words=100)
+    page = open_page("touched", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    shown = texts(page)
+    for number in (3, 1, 4):
+        page.locator(".card .grip").nth(number - 1).tap()
+    expect(page.locator(".strip .chip")).to_have_text(["3", "1", "4", "2"])
+    page.get_by_role("button", name="Send").tap()
+    (row,) = stored(served, "touched", 1)
+    assert tiers(row) == [{shown[2]}, {shown[0]}, {shown[3]}, {shown[1]}]
+
+
+def test_what_is_begun_survives_a_reload(served: Served, open_page: Open) -> None:
+    served.project("begun", tasks=1)
+    page = open_page("begun")
+    shown = texts(page)
+    keys(page, "2 4")
+    page.reload()
+    expect(place_of(page, 2)).to_have_text("#1 best")
+    assert texts(page) == shown
+
+
+def test_help_guideline_difference_and_one_alone(served: Served, open_page: Open) -> None:
+    served.project("looked", tasks=1)
+    served.ask("POST", "/projects/looked/guideline", {"text": "# Be **kind**", "must_acknowledge": False})
+    page = open_page("looked")
+    keys(page, "?")
+    expect(page.get_by_role("complementary", name="Help")).to_contain_text("take the last one back")
+    keys(page, "g")
+    expect(page.get_by_role("complementary", name="Guideline").locator("strong")).to_have_text("kind")
+    keys(page, "Escape 2 d")
+    expect(page.get_by_role("complementary")).to_have_count(0)
+    assert page.locator(".card ins").count() > 0
+    page.keyboard.press("Shift+Digit3")
+    expect(page.locator(".card:visible")).to_have_count(1)
+    keys(page, "Escape")
+    expect(page.locator(".card:visible")).to_have_count(4)
+
+
+def test_nothing_tells_who_wrote_what(served: Served, open_page: Open) -> None:
+    """Orders differ between people, and no name of a model ever reaches the page."""
+    served.ask("POST", "/projects", {"slug": "blind", "title": "Blind", "overlap": 4})
+    served.add("blind", [{"prompt": "Who?", "text": f"answer {n}", "by": f"secret-model-{n}"} for n in range(5)])
+    orders = []
+    for _ in range(4):
+        page = open_page("blind")
+        orders.append(tuple(texts(page)))
+        assert "secret-model" not in page.content()
+    assert len(set(orders)) > 1
+
+
+def test_the_next_task_is_painted_at_once(served: Served, open_page: Open) -> None:
+    served.project("quick", tasks=30, words=100)
+    page = open_page("quick")
+    for _ in range(29):
+        next_task(page, "2 1 3 Enter")
+    times = page.evaluate("performance.getEntriesByName('concord:next').map(entry => entry.duration)")
+    print(f"from Enter to the next task on the screen: median {statistics.median(times):.0f} ms of {len(times)}")
+    assert len(times) >= 25
+    assert statistics.median(times) < 600  # 150 is the bar on a machine that does nothing else
