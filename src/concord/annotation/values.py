@@ -45,6 +45,8 @@ CandidateId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Key = UUID
 Secret = Annotated[str, Field(min_length=1, max_length=200)]
 Serial = Annotated[StrictInt, Field(ge=1, le=2**53)]
+Number = Annotated[int, Field(ge=1, le=2**53)]
+"""A row's number in an address."""
 Seconds = Annotated[float, Field(ge=0, le=A_DAY)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Tiers = Annotated[

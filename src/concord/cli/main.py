@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import demo, doctor, show, stage
+from concord.cli import demo, doctor, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -13,7 +13,8 @@ from concord.machine import keep_freed_memory, settle_environment
 INTERRUPTED = 130
 
 VERBS: dict[str, Verb] = {
-    verb.name: verb for verb in (demo.INIT, *stage.STAGES, stage.RUN, show.SHOW, doctor.DOCTOR, demo.DEMO)
+    verb.name: verb
+    for verb in (demo.INIT, *stage.STAGES, stage.RUN, web.WEB, show.SHOW, doctor.DOCTOR, demo.DEMO)
 }
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from concord.annotation import asked, comparison, oversight, progress, quality, told
 from concord.annotation.desk import At
-from concord.annotation.values import Serial, Slug
+from concord.annotation.values import Number, Slug
 
 router = APIRouter(tags=["oversight"])
 
@@ -17,14 +17,14 @@ def get_agreement(p: Slug, desk: At) -> told.Agreement:
 
 
 @router.get("/projects/{p}/tasks/{task}")
-def get_opinions(p: Slug, task: Serial, desk: At) -> told.Opinions:
+def get_opinions(p: Slug, task: Number, desk: At) -> told.Opinions:
     """All that was said of one task, by pseudonyms."""
     with desk.reading() as session:
         return oversight.opinions(session, desk.project(session, p), desk.visit, task)
 
 
 @router.post("/projects/{p}/tasks/{task}/adjudicate")
-def adjudicate(p: Slug, task: Serial, body: asked.Adjudication, desk: At) -> told.Stored:
+def adjudicate(p: Slug, task: Number, body: asked.Adjudication, desk: At) -> told.Stored:
     """Decide a task; what others said stays as it is."""
     with desk.writing() as session:
         project = desk.project(session, p)

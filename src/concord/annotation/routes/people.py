@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from concord.annotation import asked, people, told
 from concord.annotation.desk import At
-from concord.annotation.values import Serial
+from concord.annotation.values import Number
 
 router = APIRouter(tags=["people"])
 
@@ -25,7 +25,7 @@ def invite(body: asked.NewPerson, desk: At) -> told.Link:
 
 
 @router.post("/people/{person}/role")
-def set_role(person: Serial, body: asked.NewRole, desk: At) -> told.Done:
+def set_role(person: Number, body: asked.NewRole, desk: At) -> told.Done:
     """Change what somebody may do, and where."""
     with desk.writing() as session:
         people.set_role(session, people.find(session, person), body)
@@ -33,14 +33,14 @@ def set_role(person: Serial, body: asked.NewRole, desk: At) -> told.Done:
 
 
 @router.post("/people/{person}/links")
-def new_link(person: Serial, desk: At) -> told.Link:
+def new_link(person: Number, desk: At) -> told.Link:
     """Another link by which somebody comes in once; earlier unused ones serve no more."""
     with desk.writing() as session:
         return people.link(session, people.find(session, person), desk.origin)
 
 
 @router.post("/people/{person}/disable")
-def disable(person: Serial, desk: At) -> told.Done:
+def disable(person: Number, desk: At) -> told.Done:
     """Close somebody's way in, at once: sessions, links and tokens end."""
     with desk.writing() as session:
         people.disable(session, people.find(session, person))
@@ -62,7 +62,7 @@ def make_token(body: asked.NewToken, desk: At) -> told.Token:
 
 
 @router.delete("/tokens/{token}")
-def revoke_token(token: Serial, desk: At) -> told.Done:
+def revoke_token(token: Number, desk: At) -> told.Done:
     """End a key for scripts."""
     with desk.writing() as session:
         people.revoke_token(session, token)

@@ -1,0 +1,127 @@
+"""How far things are: of one person, of the project, of the loop that it is part of."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from concord.annotation import clock, past, quality, queue, told
+from concord.annotation.people import Visit
+from concord.annotation.tables import Content, Judgement, Place, Project, Task
+from concord.errors import StoreError
+from concord.runs import Run
+
+LAST = 100
+"""Answers that the median time is taken over."""
+DAYS = 30
+LOOP: tuple[tuple[Any, str], ...] = (
+    ("sft", "sft"),
+    ("samples", "sample"),
+    ("rankings", "rank"),
+    ("reward", "reward"),
+    ("policy", "align"),
+    ("evaluation", "evaluate"),
+    ("gate", "gate"),
+)
+"""The parts of the loop, and the stage that makes each."""
+State = Literal["done", "working", "waiting", "damaged", "unknown"]
+
+
+def progress(session: Session, project: Project, visit: Visit) -> told.Progress:
+    """How far one person and the project are."""
+    mine = Judgement.person_id == visit.person, Judgement.project_id == project.id
+    first = (*mine, Judgement.revision == 1)
+    today = Judgement.made >= clock.midnight(clock.now())
+    done, total = queue.count(session, project)
+    return told.Progress(
+        today=session.scalar(select(func.count()).where(*first, today)) or 0,
+        mine=session.scalar(select(func.count()).where(*first)) or 0,
+        done=done,
+        total=total,
+        median_seconds=usual_seconds(session, *mine),
+        agreement=quality.remembered(project),
+    )
+
+
+def usual_seconds(session: Session, *mine: Any) -> float | None:
+    """The median of somebody's active seconds over their last answers."""
+    rows = (
+        select(Content.body)
+        .join(Judgement, Judgement.id == Content.judgement_id)
+        .where(*mine)
+        .order_by(Judgement.id.desc())
+        .limit(LAST)
+    )
+    seconds = [
+        said["active_seconds"] for body in session.scalars(rows) if (said := json.loads(body))["skip"] is None
+    ]
+    return float(median(seconds)) if seconds else None
+
+
+def overview(session: Session, project: Project) -> told.Overview:
+    """The loop, what was judged on which day, and what to do next."""
+    done, total = queue.count(session, project)
+    made = select(Judgement.made).where(Judgement.project_id == project.id, Judgement.revision == 1)
+    days = Counter(clock.day(moment) for moment in session.scalars(made))
+    latest = sorted(days)[-DAYS:]
+    return told.Overview(
+        loop=loop(session, project, done, total),
+        done=done,
+        total=total,
+        per_day=[told.Day(day=day, count=days[day]) for day in latest],
+        advice=advice(session, project, done, total),
+    )
+
+
+def loop(session: Session, project: Project, done: int, total: int) -> list[told.Node]:
+    """Each part of the loop: of the run that the tasks came from, as its folder says."""
+    tasks = (
+        session.scalar(select(func.count()).where(Task.project_id == project.id, Task.kind == "work")) or 0
+    )
+    nodes = [
+        told.Node(name="demonstrations", count=None, state="unknown" if not project.run else "done", note="")
+    ]
+    for name, stage in LOOP:
+        state, note = stage_state(project.run, stage), ""
+        count = {"samples": tasks, "rankings": done}.get(name)
+        if name == "rankings":
+            state = "done" if total and done == total else "working"
+            note = f"{done} of {total} judgements"
+        nodes.append(told.Node(name=name, count=count, state=state, note=note))
+    return nodes
+
+
+def stage_state(run: str | None, stage: str) -> State:
+    """How far a stage of a run is, as far as its folder can be seen from here."""
+    if run is None or not Path(run).is_dir():
+        return "unknown"
+    place = Run(run)
+    try:
+        if place.finished(stage) is not None:
+            return "done"
+    except StoreError:
+        return "damaged"
+    return "working" if place.partial(stage).exists() else "waiting"
+
+
+def advice(session: Session, project: Project, done: int, total: int) -> list[str]:
+    """What to do next, the most useful first."""
+    if not total:
+        return ["Add tasks: give `concord rank` with `rank.by` people, or import a file of completions."]
+    if done == total:
+        return ["Every task has its judgements. Give `concord rank` again to take them into the run."]
+    told = [f"{total - done} judgements are left."]
+    differ = Place.project_id == project.id, Place.filled.is_(False), Place.conflict < 0
+    hard = session.scalar(select(func.count(Place.task_id.distinct())).where(*differ)) or 0
+    if hard:
+        told.append(f"{hard} tasks with judgements to come are ones on which people differ.")
+    skipped = sum(
+        said["skip"] is not None for _, said in past.answers(session, Judgement.project_id == project.id)
+    )
+    if skipped:
+        told.append(f"{skipped} tasks were skipped: look at the reasons on the page of agreement.")
+    return told

@@ -1,0 +1,109 @@
+"""How far people agree and how each of them works, by the measures of `annotation.agreement`."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from concord.annotation import past, records, told
+from concord.annotation.agreement import Agreement, Annotator
+from concord.annotation.agreement import agreement as compare
+from concord.annotation.measures import Estimate
+from concord.annotation.outcomes import Given
+from concord.annotation.tables import Judgement, Project, Task
+
+BEGINNING = 120
+"""Characters of a prompt that a list shows."""
+_known: dict[str, tuple[int, told.Range | None]] = {}
+
+
+def remembered(project: Project) -> told.Range | None:
+    """Alpha as it was when somebody last looked at the page of agreement: it takes too long for every judgement."""
+    return _known.get(project.salt, (0, None))[1]
+
+
+def given(session: Session, project: Project) -> list[Given]:
+    """Every answer as the measures take it; repeats follow the answers that they repeat."""
+    kinds = Judgement.kind.in_(("work", "gold", "repeat"))
+    return [
+        Given(
+            records.pseudonym(project, row.person_id),
+            known.ranking(said, records.pseudonym(project, row.person_id)),
+            str(row.task_id),
+            said["active_seconds"],
+            row.made,
+        )
+        for row, said, known in records.answered(session, project, kinds)
+        if said["tiers"]
+    ]
+
+
+def certain(session: Session, project: Project) -> dict[str, list[tuple[str, str]]]:
+    """The pairs of texts that are known to be right, by gold task."""
+    found = {}
+    for task in session.scalars(select(Task).where(Task.project_id == project.id, Task.kind == "gold")).all():
+        known = records.ranked(session, task.id)
+        texts = [known.completions[group[0]].text for group in known.groups]
+        found[str(task.id)] = [(texts[better], texts[worse]) for better, worse in task.certain]
+    return found
+
+
+def attention(session: Session, project: Project) -> dict[str, told.Tally]:
+    """How many checks of attention each person passed: the spoiled candidate stands below all others."""
+    counts: dict[str, list[int]] = {}
+    checks = Judgement.project_id == project.id, Judgement.kind == "attention"
+    for row, said in past.answers(session, *checks):
+        if said["skip"] is None:
+            pairs = {tuple(pair) for pair in session.get_one(Task, row.task_id).certain}
+            passed = pairs <= past.preferred(said["tiers"])
+            counts.setdefault(records.pseudonym(project, row.person_id), []).append(passed)
+    return {name: told.Tally(right=sum(passed), total=len(passed)) for name, passed in counts.items()}
+
+
+def agreement(session: Session, project: Project) -> told.Agreement:
+    """Everything on the page of agreement."""
+    found = compare(given(session, project), certain(session, project))
+    checks = attention(session, project)
+    _known[project.salt] = (project.length, ranged(found.alpha))
+    return told.Agreement(
+        alpha=ranged(found.alpha),
+        annotators=[line(one, checks) for one in found.annotators],
+        matrix=[list(row) for row in found.matrix],
+        hardest=hardest(session, found),
+        tags=[told.TagAlpha(tag=one.tag, alpha=ranged(one.alpha)) for one in found.tags],
+    )
+
+
+def hardest(session: Session, found: Agreement) -> Sequence[told.Hard]:
+    """The tasks on which a decision helps most."""
+    return [
+        told.Hard(
+            task=int(one.task),
+            prompt=" ".join(one.prompt.split())[:BEGINNING],
+            prompt_id=records.ranked(session, int(one.task)).prompt.id,
+            disagreement=one.disagreement,
+        )
+        for one in found.hardest
+        if one.disagreement > 0
+    ]
+
+
+def line(one: Annotator, checks: dict[str, told.Tally]) -> told.AnnotatorLine:
+    """One person's row."""
+    return told.AnnotatorLine(
+        name=one.name,
+        judgements=one.judgements,
+        agreement=one.agreement.value if one.agreement else None,
+        gold=told.Tally(right=one.gold.right, total=one.gold.total),
+        attention=checks.get(one.name, told.Tally(right=0, total=0)),
+        self=told.Tally(right=one.self.same, total=one.self.total),
+        first_share=one.first_share,
+        tie_share=one.tie_share,
+        median_seconds=one.median_seconds,
+        flags=[told.Flag(name=flag.name, why=flag.why) for flag in one.flags],
+    )
+
+
+def ranged(one: Estimate | None) -> told.Range | None:
+    """An estimate as it is told."""
+    return None if one is None else told.Range(value=one.value, low=one.low, high=one.high, n=one.n)
