@@ -107,8 +107,8 @@ def carry_out(command: list[str], folder: Path) -> None:
 def reason(output: str) -> str:
     """The line that says what went wrong, without npm's own advice around it."""
     lines = [line.removeprefix("npm error ").strip() for line in output.splitlines() if line.strip()]
-    codes = [line for line in lines if re.search(r"\b(E[A-Z]{4,}|error|Error)\b", line)]
-    return f"npm or the bundler said: {(codes or lines or ['nothing'])[0][:300]}."
+    told = [line for line in lines if "reason:" in line] or [line for line in lines if "rror" in line] or lines
+    return f"npm or the bundler said: {(told or ['nothing'])[0][:300]}."
 
 
 def build(web: Path, static: Path, run: Run = carry_out) -> None:
