@@ -32,7 +32,11 @@ class Served:
         self.folder, self.port = folder, 0
         self.cookie = ""
         self.start()
-        self.sign_in()
+        try:
+            self.sign_in()
+        except BaseException:
+            self.kill()
+            raise
 
     def start(self) -> None:
         """Serve; a link for the owner is in `link`."""
@@ -41,7 +45,9 @@ class Served:
         )
         assert self.process.stdout is not None
         told = self.process.stdout.readline().split()
-        assert len(told) == 2, "the server did not start"
+        if len(told) != 2:
+            self.kill()
+            raise AssertionError("the server did not start")
         self.link, self.origin = told
         self.port = int(self.origin.rpartition(":")[2])
 
