@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,55 @@ WORDS = (
 ).split()
 
 
+class Visitor:
+    """Somebody who came in by a link, without a browser."""
+
+    def __init__(self, link: str) -> None:
+        self.origin, _, secret = link.partition("/#/login/")
+        self.cookie = ""
+        self.ask("POST", "/login", {"token": secret})
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """A request to the API: the reply as an object."""
+        return json.loads(self.read(method, path, body))
+
+    def read(self, method: str, path: str, body: Any = None) -> str:
+        """A request to the API: the reply as text."""
+        request = urllib.request.Request(f"{self.origin}/api/v1{path}", method=method)
+        for name, value in {"Origin": self.origin, "Content-Type": "application/json", "Cookie": self.cookie}.items():
+            request.add_header(name, value)
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(request, data, timeout=20) as reply:
+                self.cookie = (reply.headers.get("Set-Cookie") or self.cookie).partition(";")[0]
+                return str(reply.read().decode())
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+
+    def rank_all(self, slug: str, comment: str | None = None) -> None:
+        """Rank every task by how long its answers are, the longest first."""
+        while tasks := self.ask("POST", f"/projects/{slug}/leases", {"count": 4})["tasks"]:
+            for task in tasks:
+                order = sorted(task["candidates"], key=lambda one: (-len(one["text"]), one["text"]))
+                said = {"key": str(uuid.uuid4()), "lease": task["lease"], "task": task["task"], "comment": comment}
+                said |= {"tiers": [[one["id"]] for one in order], "active_seconds": 20.0, "idle_seconds": 1.0}
+                self.ask("POST", f"/projects/{slug}/judgements", said)
+
+
 class Served:
     """Starts, dies by `kill -9`, and starts again on the same address with what it had stored."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, 0
-        self.cookie = ""
         self.start()
         try:
-            self.sign_in()
+            self.owner = Visitor(self.link)
         except BaseException:
             self.kill()
             raise
 
     def start(self) -> None:
-        """Serve; a link for the owner is in `link`."""
+        """Serve; `link` is a way in for the owner."""
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(self.folder), str(self.port)], stdout=subprocess.PIPE, text=True
         )
@@ -58,27 +93,9 @@ class Served:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def sign_in(self) -> None:
-        """Use the owner's link up for this script; `new_link` makes others for browsers."""
-        self.ask("POST", "/login", {"token": self.link.rpartition("/")[2]})
-
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """A request to the API as the owner: the reply as an object."""
-        return json.loads(self.read(method, path, body))
-
-    def read(self, method: str, path: str, body: Any = None) -> str:
-        """A request to the API as the owner: the reply as text."""
-        request = urllib.request.Request(f"{self.origin}/api/v1{path}", method=method)
-        request.add_header("Origin", self.origin)
-        request.add_header("Content-Type", "application/json")
-        request.add_header("Cookie", self.cookie)
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(request, data, timeout=20) as reply:
-                self.cookie = (reply.headers.get("Set-Cookie") or self.cookie).partition(";")[0]
-                return str(reply.read().decode())
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+        """A request to the API as the owner."""
+        return self.owner.ask(method, path, body)
 
     def invite(self, name: str, role: str = "annotator", projects: tuple[str, ...] = ()) -> str:
         """A link for somebody new."""
@@ -101,7 +118,7 @@ class Served:
 
     def rankings(self, slug: str) -> list[dict[str, Any]]:
         """What is stored, as it is exported."""
-        text = self.read("GET", f"/projects/{slug}/export?format=concord-rankings")
+        text = self.owner.read("GET", f"/projects/{slug}/export?format=concord-rankings")
         return [json.loads(line) for line in text.splitlines()]
 
 

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { get, type Schema } from "./net";
-import { count, Pending, useLoaded } from "./parts";
+import { count, useLoaded } from "./parts";
 
 export function Compare({ project, reviewer }: { project: Schema<"Project">; reviewer: boolean }): JSX.Element {
   return (
@@ -28,7 +28,7 @@ export function Compare({ project, reviewer }: { project: Schema<"Project">; rev
 function Results({ slug }: { slug: string }): JSX.Element {
   const told = useLoaded(() => get("/api/v1/projects/{p}/comparison", { p: slug }), slug);
   const now = told.value;
-  if (!now) return <Pending of={told} />;
+  if (!now) return <p role="status">{told.fault ? told.fault.message : "One moment …"}</p>;
   if (now.pairs.length === 0) return <p class="soft">Nothing has been compared yet.</p>;
   return (
     <section>
