@@ -212,6 +212,7 @@ def test_fingers_on_a_narrow_screen(served: Served, open_page: Open) -> None:
     served.project("touched", tasks=1, words=100)
     page = open_page("touched", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+    expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
     shown = texts(page)
     for number in (3, 1, 4):
         page.locator(".card .grip").nth(number - 1).tap()
@@ -242,6 +243,7 @@ def test_help_guideline_difference_and_one_alone(served: Served, open_page: Open
     keys(page, "Escape 2 d")
     expect(page.get_by_role("complementary")).to_have_count(0)
     assert page.locator(".card ins").count() > 0
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     page.keyboard.press("Shift+Digit3")
     expect(page.locator(".card:visible")).to_have_count(1)
     keys(page, "Escape")

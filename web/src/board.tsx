@@ -26,6 +26,9 @@ function place(state: State, id: string): string {
   const held = rank(state, id);
   if (!held) return "not ranked yet";
   const many = state.ids.length;
+  if (state.mode === "compare") {
+    return state.allBad ? "bad" : held.tied ? "equally good" : held.place === 1 ? "better" : "worse";
+  }
   if (state.mode === "best-worst" && id !== state.best && id !== state.worst) return "between";
   const end = held.place === 1 ? "best" : held.place === many && !held.tied ? "last" : "";
   return `${held.tied ? "=" : "#"}${held.place}${end ? ` ${end}` : ""}`;
@@ -80,7 +83,7 @@ function Card({ state, one, at, act, edits, shared, all }: OfCard): JSX.Element 
           {name}
         </button>
         <span class={`place${held?.place === 1 ? " first" : ""}`}>{place(state, one.id)}</span>
-        {held && (
+        {held && state.mode !== "compare" && (
           <span class="bars" aria-hidden="true">
             {"▮".repeat(Math.max(1, many - held.place + 1))}
           </span>

@@ -24,15 +24,12 @@ const coded = (text: string): ComponentChildren[] =>
 export function Differs({ text, other }: { text: string; other: string }): JSX.Element {
   return (
     <p class="said" dir="auto">
-      {difference(text, other).map((piece) =>
-        piece.kind === "same" ? (
-          <span class="shared">{piece.text}</span>
-        ) : piece.kind === "more" ? (
-          <ins>{piece.text}</ins>
-        ) : (
-          <del>{piece.text}</del>
-        ),
-      )}
+      {difference(text, other).map((piece) => {
+        if (piece.kind === "same") return <span class="shared">{piece.text}</span>;
+        const mark = piece.text.trimStart();
+        const space = piece.text.slice(0, piece.text.length - mark.length);
+        return [space, piece.kind === "more" ? <ins>{mark}</ins> : <del>{mark}</del>];
+      })}
     </p>
   );
 }
