@@ -107,7 +107,9 @@ def carry_out(command: list[str], folder: Path) -> None:
 def reason(output: str) -> str:
     """The line that says what went wrong, without npm's own advice around it."""
     lines = [line.removeprefix("npm error ").strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if "reason:" in line] or [line for line in lines if "rror" in line] or lines
+    told = (
+        [line for line in lines if "reason:" in line] or [line for line in lines if "rror" in line] or lines
+    )
     return f"npm or the bundler said: {(told or ['nothing'])[0][:300]}."
 
 
@@ -163,3 +165,8 @@ class PagesHook(BuildHookInterface[Any]):
                 raise SystemExit(f"Concord's pages could not be built: {error}") from None
             explain(static, str(error))
             self.app.display_warning(f"Concord is installed without its pages: {error}")
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    build(here / "web", here / "src" / "concord" / "annotation" / "static")

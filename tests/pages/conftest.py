@@ -1,34 +1,61 @@
 """A browser for all tests of the pages, and a server for each file of them."""
 
+import fcntl
+import importlib.util
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
 import pytest
-
 from tests.pages.served import Served, closed
 
 ROOT = Path(__file__).resolve().parents[2]
+WEB = ROOT / "web"
 STATIC = ROOT / "src" / "concord" / "annotation" / "static"
 
 
-def lacking(what: str) -> None:
+def lacking(what: str) -> NoReturn:
     """Leave a test out where a part of the machine is missing; a machine that must have it fails instead."""
     if os.environ.get("CONCORD_PAGES") == "require":
         pytest.fail(what)
     pytest.skip(what)
 
 
+def hook() -> ModuleType:
+    """The build hook, which is a file beside the package."""
+    pytest.importorskip("hatchling")
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def pages() -> Path:
+    """The pages, built from the sources as they are now."""
+    build = hook()
+    with (Path(tempfile.gettempdir()) / "concord-pages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not build.current(WEB, STATIC):
+            try:
+                build.build(WEB, STATIC)
+            except build.Unbuilt as error:
+                lacking(f"the pages cannot be built: {error}")
+    return STATIC
+
+
+@pytest.fixture(scope="session")
+def browser(pages: Path) -> Iterator[object]:
     """The system's own Chromium."""
     sync_api = pytest.importorskip("playwright.sync_api")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         lacking("no Chromium on this machine: install the package `chromium`")
-    if not (STATIC / "index.html").is_file():
-        lacking("the pages are not built: install Concord where npm's registry can be reached")
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield running

@@ -20,10 +20,11 @@ server = Server(Store.open(sys.argv[1]), Front(port=int(sys.argv[2])))
 print(server.way_in(True), server.origin, flush=True)
 server.run()
 """
-WORDS = (
+TEXT = (
     "Basil needs about six hours of bright light a day so put the pot on a sill and turn it every few days "
-    "to keep the stems straight water when the top of the soil feels dry and pour away what collects below "
-).split()
+    "to keep the stems straight water when the top of the soil feels dry and pour away what collects below"
+)
+WORDS = TEXT.split()
 
 
 class Visitor:
@@ -41,7 +42,11 @@ class Visitor:
     def read(self, method: str, path: str, body: Any = None) -> str:
         """A request to the API: the reply as text."""
         request = urllib.request.Request(f"{self.origin}/api/v1{path}", method=method)
-        for name, value in {"Origin": self.origin, "Content-Type": "application/json", "Cookie": self.cookie}.items():
+        for name, value in {
+            "Origin": self.origin,
+            "Content-Type": "application/json",
+            "Cookie": self.cookie,
+        }.items():
             request.add_header(name, value)
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -56,7 +61,12 @@ class Visitor:
         while tasks := self.ask("POST", f"/projects/{slug}/leases", {"count": 4})["tasks"]:
             for task in tasks:
                 order = sorted(task["candidates"], key=lambda one: (-len(one["text"]), one["text"]))
-                said = {"key": str(uuid.uuid4()), "lease": task["lease"], "task": task["task"], "comment": comment}
+                said = {
+                    "key": str(uuid.uuid4()),
+                    "lease": task["lease"],
+                    "task": task["task"],
+                    "comment": comment,
+                }
                 said |= {"tiers": [[one["id"]] for one in order], "active_seconds": 20.0, "idle_seconds": 1.0}
                 self.ask("POST", f"/projects/{slug}/judgements", said)
 
@@ -99,13 +109,20 @@ class Served:
 
     def invite(self, name: str, role: str = "annotator", projects: tuple[str, ...] = ()) -> str:
         """A link for somebody new."""
-        return str(self.ask("POST", "/people", {"name": name, "role": role, "projects": list(projects)})["link"])
+        return str(
+            self.ask("POST", "/people", {"name": name, "role": role, "projects": list(projects)})["link"]
+        )
 
-    def project(self, slug: str, tasks: int = 3, candidates: int = 4, words: int = 30, **settings: Any) -> None:
+    def project(
+        self, slug: str, tasks: int = 3, candidates: int = 4, words: int = 30, **settings: Any
+    ) -> None:
         """A project with tasks whose answers differ in every word but the first few."""
         self.ask("POST", "/projects", {"slug": slug, "title": slug.title(), **settings})
         rows = [
-            {"prompt": f"{slug}, question {task}: how do I keep basil alive?", "text": answer(task, one, words)}
+            {
+                "prompt": f"{slug}, question {task}: how do I keep basil alive?",
+                "text": answer(task, one, words),
+            }
             for task in range(tasks)
             for one in range(candidates)
         ]

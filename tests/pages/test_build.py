@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.pages.conftest import hook
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-hatch_build = pytest.importorskip("hatch_build")
+hatch_build = hook()
 
 
 def sources(folder: Path) -> Path:
@@ -45,7 +44,9 @@ def test_versions_that_the_bundler_runs_on() -> None:
 
 def test_what_fails_is_told_on_a_page_that_runs_nothing(tmp_path: Path) -> None:
     with pytest.raises(hatch_build.Unbuilt, match="oh no <script>"):
-        hatch_build.carry_out([sys.executable, "-c", "import sys; sys.exit('error: oh no <script>')"], tmp_path)
+        hatch_build.carry_out(
+            [sys.executable, "-c", "import sys; sys.exit('error: oh no <script>')"], tmp_path
+        )
     hatch_build.explain(tmp_path / "static", "oh no <script>")
     page = (tmp_path / "static" / "index.html").read_text()
     assert "oh no &lt;script&gt;" in page and "All else of Concord works" in page
@@ -53,7 +54,9 @@ def test_what_fails_is_told_on_a_page_that_runs_nothing(tmp_path: Path) -> None:
 
 
 def test_the_reason_is_npms_own() -> None:
-    said = "npm error code ECONNREFUSED\nnpm error FetchError: request failed, reason: connect ECONNREFUSED\nnpm error x"
+    said = (
+        "npm error code ECONNREFUSED\nnpm error FetchError: failed, reason: connect ECONNREFUSED\nnpm error x"
+    )
     assert hatch_build.reason(said) == (
-        "npm or the bundler said: FetchError: request failed, reason: connect ECONNREFUSED."
+        "npm or the bundler said: FetchError: failed, reason: connect ECONNREFUSED."
     )

@@ -4,7 +4,6 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-
 from tests.pages.served import Served, until
 
 pytestmark = pytest.mark.slow
@@ -43,11 +42,15 @@ def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, bro
     for death in range(1, DEATHS + 1):
         until(lambda death=death: ranked(page) >= death * TASKS // (DEATHS + 1), 120)
         served.kill()
-        expect(page.locator(".unsent")).to_contain_text(re.compile("answers? waits? to be sent"), timeout=20_000)
+        expect(page.locator(".unsent")).to_contain_text(
+            re.compile("answers? waits? to be sent"), timeout=20_000
+        )
         if death == 3:
             page.evaluate("window.stop_ranking = true")
         served.start()
-        if death == 3:  # the server is back; the page is not yet aware of it, and is thrown away with what it holds
+        if (
+            death == 3
+        ):  # the server is back; the page is not yet aware of it, and is thrown away with what it holds
             page.reload()
             expect(page.locator(".card, .empty").first).to_be_visible()
             begin(page)
@@ -70,7 +73,9 @@ def ranked(page: Page) -> int:
     return int(page.evaluate("JSON.parse(sessionStorage.getItem('ranked') ?? '[]').length"))
 
 
-def test_answers_survive_a_page_that_is_closed_while_the_server_is_dead(served: Served, browser: Browser) -> None:
+def test_answers_survive_a_page_that_is_closed_while_the_server_is_dead(
+    served: Served, browser: Browser
+) -> None:
     served.project("closed", tasks=4, words=12)
     context = browser.new_context()
     page = context.new_page()
@@ -103,7 +108,7 @@ def test_somebody_signed_out_meanwhile_loses_nothing(served: Served, browser: Br
     for key in ("1", "2", "3", "Enter"):
         page.keyboard.press(key)
     expect(page.get_by_role("heading", name="Welcome to Concord")).to_be_visible()
-    person = [one["id"] for one in served.ask("GET", "/people")["people"] if one["name"] == "a third"][0]
+    person = next(one["id"] for one in served.ask("GET", "/people")["people"] if one["name"] == "a third")
     page.goto(served.ask("POST", f"/people/{person}/links")["link"])
     until(lambda: served.ask("GET", "/projects/gone/progress")["done"] == 1)
     context.close()

@@ -7,14 +7,24 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-
-from tests.pages.conftest import ROOT, lacking
+from tests.pages.conftest import WEB, lacking
 from tests.pages.served import Served, Visitor, until
 
 pytestmark = pytest.mark.slow
-HOSTILE = '<img src=x onerror="window.__xss=1"><script>window.__xss=1</script>\u202e[x](javascript:window.__xss=1)'
+HOSTILE = (
+    '<img src=x onerror="window.__xss=1"><script>window.__xss=1</script>\u202e[x](javascript:window.__xss=1)'
+)
 MARK = 'onerror="window.__xss=1"'
-PAGES = ("", "p/full", "p/full/rank", "p/full/agreement", "p/full/task/1", "p/full/compare", "p/full/guideline", "people")
+PAGES = (
+    "",
+    "p/full",
+    "p/full/rank",
+    "p/full/agreement",
+    "p/full/task/1",
+    "p/full/compare",
+    "p/full/guideline",
+    "people",
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +38,12 @@ def link(served: Served) -> str:
     served.ask("POST", "/projects/full/guideline", {"text": text, "must_acknowledge": False})
     rows = [
         {
-            "prompt": {"messages": [{"role": "system", "content": HOSTILE}, {"role": "user", "content": f"{n} {HOSTILE}"}]},
+            "prompt": {
+                "messages": [
+                    {"role": "system", "content": HOSTILE},
+                    {"role": "user", "content": f"{n} {HOSTILE}"},
+                ]
+            },
             "text": f"{'word ' * (5 * k + 5)}{HOSTILE} {n}.{k}",
             "by": f"model {HOSTILE} {k % 2}",
         }
@@ -37,7 +52,9 @@ def link(served: Served) -> str:
     ]
     served.add("full", rows)
     for number in range(2):
-        Visitor(served.invite(f"{number} {HOSTILE}"[:80], projects=("full",))).rank_all("full", f"comment {HOSTILE}")
+        Visitor(served.invite(f"{number} {HOSTILE}"[:80], projects=("full",))).rank_all(
+            "full", f"comment {HOSTILE}"
+        )
     served.ask("POST", "/tokens", {"name": f"key {HOSTILE}"[:80], "role": "annotator"})
     return served.invite(f"Admin {HOSTILE}"[:80], "admin")
 
@@ -91,7 +108,7 @@ def test_foreign_text_is_shown_as_text(served: Served, page: Page, where: str) -
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    path = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    path = WEB / "node_modules" / "axe-core" / "axe.min.js"
     if not path.is_file():
         lacking("axe-core is not installed: give `npm ci` in the folder web")
     return path.read_text(encoding="utf-8")
@@ -113,7 +130,9 @@ def violations(page: Page, axe: str) -> list[str]:
 def test_nobody_is_shut_out(served: Served, page: Page, axe: str, how: str) -> None:
     """No serious violation of the rules of accessibility, and nothing wider than the screen."""
     wide, light = how.split()
-    page.set_viewport_size({"width": 1280, "height": 800} if wide == "wide" else {"width": 360, "height": 740})
+    page.set_viewport_size(
+        {"width": 1280, "height": 800} if wide == "wide" else {"width": 360, "height": 740}
+    )
     page.emulate_media(color_scheme="light" if light == "light" else "dark")
     found = []
     for where in PAGES:
@@ -138,7 +157,7 @@ def test_a_reviewer_decides(served: Served, page: Page) -> None:
     page.get_by_role("button", name="a real difference of taste").click()
     page.get_by_role("button", name="Decide").click()
     expect(said).to_have_count(3)
-    expect(said.filter(has_text="adjudication: taste")).to_contain_text("2 › 1 = 3 › 4")
+    expect(said.filter(has_text="adjudication: taste")).to_contain_text("2 \u203a 1 = 3 \u203a 4")
 
 
 def test_a_guideline_is_written_and_confirmed(served: Served, page: Page, browser: Browser) -> None:
@@ -196,7 +215,8 @@ def test_a_project_is_made_and_filled_on_the_pages(served: Served, page: Page) -
     expect(page.get_by_text("There are no tasks yet")).to_be_visible()
     rows: list[dict[str, Any]] = [{"prompt": "Why?", "text": text} for text in ("because", "who knows")]
     content = "\n".join(json.dumps(row) for row in rows).encode()
-    page.get_by_label("File with tasks").set_input_files({"name": "t.jsonl", "mimeType": "text/plain", "buffer": content})
+    file = {"name": "t.jsonl", "mimeType": "text/plain", "buffer": content}
+    page.get_by_label("File with tasks").set_input_files(file)
     expect(page.get_by_text("2 rows read, 1 new tasks.")).to_be_visible()
     page.get_by_role("link", name="Start to rank").click()
     expect(page.locator(".card")).to_have_count(2)

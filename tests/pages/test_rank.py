@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-
 from tests.pages.served import Served, until
 
 pytestmark = pytest.mark.slow
@@ -116,7 +115,11 @@ def test_all_bad_skip_comment_and_marks(served: Served, open_page: Open) -> None
     next_task(page, "1 2 3 Enter")
     until(lambda: served.ask("GET", "/projects/words/progress")["done"] == 2)
     said = {(one["all_bad"], one["skip"], one["comment"]) for one in mine(page)}
-    assert said == {(True, None, None), (False, "The prompt makes no sense", None), (False, None, "3 is a lie")}
+    assert said == {
+        (True, None, None),
+        (False, "The prompt makes no sense", None),
+        (False, None, "3 is a lie"),
+    }
     (marked,) = [one for one in mine(page) if one["aspects"]]
     shown = [one["id"] for one in marked["task"]["candidates"]]
     assert [marked["aspects"]["helpful"][one] for one in shown] == [5, 4, 3, 2]
@@ -125,7 +128,9 @@ def test_all_bad_skip_comment_and_marks(served: Served, open_page: Open) -> None
 def mine(page: Page) -> list[dict[str, Any]]:
     """What the person of this page has said, by the API."""
     slug = page.url.split("/")[-2]
-    told = page.evaluate("path => fetch(path).then(reply => reply.json())", f"/api/v1/projects/{slug}/mine?limit=20")
+    told = page.evaluate(
+        "path => fetch(path).then(reply => reply.json())", f"/api/v1/projects/{slug}/mine?limit=20"
+    )
     return list(told["judgements"])
 
 
@@ -253,7 +258,9 @@ def test_help_guideline_difference_and_one_alone(served: Served, open_page: Open
 def test_nothing_tells_who_wrote_what(served: Served, open_page: Open) -> None:
     """Orders differ between people, and no name of a model ever reaches the page."""
     served.ask("POST", "/projects", {"slug": "blind", "title": "Blind", "overlap": 4})
-    served.add("blind", [{"prompt": "Who?", "text": f"answer {n}", "by": f"secret-model-{n}"} for n in range(5)])
+    served.add(
+        "blind", [{"prompt": "Who?", "text": f"answer {n}", "by": f"secret-model-{n}"} for n in range(5)]
+    )
     orders = []
     for _ in range(4):
         page = open_page("blind")
@@ -268,6 +275,8 @@ def test_the_next_task_is_painted_at_once(served: Served, open_page: Open) -> No
     for _ in range(29):
         next_task(page, "2 1 3 Enter")
     times = page.evaluate("performance.getEntriesByName('concord:next').map(entry => entry.duration)")
-    print(f"from Enter to the next task on the screen: median {statistics.median(times):.0f} ms of {len(times)}")
+    print(
+        f"from Enter to the next task on the screen: median {statistics.median(times):.0f} ms of {len(times)}"
+    )
     assert len(times) >= 25
     assert statistics.median(times) < 600  # 150 is the bar on a machine that does nothing else
