@@ -1,6 +1,7 @@
 """Ranking in a real browser: the grammar by keys, taps and drags, and what the server stores of it."""
 
 import itertools
+import json
 import re
 import statistics
 from collections.abc import Callable, Iterator
@@ -77,9 +78,14 @@ def test_four_keystrokes_rank_four(served: Served, open_page: Open) -> None:
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     assert page.locator(".card .body").evaluate_all("all => all.every(e => e.scrollHeight <= e.clientHeight)")
     expect(page.locator(".place", has_text="not ranked yet")).to_have_count(4)
-    shown = next_task(page, "2 1 3 Enter")
+    with page.expect_request("**/judgements") as sent:
+        shown = next_task(page, "2 1 3 Enter")
     (row,) = stored(served, "four", 1)
     assert tiers(row) == [{shown[1]}, {shown[0]}, {shown[2]}, {shown[3]}]
+    said = sent.value.post_data_json
+    assert said["keystrokes"] == 4
+    assert said["tiers"] == [[said["shown"][place]] for place in (1, 0, 2, 3)]
+    assert 0 < said["first_seconds"] <= said["active_seconds"] + said["idle_seconds"] < 60
 
 
 def test_ties_and_taking_back(served: Served, open_page: Open) -> None:
@@ -255,6 +261,13 @@ def test_help_guideline_difference_and_one_alone(served: Served, open_page: Open
     expect(page.locator(".card:visible")).to_have_count(4)
 
 
+LEASES = """
+fetch("/api/v1/projects/blind/leases", {
+  method: "POST", headers: {"Content-Type": "application/json"}, body: '{"count": 1, "holding": []}',
+}).then(reply => reply.text())
+"""
+
+
 def test_nothing_tells_who_wrote_what(served: Served, open_page: Open) -> None:
     """Orders differ between people, and no name of a model ever reaches the page."""
     served.ask("POST", "/projects", {"slug": "blind", "title": "Blind", "overlap": 4})
@@ -265,7 +278,12 @@ def test_nothing_tells_who_wrote_what(served: Served, open_page: Open) -> None:
     for _ in range(4):
         page = open_page("blind")
         orders.append(tuple(texts(page)))
-        assert "secret-model" not in page.content()
+        page.reload()
+        expect(page.locator(".card").first).to_be_visible()
+        assert tuple(texts(page)) == orders[-1], "the order stays on reload"
+        given = page.evaluate(LEASES)
+        assert "secret-model" not in page.content() + given
+        assert [one["text"] for one in json.loads(given)["tasks"][0]["candidates"]] == list(orders[-1])
     assert len(set(orders)) > 1
 
 

@@ -51,6 +51,7 @@ export function App(): JSX.Element {
   useEffect(() => {
     if (!me || me instanceof Fault) return;
     if (outbox?.who === me.id) return outbox.flush();
+    outbox?.close();
     void drawer().then((kept) => {
       const box = new Outbox(me.id, kept ?? memory());
       box.lasting = kept !== null;

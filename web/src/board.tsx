@@ -1,7 +1,7 @@
 /** The candidates side by side, and the order that they were given. */
 
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { sharedPrefix } from "./difference";
 import { grip, type Drop } from "./drag";
 import type { Schema } from "./net";
@@ -130,7 +130,7 @@ interface OfEdit {
 
 function Edit({ text, original, id, name, act }: OfEdit): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   return (
     <textarea
       ref={field}

@@ -37,6 +37,7 @@ export class Outbox {
   lasting = true;
   private letters: Letter[] = [];
   private sending = false;
+  private closed = false;
   private wait = SOON;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly judgements = new Map<string, number>();
@@ -105,12 +106,18 @@ export class Outbox {
   /** Tries at once, whatever the wait was. */
   flush(): void {
     clearTimeout(this.timer);
-    if (!this.sending) void this.send();
+    if (!this.sending && !this.closed) void this.send();
+  }
+
+  /** Sends nothing more: somebody else uses this browser now. What waits stays in the drawer. */
+  close(): void {
+    clearTimeout(this.timer);
+    this.closed = true;
   }
 
   private async send(): Promise<void> {
     this.sending = true;
-    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+    for (let next = this.waiting[0]; next && !this.closed; next = this.waiting[0]) {
       try {
         const stored = await this.carry(next);
         this.judgements.set(next.key, stored.judgement);

@@ -248,8 +248,8 @@ function Skip({ state, act }: Pick<OfDock, "state" | "act">): JSX.Element {
 
 function Comment({ state, act }: Pick<OfDock, "state" | "act">): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (state.panel === "comment") field.current?.focus();
+  useLayoutEffect(() => {
+    if (state.panel === "comment") field.current?.focus(); // before the next key can come
   }, [state.panel]);
   return (
     <div class="panel">

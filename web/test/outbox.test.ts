@@ -102,6 +102,25 @@ test("what the server will not have is kept and told, and does not hold up the r
   expect(box.refused).toEqual([]);
 });
 
+test("nothing is sent for somebody who left", async () => {
+  let server = false;
+  const carried: string[] = [];
+  const drawer = memory();
+  const box = new Outbox(1, drawer, async (one) => {
+    if (!server) throw new Fault(0, "unreachable", "dead");
+    carried.push(one.key);
+    throw new Fault(404, "not_found", "never given");
+  });
+  await box.add(letter("kept"));
+  await vi.waitFor(() => expect(box.failing).toBe(true));
+  box.close();
+  server = true;
+  box.flush();
+  await new Promise((done) => setTimeout(done, 500));
+  expect(carried).toEqual([]);
+  expect((await drawer.all()).length).toBe(1);
+});
+
 test("somebody whose session ended loses nothing", async () => {
   let known = false;
   const server = new Server([]);
