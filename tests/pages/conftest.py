@@ -67,6 +67,4 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with an empty store."""
     running = Served(tmp_path_factory.mktemp("store"))
     yield running
-    closed(running.process)
-    assert running.process.stdout is not None
-    running.process.stdout.close()
+    closed(running)

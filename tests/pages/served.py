@@ -74,8 +74,9 @@ class Visitor:
 class Served:
     """Starts, dies by `kill -9`, and starts again on the same address with what it had stored."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, package: Path | None = None) -> None:
         self.folder, self.port = folder, 0
+        self.environment = dict(os.environ) if package is None else {**os.environ, "PYTHONPATH": str(package)}
         self.start()
         try:
             self.owner = Visitor(self.link)
@@ -85,8 +86,9 @@ class Served:
 
     def start(self) -> None:
         """Serve; `link` is a way in for the owner."""
+        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(self.folder), str(self.port)], stdout=subprocess.PIPE, text=True
+            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         told = self.process.stdout.readline().split()
@@ -153,7 +155,9 @@ def until(true: Any, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def closed(process: subprocess.Popen[str]) -> None:
+def closed(served: Served) -> None:
     """End a server in good order."""
-    os.kill(process.pid, signal.SIGTERM)
-    process.wait(20)
+    served.process.send_signal(signal.SIGTERM)
+    served.process.wait(20)
+    assert served.process.stdout is not None
+    served.process.stdout.close()
