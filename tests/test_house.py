@@ -20,6 +20,7 @@ FLOORS = {
     "scoring": 6,
     "models": 5,
     "evaluation": 5,
+    "annotation": 5,
     "batches": 4,
     "training": 4,
     "world": 4,
@@ -34,7 +35,18 @@ FLOORS = {
 }
 """The one table of rooms: an import goes to a lower floor, never up and never sideways."""
 
-TORCH_FREE = ("errors", "machine", "records", "settings", "roles", "formats", "runs", "world", "evaluation")
+TORCH_FREE = (
+    "errors",
+    "machine",
+    "records",
+    "settings",
+    "roles",
+    "formats",
+    "runs",
+    "world",
+    "evaluation",
+    "annotation",
+)
 LIGHT = ("cli.main", "cli.stage", "cli.show", "cli.settings_page", "stages.plan", "stages.carry_out")
 """Modules of other rooms that must not load torch either: the front door and the plan behind it."""
 

@@ -13,12 +13,13 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from concord.annotation import entry
-from concord.annotation.faults import Busy, Refusal
+from concord.annotation.faults import Refusal
 from concord.annotation.openapi import PREFIX, ROUTERS
 from concord.annotation.people import Visit
 from concord.annotation.replies import problem, with_manners
 from concord.annotation.store import Store
 from concord.annotation.values import LONGEST_FILE, ROLES, Role
+from concord.errors import StoreError
 
 PUBLIC = frozenset({"health", "login"})
 """What needs no credentials, beside the pages' own files."""
@@ -121,7 +122,7 @@ class Gate:
             receive = await self.let_through(scope, receive, api)
         except Refusal as refusal:
             await problem(refusal)(scope, receive, send)
-        except Busy as busy:
+        except StoreError as busy:
             await problem(Refusal(503, "busy", str(busy), wait=2))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -150,7 +151,7 @@ class Gate:
             raise Refusal(405, "method", f"{scope['method']} means nothing at this address.")
         if visit is not None and ROLES.index(visit.role) < ROLES.index(ACCESS[name]):
             raise Refusal(403, "role", f"This is for a {ACCESS[name]}; you are {visit.role} here.")
-        scope.setdefault("state", {})["visit"] = visit
+        scope.setdefault("state", {}).update(visit=visit, errand=name)
         scope["state"]["tried"] = lambda wrong: self.back_off.note(address(scope), wrong)
         return receive if scope["method"] in SAFE else replayed(await whole(receive, most))
 

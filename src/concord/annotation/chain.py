@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import select
@@ -48,17 +49,8 @@ def append(session: Session, project: Project, row: Judgement, content: Any) -> 
 def verify(session: Session, project: Project) -> told.Verified:
     """Go through the chain from its first link and name the first that is not as it was written."""
     number, head = 0, ""
-    rows = (
-        select(Judgement, Content.body, Prompt.erased)
-        .join(Content, Content.judgement_id == Judgement.id, isouter=True)
-        .join(Task, Task.id == Judgement.task_id)
-        .join(Prompt, Prompt.id == Task.prompt_id)
-        .where(Judgement.project_id == project.id)
-        .order_by(Judgement.number)
-        .execution_options(yield_per=PORTION)
-    )
-    for row, body, erased in session.execute(rows):
-        flaw = wrong(row, body, erased is not None, number, head)
+    for row, body, erased in links(session, project):
+        flaw = wrong(row, body, erased, number, head)
         if flaw:
             return told.Verified(judgements=number, head=head, flaw=flaw)
         number, head = row.number, row.hash
@@ -66,6 +58,24 @@ def verify(session: Session, project: Project) -> told.Verified:
         flaw = f"judgement {number + 1} is missing: the chain ends at {number} of {project.length}"
         return told.Verified(judgements=number, head=head, flaw=flaw)
     return told.Verified(judgements=number, head=head, flaw=None)
+
+
+def links(session: Session, project: Project) -> Iterator[tuple[Judgement, str | None, bool]]:
+    """Every judgement in the order of the chain, with what it says and whether its prompt was erased."""
+    rows = (
+        select(Judgement, Content.body, Prompt.erased)
+        .join(Content, Content.judgement_id == Judgement.id, isouter=True)
+        .join(Task, Task.id == Judgement.task_id)
+        .join(Prompt, Prompt.id == Task.prompt_id)
+        .where(Judgement.project_id == project.id)
+        .order_by(Judgement.number)
+        .limit(PORTION)
+    )
+    last = -1
+    while portion := session.execute(rows.where(Judgement.number > last)).all():
+        for row, body, erased in portion:
+            yield row, body, erased is not None
+        last = portion[-1][0].number
 
 
 def wrong(row: Judgement, body: str | None, erased: bool, number: int, head: str) -> str | None:

@@ -24,6 +24,8 @@ class Desk:
     visit: people.Visit
     origin: str
     """The address that links begin with."""
+    errand: str
+    """What is asked for: the name of the route."""
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -34,7 +36,7 @@ class Desk:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Change all of it or nothing; when this ends well, it is on the disk."""
-        with self.store.writing() as session:
+        with self.store.writing(self.errand) as session:
             yield session
 
     def project(self, session: Session, slug: str) -> Project:
@@ -51,7 +53,8 @@ class Desk:
 
 def desk(request: Request) -> Desk:
     """The desk of this request; the gate has already let it pass."""
-    return Desk(request.app.state.store, request.state.visit, request.app.state.origin)
+    held = request.app.state
+    return Desk(held.store, request.state.visit, held.origin, request.state.errand)
 
 
 At = Annotated[Desk, Depends(desk)]

@@ -182,8 +182,9 @@ def rated(
 
 def note_conflict(session: Session, task: int) -> None:
     """Let a task on which people differ come earlier among equally often judged ones."""
+    waiting = Place.task_id == task, Place.filled.is_(False)
+    if session.scalar(select(Place.id).where(*waiting).limit(1)) is None:
+        return
     orders = [said["tiers"] for _, said in past.answers(session, Judgement.task_id == task) if said["tiers"]]
     share = past.conflict(orders)
-    session.execute(
-        update(Place).where(Place.task_id == task, Place.filled.is_(False)).values(conflict=-share)
-    )
+    session.execute(update(Place).where(*waiting).values(conflict=-share))

@@ -16,13 +16,11 @@ Said = dict[str, Any]
 """What a judgement says: `tiers`, `all_bad`, `skip` and the rest, with positions of candidates."""
 ANSWERS = ("work", "adjudication")
 """The kinds of judgements that guidance is made of; the others tell how people work."""
-
-
-def newest() -> ColumnElement[bool]:
-    """Only the newest revision of each answer."""
-    later = aliased(Judgement)
-    same = later.showing == Judgement.showing, later.revision > Judgement.revision
-    return ~exists(select(later.id).where(*same))
+_later = aliased(Judgement)
+NEWEST = ~exists(
+    select(_later.id).where(_later.showing == Judgement.showing, _later.revision > Judgement.revision)
+)
+"""Only the newest revision of each answer."""
 
 
 def answers(session: Session, *where: ColumnElement[bool]) -> Iterator[tuple[Judgement, Said]]:
@@ -30,7 +28,7 @@ def answers(session: Session, *where: ColumnElement[bool]) -> Iterator[tuple[Jud
     rows = (
         select(Judgement, Content.body)
         .join(Content, Content.judgement_id == Judgement.id)
-        .where(newest(), *where)
+        .where(NEWEST, *where)
         .order_by(Judgement.id)
     )
     for row, body in session.execute(rows):
@@ -67,7 +65,7 @@ def mine(session: Session, project: Project, visit: Visit, limit: int) -> told.M
         select(Judgement, Content.body, Showing)
         .join(Content, Content.judgement_id == Judgement.id)
         .join(Showing, Showing.handle == Judgement.showing)
-        .where(newest(), Judgement.person_id == visit.person, Judgement.project_id == project.id)
+        .where(NEWEST, Judgement.person_id == visit.person, Judgement.project_id == project.id)
         .order_by(Judgement.id.desc())
         .limit(limit)
     )

@@ -34,7 +34,7 @@ State = Literal["done", "working", "waiting", "damaged", "unknown"]
 def progress(session: Session, project: Project, visit: Visit) -> told.Progress:
     """How far one person and the project are."""
     mine = Judgement.person_id == visit.person, Judgement.project_id == project.id
-    first = (*mine, Judgement.revision == 1)
+    first = (*mine, Judgement.revision == 1, Judgement.kind != "adjudication")
     today = Judgement.made >= clock.midnight(clock.now())
     done, total = queue.count(session, project)
     return told.Progress(
@@ -52,13 +52,12 @@ def usual_seconds(session: Session, *mine: Any) -> float | None:
     rows = (
         select(Content.body)
         .join(Judgement, Judgement.id == Content.judgement_id)
-        .where(*mine)
+        .where(*mine, Judgement.kind != "adjudication")
         .order_by(Judgement.id.desc())
         .limit(LAST)
     )
-    seconds = [
-        said["active_seconds"] for body in session.scalars(rows) if (said := json.loads(body))["skip"] is None
-    ]
+    said = [json.loads(body) for body in session.scalars(rows)]
+    seconds = [one["active_seconds"] for one in said if one["skip"] is None]
     return float(median(seconds)) if seconds else None
 
 

@@ -1,9 +1,9 @@
 """The queue: who is given which task next, and for how long; no task ever has more judgements than it needs."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from concord.annotation import asked, clock, controls, guidelines, told, views
@@ -189,11 +189,25 @@ def vacate(session: Session, showing: Showing) -> None:
         session.flush()
 
 
-def open_places(session: Session, project: Project, task: int) -> None:
-    """Give a task of work as many places as its project asks for."""
-    session.add_all(
-        Place(project_id=project.id, task_id=task, number=number) for number in range(project.overlap)
-    )
+def open_places(session: Session, project: Project, tasks: Sequence[int]) -> None:
+    """Give tasks of work as many places as their project asks for, also where there were fewer or more before."""
+    known: dict[int, list[Place]] = {task: [] for task in tasks}
+    rows = select(Place).join(Task, Task.id == Place.task_id)
+    for place in session.scalars(rows.where(Task.project_id == project.id).order_by(Place.number)):
+        if place.task_id in known:
+            known[place.task_id].append(place)
+    new = []
+    for task, places in known.items():
+        numbers = {place.number for place in places}
+        room = project.overlap - sum(place.filled for place in places)
+        for place in [place for place in places if not place.filled][max(room, 0) :]:
+            session.delete(place)
+        fresh = [number for number in range(project.overlap + len(places)) if number not in numbers]
+        new += [(task, number) for number in fresh[: max(project.overlap - len(places), 0)]]
+    session.flush()
+    usual = {"project_id": project.id, "until": 0, "filled": False, "conflict": 0.0, "priority": 0.0}
+    if new:
+        session.execute(insert(Place), [{"task_id": task, "number": number, **usual} for task, number in new])
 
 
 def prioritise(session: Session, project: Project, values: Mapping[str, float]) -> None:

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
-from concord.annotation.faults import Busy, Refusal
+from concord.annotation.faults import Refusal
 from concord.annotation.told import Fault, Problem
-from concord.errors import ConcordError
+from concord.errors import ConcordError, StoreError
 
 POLICY = "; ".join(
     (
@@ -73,8 +73,8 @@ def faults(app: FastAPI) -> None:
     def refused(_: Request, error: Refusal) -> Response:
         return problem(error)
 
-    @app.exception_handler(Busy)
-    def busy(_: Request, error: Busy) -> Response:
+    @app.exception_handler(StoreError)
+    def busy(_: Request, error: StoreError) -> Response:
         return problem(Refusal(503, "busy", str(error), wait=2))
 
     @app.exception_handler(ConcordError)

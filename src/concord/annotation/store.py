@@ -56,13 +56,13 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One unchanging view of all that is stored."""
-        with self.watched(), Session(self.engine) as session, session.begin():
+        with self.watched(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, what: str = "") -> Iterator[Session]:
         """All that is done inside is stored, on the disk, when this ends well; otherwise nothing is."""
-        with self.watched(), self._my_turn(), Session(self._writer) as session:
+        with self.watched(), self._my_turn(), Session(self._writer, expire_on_commit=False) as session:
             began = time.monotonic()
             try:
                 with session.begin():
@@ -70,9 +70,7 @@ class Store:
             finally:
                 took = time.monotonic() - began
                 if took > LONG:
-                    log.warning(
-                        "a write held the store for %.1f s (%s)", took, threading.current_thread().name
-                    )
+                    log.warning("a write took %.1f s: %s", took, what or "by the server itself")
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -95,21 +93,25 @@ class Store:
         except NoConnection:
             raise Busy(f"{self.name}: all connections are taken. Ask again.") from None
         except DBAPIError as error:
+            if type(error.orig) is sqlite3.DatabaseError:  # and none of its kin, which tell other things
+                raise StoreError(
+                    f"{self.name} is damaged or no database: {error.orig}. Restore it from a copy."
+                ) from error
             reason = told(error)
             if reason is None:
                 raise
             log.error("%s: %s", self.name, reason)
             raise Busy(f"{self.name}: {reason}. Ask again; nothing that was acknowledged is lost.") from error
-        except sqlite3.DatabaseError as error:  # on the way to a first connection
-            raise StoreError(
-                f"{self.name} is damaged or no database: {error}. Restore it from a copy."
-            ) from error
 
-    def close(self) -> None:
-        """Let go of the database; for SQLite all is then in one file."""
+    def settle(self) -> None:
+        """Bring everything into the one file: what was deleted is then in no other any more."""
         if self.sqlite:
             with suppress(DBAPIError), self.engine.connect().execution_options(quiet=True) as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.settle()
         self.engine.dispose()
 
 
@@ -151,6 +153,7 @@ def settle(connection: Any, _: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",
         f"busy_timeout={PATIENCE * 1000:.0f}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()

@@ -5,6 +5,7 @@ from concord.settings.direct import DPO
 from concord.settings.imitation import SFT, Rejection
 from concord.settings.learning import Learning
 from concord.settings.methods import Method
+from concord.settings.people import People
 from concord.settings.recipe import Recipe
 from concord.settings.rewards import Reward
 from concord.settings.speaking import GRPO, PPO, RLOO, Rollouts
@@ -20,6 +21,7 @@ __all__ = [
     "Gate",
     "Learning",
     "Method",
+    "People",
     "Rank",
     "Recipe",
     "Rejection",

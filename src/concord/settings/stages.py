@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from concord.settings.closed import Settings
+from concord.settings.people import People
 from concord.settings.quantities import Count, Positive, Share
 
 
@@ -28,8 +29,8 @@ class Sample(Settings):
 class Rank(Settings):
     """Who says which answers are better."""
 
-    by: Literal["panel", "file"] = "file"
-    """The starter world's simulated panel, or a file of rankings that people made."""
+    by: Literal["panel", "file", "people"] = "file"
+    """The starter world's simulated panel, a file of rankings that people made, or people in a browser."""
     rankings: str | None = None
     """File of rankings, relative to the recipe; needed if `by` is file."""
     raters: Count = 6
@@ -38,6 +39,8 @@ class Rank(Settings):
     """Temperature of the simulated people's choices."""
     lapses: Share = 0.05
     """Share of rankings that a simulated person gives without looking."""
+    people: People = People()
+    """The queue that people work on; needed if `by` is people."""
 
 
 class Evaluate(Settings):

@@ -7,16 +7,19 @@ from pathlib import Path
 from concord import formats
 from concord.errors import RecordError
 from concord.records import Ranking
+from concord.stages import people
 from concord.stages.bench import Bench
 from concord.world import GoldJudge, Panel
 
 
 def work(bench: Bench, folder: Path, key: str) -> None:
-    """Rank the sampled completions, or take in the rankings that people made."""
+    """Rank the sampled completions, let people rank them, or take in the rankings that they made."""
     asked = bench.recipe.rank
     if asked.by == "file":
         path = bench.loaded.folder / str(asked.rankings)
         rankings = of_one_aspect(bench.stream(path, "rankings"), path)
+    elif asked.by == "people":
+        rankings = iter(people.ask(bench))
     else:
         panel = Panel(GoldJudge(), bench.seed, asked.raters, asked.noise, asked.lapses)
         rankings = iter(simulated(panel, bench))

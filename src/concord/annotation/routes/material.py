@@ -50,7 +50,9 @@ def export(p: Slug, desk: At, format: Annotated[str, Query(max_length=60)] = "co
 def erase(p: Slug, body: asked.Erasure, desk: At) -> told.Erased:
     """Forget a prompt with all that was said of it; a tombstone stays."""
     with desk.writing() as session:
-        return erasure.erase(session, desk.project(session, p), desk.visit, body)
+        erased = erasure.erase(session, desk.project(session, p), desk.visit, body)
+    desk.store.settle()
+    return erased
 
 
 @router.get("/projects/{p}/history")

@@ -29,6 +29,7 @@ def adjudicate(p: Slug, task: Number, body: asked.Adjudication, desk: At) -> tol
     with desk.writing() as session:
         project = desk.project(session, p)
         row = oversight.adjudicate(session, project, desk.visit, task, body)
+    with desk.reading() as session:
         now = progress.progress(session, project, desk.visit)
         return told.Stored(judgement=row.id, revision=row.revision, progress=now)
 

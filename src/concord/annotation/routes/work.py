@@ -53,6 +53,7 @@ def store_judgement(p: Slug, body: asked.Said, desk: At) -> told.Stored:
     with desk.writing() as session:
         project = desk.project(session, p)
         row = judging.store(session, project, desk.visit, body)
+    with desk.reading() as session:  # nobody else has to wait for this
         now = progress.progress(session, project, desk.visit)
         return told.Stored(judgement=row.id, revision=row.revision, progress=now)
 
