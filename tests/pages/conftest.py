@@ -1,14 +1,15 @@
-"""A browser for all tests of the pages, and a server for each file of them."""
+"""A browser for all tests of the pages, and a server for all of them, which some of them kill."""
 
 import fcntl
 import importlib.util
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from tests.pages.served import Served, closed
@@ -16,6 +17,9 @@ from tests.pages.served import Served, closed
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
 STATIC = ROOT / "src" / "concord" / "annotation" / "static"
+NUMBER = itertools.count()
+Open = Callable[..., Any]
+"""Opens the ranking page of a project for somebody new; the rest is for the browser's context."""
 
 
 def lacking(what: str) -> NoReturn:
@@ -56,15 +60,33 @@ def browser(pages: Path) -> Iterator[object]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         lacking("no Chromium on this machine: install the package `chromium`")
+    sync_api.expect.set_options(timeout=20_000)
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield running
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with an empty store."""
     running = Served(tmp_path_factory.mktemp("store"))
     yield running
     closed(running)
+
+
+@pytest.fixture
+def open_page(served: Served, browser: Any) -> Iterator[Open]:
+    """Opens ranking pages, each for somebody new in a browser of their own, and closes them in the end."""
+    from tests.pages.hands import at_work
+
+    contexts = []
+
+    def opened(slug: str, **how: Any) -> Any:
+        link = served.invite(f"person {next(NUMBER)}", projects=(slug,))
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **how}))
+        return at_work(contexts[-1], served, link, slug)
+
+    yield opened
+    for context in contexts:
+        context.close()

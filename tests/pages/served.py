@@ -56,11 +56,11 @@ class Visitor:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
 
-    def rank_all(self, slug: str, comment: str | None = None) -> None:
-        """Rank every task by how long its answers are, the longest first."""
+    def rank_all(self, slug: str, comment: str, contrary: bool) -> None:
+        """Rank every task by how long its answers are: the longest first, or the other way round."""
         while tasks := self.ask("POST", f"/projects/{slug}/leases", {"count": 4})["tasks"]:
             for task in tasks:
-                order = sorted(task["candidates"], key=lambda one: (-len(one["text"]), one["text"]))
+                order = sorted(task["candidates"], key=lambda one: len(one["text"]), reverse=not contrary)
                 said = {
                     "key": str(uuid.uuid4()),
                     "lease": task["lease"],

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
+from tests.pages.conftest import Open
 from tests.pages.served import Served, until
 
 pytestmark = pytest.mark.slow
@@ -29,15 +30,10 @@ async tasks => {
 """
 
 
-def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, browser: Browser) -> None:
+def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, open_page: Open) -> None:
     """Ranked by a script in the browser; the page is reloaded once with answers that no server has yet."""
     served.project("killed", tasks=TASKS, words=12)
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(served.invite("somebody", projects=("killed",)))
-    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
-    page.goto(f"{served.origin}/#/p/killed/rank")
-    expect(page.locator(".card").first).to_be_visible()
+    page = open_page("killed")
     begin(page)
     for death in range(1, DEATHS + 1):
         until(lambda death=death: ranked(page) >= death * TASKS // (DEATHS + 1), 120)
@@ -58,7 +54,6 @@ def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, bro
     until(lambda: served.ask("GET", "/projects/killed/progress")["done"] == TASKS, 60)
     rows = served.rankings("killed")
     stored = sorted(str(row["prompt"]) for row in rows)
-    context.close()
     assert len(rows) == TASKS
     assert len(set(stored)) == TASKS
 
@@ -74,15 +69,11 @@ def ranked(page: Page) -> int:
 
 
 def test_answers_survive_a_page_that_is_closed_while_the_server_is_dead(
-    served: Served, browser: Browser
+    served: Served, open_page: Open
 ) -> None:
     served.project("closed", tasks=4, words=12)
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(served.invite("somebody else", projects=("closed",)))
-    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
-    page.goto(f"{served.origin}/#/p/closed/rank")
-    expect(page.locator(".card").first).to_be_visible()
+    page = open_page("closed")
+    context = page.context
     served.kill()
     for key in ("1", "2", "3", "Enter", "4", "3", "2", "Enter"):
         page.keyboard.press(key)
@@ -93,22 +84,15 @@ def test_answers_survive_a_page_that_is_closed_while_the_server_is_dead(
     page.goto(f"{served.origin}/#/p/closed")
     until(lambda: served.ask("GET", "/projects/closed/progress")["done"] == 2)
     assert served.ask("GET", "/projects/closed/history")["flaw"] is None
-    context.close()
 
 
-def test_somebody_signed_out_meanwhile_loses_nothing(served: Served, browser: Browser) -> None:
+def test_somebody_signed_out_meanwhile_loses_nothing(served: Served, open_page: Open) -> None:
     served.project("gone", tasks=2, words=12)
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(served.invite("a third", projects=("gone",)))
-    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
-    page.goto(f"{served.origin}/#/p/gone/rank")
-    expect(page.locator(".card").first).to_be_visible()
-    context.clear_cookies()
+    page = open_page("gone")
+    page.context.clear_cookies()
     for key in ("1", "2", "3", "Enter"):
         page.keyboard.press(key)
     expect(page.get_by_role("heading", name="Welcome to Concord")).to_be_visible()
-    person = next(one["id"] for one in served.ask("GET", "/people")["people"] if one["name"] == "a third")
+    person = next(one["id"] for one in served.ask("GET", "/people")["people"] if one["projects"] == ["gone"])
     page.goto(served.ask("POST", f"/people/{person}/links")["link"])
     until(lambda: served.ask("GET", "/projects/gone/progress")["done"] == 1)
-    context.close()
