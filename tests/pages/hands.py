@@ -63,3 +63,21 @@ def drag(page: Page, grip: Locator, zone: str) -> None:
     assert to is not None
     page.mouse.move(to["x"] + to["width"] / 2, to["y"] + to["height"] / 2, steps=3)
     page.mouse.up()
+
+
+def finger(page: Page, grip: Locator, zone: str) -> None:
+    """The same with a finger."""
+    touch = page.context.new_cdp_session(page)
+
+    def at(kind: str, *points: tuple[float, float]) -> None:
+        told = {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+        touch.send("Input.dispatchTouchEvent", told)
+
+    box = grip.bounding_box()
+    assert box is not None
+    at("touchStart", (box["x"] + 10, box["y"] + 10))
+    at("touchMove", (box["x"] + 40, box["y"] - 20))
+    to = page.locator(zone).first.bounding_box()
+    assert to is not None
+    at("touchMove", (to["x"] + to["width"] / 2, to["y"] + to["height"] / 2))
+    at("touchEnd")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests.pages.conftest import Open
-from tests.pages.hands import drag, keys, next_task, place_of, stored, texts, tiers
+from tests.pages.hands import drag, finger, keys, next_task, place_of, stored, texts, tiers
 from tests.pages.served import Served, until
 
 pytestmark = pytest.mark.slow
@@ -94,9 +94,13 @@ def test_undo_opens_the_task_before_and_stores_a_revision(served: Served, open_p
     expect(page.locator(".card .body").first).to_have_text(second[0])
     expect(place_of(page, 2)).to_have_text("#1 best")
     next_task(page, "1 3 Enter")
+    expect(page.get_by_role("heading", name="All done")).to_be_visible()
+    keys(page, "u")
+    expect(place_of(page, 2)).to_have_text("#1 best")
+    next_task(page, "0 Enter")
     rows = stored(served, "undone", 2)
     assert [{text} for text in reversed(first)] in [tiers(row) for row in rows]
-    assert sorted(one["revision"] for one in mine(page)) == [1, 2]
+    until(lambda: sorted((one["revision"], one["all_bad"]) for one in mine(page)) == [(2, False), (2, True)])
 
 
 def test_an_edited_answer_is_stored(served: Served, open_page: Open) -> None:
@@ -156,9 +160,11 @@ def test_fingers_on_a_narrow_screen(served: Served, open_page: Open) -> None:
     for number in (3, 1, 4):
         page.locator(".card .grip").nth(number - 1).tap()
     expect(page.locator(".strip .chip")).to_have_text(["3", "1", "4", "2"])
+    finger(page, page.locator(".chip", has_text="4"), ".gap")
+    expect(page.locator(".strip .chip")).to_have_text(["4", "3", "1", "2"])
     page.get_by_role("button", name="Send").tap()
     (row,) = stored(served, "touched", 1)
-    assert tiers(row) == [{shown[2]}, {shown[0]}, {shown[3]}, {shown[1]}]
+    assert tiers(row) == [{shown[3]}, {shown[2]}, {shown[0]}, {shown[1]}]
 
 
 def test_what_is_begun_survives_a_reload(served: Served, open_page: Open) -> None:

@@ -107,7 +107,6 @@ function Enter({ secret, entered }: { secret: string; entered: (me: Me) => void 
   return (
     <Empty title="This link does not open any more">
       <p role="alert">{fault.message}</p>
-      <p>A link serves once. Ask whoever invited you for a new one.</p>
       <p>
         <a href="#/">If you were signed in here before, go on</a>
       </p>
@@ -180,11 +179,13 @@ function Frame({ me, outbox, place, left }: OfFrame): JSX.Element {
         )}
         <details class="me">
           <summary>{me.name}</summary>
-          <p class="soft">{me.role}</p>
-          <button type="button" onClick={leave} disabled={deed.busy}>
-            Sign out
-          </button>
-          <Outcome of={deed} />
+          <div class="menu">
+            <p class="soft">{me.role}</p>
+            <button type="button" onClick={leave} disabled={deed.busy}>
+              Sign out
+            </button>
+            <Outcome of={deed} />
+          </div>
         </details>
       </header>
       <Refused outbox={outbox} />

@@ -81,8 +81,9 @@ function useKeys(desk: Desk, side: "help" | "guideline" | null, setSide: SetSide
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const state = desk.hand?.state;
-      if (!state || event.isComposing) return;
       const target = event.target instanceof HTMLElement ? event.target : document.body;
+      if (event.isComposing) return;
+      if (!state) return event.key === "u" && !event.ctrlKey && !event.metaKey ? void desk.undo() : undefined;
       desk.alive(true, true);
       if (target.matches("input, textarea, select")) {
         const done = event.key === "Escape" || (event.key === "Enter" && (target.matches("input") || event.ctrlKey));
@@ -310,7 +311,7 @@ function Waiting({ desk, project }: { desk: Desk; project: Schema<"Project"> }):
           <p>There is nothing left for you to rank here just now. New tasks may come: look in again later.</p>
           <p>
             <button type="button" onClick={() => void desk.top()}>Look again</button>{" "}
-            <button type="button" onClick={() => void desk.undo()}>Change an earlier answer</button>{" "}
+            <button type="button" onClick={() => void desk.undo()}><kbd>u</kbd> Change an earlier answer</button>{" "}
             <a href={home}>Overview</a>
           </p>
           <p role="status">{desk.notice}</p>
