@@ -35,18 +35,8 @@ FLOORS = {
 }
 """The one table of rooms: an import goes to a lower floor, never up and never sideways."""
 
-TORCH_FREE = (
-    "errors",
-    "machine",
-    "records",
-    "settings",
-    "roles",
-    "formats",
-    "runs",
-    "world",
-    "evaluation",
-    "annotation",
-)
+TORCH_FREE = ("errors", "machine", "records", "settings", "roles", "formats", "runs", "world", "evaluation")
+TORCH_FREE += ("annotation",)
 LIGHT = ("cli.main", "cli.stage", "cli.show", "cli.settings_page", "stages.plan", "stages.carry_out")
 """Modules of other rooms that must not load torch either: the front door and the plan behind it."""
 

@@ -4,15 +4,20 @@ import json
 import logging
 import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from concord.annotation import entry
+from concord.annotation.app import create_app
 from concord.annotation.replies import POLICY, Discreet
 
 PUBLIC = {("GET", "/api/v1/health"), ("POST", "/api/v1/login")}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+ADDRESS = "http://127.0.0.1:8642"
 
 
 def way_in(light: Any, guest: Any = None) -> str:
@@ -152,6 +157,32 @@ def test_s1_the_pages_may_load_and_run_nothing_foreign(light: Any) -> None:
         == rules["frame-ancestors"]
         == "'none'"
     )
+
+
+def test_s10_the_pages_own_files_are_all_that_is_served_of_the_disk(light: Any, tmp_path: Path) -> None:
+    static = tmp_path / "static"
+    (static / "assets").mkdir(parents=True)
+    (static / "index.html").write_text("<title>Concord</title>", encoding="utf-8")
+    (static / "assets" / "app-1a2b.js").write_text("1", encoding="utf-8")
+    (tmp_path / "secret.txt").write_text("hush", encoding="utf-8")
+    (static / "link.txt").symlink_to(tmp_path / "secret.txt")
+    with TestClient(create_app(light.store, ADDRESS, static=static), base_url=ADDRESS) as browser:
+        assert (
+            browser.get("/").text == "<title>Concord</title>"
+            and browser.get("/").headers["cache-control"] == "no-cache"
+        )
+        assert "immutable" in browser.get("/assets/app-1a2b.js").headers["cache-control"]
+        paths = (
+            "/../secret.txt",
+            "/%2e%2e/secret.txt",
+            "/assets/..%2f..%2fsecret.txt",
+            "/assets/..\\..\\secret.txt",
+            "/link.txt",
+        )
+        for path in paths:
+            reply = browser.get(path)
+            assert reply.status_code == 404 and "hush" not in reply.text, path
+        assert browser.get("/api/v1/me").status_code == 401
 
 
 def test_s26_filters_are_values_and_never_sql(light: Any) -> None:

@@ -13,7 +13,7 @@ export function Agreement({ slug }: { slug: string }): JSX.Element {
       <h1>Agreement</h1>
       <p class="big">
         Krippendorff’s alpha <Figure of={now.alpha} />
-        {now.alpha && <span class="soft"> from {count(now.alpha.n)} judgements</span>}
+        {now.alpha && <span class="soft"> from {count(now.alpha.n)} comparisons</span>}
       </p>
       <p class="soft">1: people agree fully; 0: as if by chance. In brackets: where the true figure may lie.</p>
       <Annotators of={now.annotators} />

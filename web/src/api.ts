@@ -1778,7 +1778,7 @@ export interface components {
             high: number;
             /**
              * N
-             * @description How many tasks it stands on.
+             * @description How many comparisons it stands on.
              */
             n: number;
         };

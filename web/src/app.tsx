@@ -12,6 +12,7 @@ import { Overview, Projects } from "./overview";
 import { count, Empty, Outcome, Pending, two, useDeed, useLoaded } from "./parts";
 import { People } from "./people";
 import { Rank } from "./rank";
+import { Refused, Unsent } from "./unsent";
 
 type Me = Schema<"Me">;
 
@@ -40,7 +41,8 @@ export function App(): JSX.Element {
   const [me, setMe] = useState<Me | null | Fault>();
   const [outbox, setOutbox] = useState<Outbox | null>(null);
   const look = (): void => {
-    get("/api/v1/me").then(setMe, (error: unknown) => setMe(error instanceof Fault && error.status !== 401 ? error : null));
+    const failed = (error: unknown): void => setMe(error instanceof Fault && error.status !== 401 ? error : null);
+    get("/api/v1/me").then(setMe, failed);
   };
   const secret = place[0] === "login" ? (place[1] ?? "") : null;
 
@@ -127,7 +129,12 @@ function SignedOut(): JSX.Element {
           if (secret) location.hash = `#/login/${encodeURIComponent(secret)}`;
         }}
       >
-        <input aria-label="Your link" value={link} autocomplete="off" onInput={(event) => setLink(event.currentTarget.value)} />
+        <input
+          aria-label="Your link"
+          autocomplete="off"
+          value={link}
+          onInput={(event) => setLink(event.currentTarget.value)}
+        />
         <button type="submit" class="send">Sign in</button>
       </form>
       <p class="soft">Whoever runs this server finds the first link in the window where it was started.</p>
@@ -276,57 +283,5 @@ function Numbers({ of }: { of: Schema<"Progress"> }): JSX.Element {
       {of.median_seconds !== null && <span>{Math.round(of.median_seconds)} s median</span>}
       {of.agreement && <span>agreement {two(of.agreement.value)}</span>}
     </span>
-  );
-}
-
-/** Follows the outbox. */
-function useOutbox(outbox: Outbox): void {
-  const [, changed] = useReducer((n: number) => n + 1, 0);
-  useEffect(() => {
-    const stop = outbox.listen(() => changed(null));
-    const awake = (): void => outbox.flush();
-    const stay = (event: Event): void => {
-      if (!outbox.lasting && outbox.waiting.length) event.preventDefault();
-    };
-    window.addEventListener("online", awake);
-    window.addEventListener("beforeunload", stay);
-    return () => {
-      stop();
-      window.removeEventListener("online", awake);
-      window.removeEventListener("beforeunload", stay);
-    };
-  }, [outbox]);
-}
-
-/** Calm as long as all is well: a word only when answers have waited for a while. */
-function Unsent({ outbox }: { outbox: Outbox }): JSX.Element {
-  useOutbox(outbox);
-  const many = outbox.waiting.length;
-  const words = outbox.failing && many > 0;
-  return (
-    <span class={words ? "unsent" : "unsent hidden"} role="status">
-      {words && `● ${many} ${many === 1 ? "answer waits" : "answers wait"} to be sent; kept ${outbox.lasting ? "safely here" : "while this page is open"}`}
-    </span>
-  );
-}
-
-function Refused({ outbox }: { outbox: Outbox }): JSX.Element | null {
-  useOutbox(outbox);
-  const first = outbox.refused[0];
-  if (!first) return null;
-  const many = outbox.refused.length;
-  return (
-    <div class="refused" role="alert">
-      <span class="grow">
-        {many === 1 ? "One answer was" : `${many} answers were`} not taken: {first.refused} Nothing is lost: it is kept in
-        this browser.
-      </span>
-      <button type="button" class="small" onClick={() => void outbox.again()}>
-        Send again
-      </button>
-      <button type="button" class="small" onClick={() => void outbox.forget(first.key)}>
-        Let it go
-      </button>
-    </div>
   );
 }

@@ -40,7 +40,13 @@ export function People({ me }: { me: Schema<"Me"> }): JSX.Element {
           </thead>
           <tbody>
             {people.value.people.map((one) => (
-              <Line key={one.id} one={one} own={one.id === me.id} change={change} linked={(made) => setLink({ name: one.name, link: made })} />
+              <Line
+                key={one.id}
+                one={one}
+                own={one.id === me.id}
+                change={change}
+                linked={(made) => setLink({ name: one.name, link: made })}
+              />
             ))}
           </tbody>
         </table>

@@ -188,11 +188,12 @@ class Gate:
 
     async def visitor(self, scope: Scope, headers: Headers) -> Visit:
         """Who asks; nobody unknown comes in."""
-        where = address(scope)
-        self.check_patience(where)
+        where, scripted = address(scope), headers.get("authorization") is not None
+        if scripted:  # whoever has a session need not wait because somebody beside them guesses
+            self.check_patience(where)
         cookie = cookies(headers).get(entry.COOKIE)
         visit = await run_in_threadpool(entry.visitor, self.store, headers, cookie)
-        if headers.get("authorization") is not None:
+        if scripted:
             self.back_off.note(where, visit is None)
         if visit is None:
             raise Refusal(401, "credentials", "Come in by your link first, or send a token that serves.")

@@ -96,13 +96,15 @@ class Agreement:
         return asdict(self)
 
 
-def agreement(given: Iterable[Given], gold: Gold | None = None, seed: int = 0) -> Agreement:
-    """Compare everybody with everybody."""
+def agreement(
+    given: Iterable[Given], gold: Gold | None = None, seed: int = 0, resamples: int = measures.RESAMPLES
+) -> Agreement:
+    """Compare everybody with everybody; `resamples` of the tasks make alpha's interval."""
     outcomes = Outcomes.of(given)
     taus = {pair: tau(outcomes, *pair) for pair in combinations(outcomes.people, 2)}
     known = [one for one in taus.values() if one is not None]
     return Agreement(
-        alpha=measures.alpha(outcomes.table, outcomes.task_numbers, seed),
+        alpha=measures.alpha(outcomes.table, outcomes.task_numbers, seed, resamples),
         pairs=pairs(outcomes),
         tau=fmean(known) if known else None,
         top=top(outcomes),

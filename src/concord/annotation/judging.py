@@ -12,6 +12,9 @@ from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
 from concord.annotation.tables import Judgement, Place, Project, Prompt, Showing, Task
 
+MOST_REVISIONS = 1_000
+"""Of one answer: nobody changes their mind so often, but a script may."""
+
 
 def store(session: Session, project: Project, visit: Visit, asked: asked.Said) -> Judgement:
     """Store a judgement, or find the one that the same request stored before."""
@@ -98,6 +101,8 @@ def refuse_untimely(before: Judgement | None, revises: int | None) -> None:
             f"You have answered this task: judgement {before.id}. Name it to revise it.",
             "task",
         )
+    if before is not None and before.revision >= MOST_REVISIONS:
+        raise Refusal(409, "revisions", f"An answer can be changed {MOST_REVISIONS:,} times.", "revises")
     if before is not None and revises != before.id:
         raise Refusal(
             409, "not_latest", f"Your newest answer to this task is judgement {before.id}.", "revises"

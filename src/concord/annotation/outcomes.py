@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from concord.records import Prompt, Ranking, digest
+from concord.records import Prompt, Ranking, digest, prompt_key
 
 Floats = NDArray[np.float64]
 UNKNOWN = math.nan
@@ -24,7 +24,7 @@ class Given:
     who: str
     ranking: Ranking
     task: str = ""
-    """The task's name; if empty it follows from prompt and answers."""
+    """The task's name; if empty it follows from the words of prompt and answers."""
     seconds: float | None = None
     """Active time, if it was measured."""
     at: float | None = None
@@ -34,7 +34,7 @@ class Given:
     def key(self) -> str:
         """The name of the task."""
         texts = sorted({one.text for one in self.ranking.completions})
-        return self.task or digest(self.ranking.prompt.id, texts)
+        return self.task or digest(prompt_key(self.ranking.prompt.messages), texts)
 
     @property
     def places(self) -> dict[str, int | None]:
@@ -49,6 +49,11 @@ class Given:
 def turned(text: str) -> bytes:
     """What puts two answers in an order that has nothing to do with their quality."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def compared(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Every two of some texts, each two in an order that follows from their hash."""
+    return list(combinations(sorted(set(texts), key=turned), 2))
 
 
 def outcome(places: dict[str, int | None], one: str, other: str) -> float:
@@ -90,11 +95,7 @@ class Outcomes:
             texts[task] |= {said.text for said in one.ranking.completions}
             prompts[task] = one.ranking.prompt
         people = tuple(sorted({who for who, _ in first}))
-        units = [
-            (task, *pair)
-            for task in sorted(texts)
-            for pair in combinations(sorted(texts[task], key=turned), 2)
-        ]
+        units = [(task, *pair) for task in sorted(texts) for pair in compared(texts[task])]
         table = np.full((len(people), len(units)), UNKNOWN)
         columns: defaultdict[str, list[int]] = defaultdict(list)
         for place, (task, _, _) in enumerate(units):
@@ -115,11 +116,6 @@ class Outcomes:
     def task_numbers(self) -> NDArray[np.int64]:
         """The same as numbers."""
         return np.unique(np.array(self.tasks, dtype=object).astype(str), return_inverse=True)[1].reshape(-1)
-
-    def of_tasks(self, tasks: Iterable[str]) -> Floats:
-        """The columns of some tasks."""
-        wanted = set(tasks)
-        return self.table[:, [task in wanted for task in self.tasks]]
 
     def others(self, row: int) -> Floats:
         """What all but one person think of each column on average; nan where nobody else answered."""

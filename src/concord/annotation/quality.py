@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+import numpy as np
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from concord.annotation import past, records, told
+from concord.annotation import measures, past, records, told
 from concord.annotation.agreement import Agreement, Annotator
 from concord.annotation.agreement import agreement as compare
 from concord.annotation.measures import Estimate
-from concord.annotation.outcomes import Given
-from concord.annotation.tables import Judgement, Project, Task
+from concord.annotation.outcomes import Given, Outcomes
+from concord.annotation.tables import Judgement, Project, Prompt, Task
 
 BEGINNING = 120
 """Characters of a prompt that a list shows."""
-_known: dict[str, tuple[int, told.Range | None]] = {}
+AGAIN = 100
+"""Resamples behind the interval of one tag's alpha."""
+_known: dict[str, tuple[tuple[int, int], told.Agreement]] = {}
 
 
 def remembered(project: Project) -> told.Range | None:
     """Alpha as it was when somebody last looked at the page of agreement: it takes too long for every judgement."""
-    return _known.get(project.salt, (0, None))[1]
+    known = _known.get(project.salt)
+    return known[1].alpha if known else None
 
 
 def given(session: Session, project: Project) -> list[Given]:
@@ -61,17 +65,38 @@ def attention(session: Session, project: Project) -> dict[str, told.Tally]:
 
 
 def agreement(session: Session, project: Project) -> told.Agreement:
-    """Everything on the page of agreement."""
-    found = compare(given(session, project), certain(session, project))
+    """Everything on the page of agreement; worked out anew when anything was said or erased since."""
+    erased = Prompt.project_id == project.id, Prompt.erased.is_not(None)
+    now = (project.length, session.scalar(select(func.count()).where(*erased)) or 0)
+    before = _known.get(project.salt)
+    if before is None or before[0] != now:
+        before = _known[project.salt] = now, work_out(session, project)
+    return before[1]
+
+
+def work_out(session: Session, project: Project) -> told.Agreement:
+    """All the measures."""
+    everything = given(session, project)
+    found = compare(everything, certain(session, project))
     checks = attention(session, project)
-    _known[project.salt] = (project.length, ranged(found.alpha))
     return told.Agreement(
         alpha=ranged(found.alpha),
         annotators=[line(one, checks) for one in found.annotators],
         matrix=[list(row) for row in found.matrix],
         hardest=hardest(session, found),
-        tags=[told.TagAlpha(tag=one.tag, alpha=ranged(one.alpha)) for one in found.tags],
+        tags=by_tag(Outcomes.of(everything), [one.tag for one in found.tags]),
     )
+
+
+def by_tag(outcomes: Outcomes, tags: Sequence[str]) -> list[told.TagAlpha]:
+    """Alpha on the prompts of each tag, with an interval that is quicker and coarser than that of them all."""
+    rows = []
+    for tag in tags:
+        mine = {task for task, prompt in outcomes.prompts.items() if tag in prompt.tags}
+        here = np.array([task in mine for task in outcomes.tasks])
+        value = measures.alpha(outcomes.table[:, here], outcomes.task_numbers[here], resamples=AGAIN)
+        rows.append(told.TagAlpha(tag=tag, alpha=ranged(value)))
+    return rows
 
 
 def hardest(session: Session, found: Agreement) -> Sequence[told.Hard]:

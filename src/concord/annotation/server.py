@@ -24,7 +24,8 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 GRACE = 10
 """Seconds that requests have to end when the server stops."""
 MOST_AT_ONCE = 300
-PAUSE = 2.0
+PAUSE, LINGER = 2.0, 3.0
+"""Seconds between looks at what is left; and for which pages may still ask and learn that nothing is."""
 OWNER = "owner"
 
 
@@ -123,6 +124,7 @@ class Server:
         """Stop the server as soon as there is nothing left to do."""
         while not finished.wait(PAUSE):
             if done():
+                finished.wait(LINGER)
                 self.server.should_exit = True
                 return
 

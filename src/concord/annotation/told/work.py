@@ -125,7 +125,7 @@ class Range(Closed):
     high: float
     """Where it may lie at most."""
     n: int
-    """How many tasks it stands on."""
+    """How many comparisons it stands on."""
 
 
 class Progress(Closed):
