@@ -36,7 +36,7 @@ def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, ope
     page = open_page("killed")
     begin(page)
     for death in range(1, DEATHS + 1):
-        until(lambda death=death: ranked(page) >= death * TASKS // (DEATHS + 1), 120)
+        until(lambda death=death: ranked(page) >= death * TASKS // (DEATHS + 1), 180)
         served.kill()
         expect(page.locator(".unsent")).to_contain_text(
             re.compile("answers? waits? to be sent"), timeout=20_000
@@ -50,7 +50,7 @@ def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, ope
             page.reload()
             expect(page.locator(".card, .empty").first).to_be_visible()
             begin(page)
-    until(lambda: ranked(page) == TASKS, 120)
+    until(lambda: ranked(page) == TASKS, 180)
     until(lambda: served.ask("GET", "/projects/killed/progress")["done"] == TASKS, 60)
     rows = served.rankings("killed")
     stored = sorted(str(row["prompt"]) for row in rows)
