@@ -10,7 +10,7 @@ from tests.pages.served import Served, until
 def at_work(context: BrowserContext, served: Served, link: str, slug: str) -> Page:
     """Signs somebody in and opens the ranking page of a project."""
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.goto(link)
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
     page.goto(f"{served.origin}/#/p/{slug}/rank")

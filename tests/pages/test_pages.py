@@ -63,7 +63,7 @@ def page(served: Served, browser: Browser, link: str) -> Iterator[Page]:
     """An admin's browser that notes whatever it complains of."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     faults: list[str] = []
     page.on("console", lambda message: noted(faults, message))
     page.on("pageerror", lambda error: faults.append(str(error)))
