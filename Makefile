@@ -6,13 +6,16 @@
 # make table    every method on the starter world, over three seeds (long: most of an hour)
 # make mutants  put one fault after another into the formulas and see whether the tests notice (a quarter of an hour); MUTANTS="--all"
 # make settings  write docs/settings.md anew
+# make pages   build the pages anew, and the types of what the server says
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+NPM = PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web
+PARTS = web/node_modules/.package-lock.json
 
-.PHONY: demo test fast check bench bench-compare table mutants settings clean
+.PHONY: demo test fast check bench bench-compare table mutants settings pages clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -20,22 +23,26 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group test --group check --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group test --group pages --group check --editable .
 	touch $(READY)
+
+$(PARTS): $(READY) web/package-lock.json
+	$(NPM) ci --ignore-scripts --no-audit --no-fund || echo "npm's registry cannot be reached: the pages are not checked"
 
 demo: $(READY)
 	$(BIN)/concord demo
 
-test: $(READY)
-	$(BIN)/python -m pytest -n 2
+test: $(READY) $(PARTS)
+	$(BIN)/python -m pytest -n 2 -rs
 
 fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow"
 
-check: $(READY)
+check: $(READY) $(PARTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	test ! -e $(PARTS) || $(NPM) run --silent check
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_docs.py
 
 bench: $(READY)
@@ -53,5 +60,9 @@ mutants: $(READY)
 settings: $(READY)
 	$(BIN)/python -m concord.cli.settings_page > docs/settings.md
 
+pages: $(PARTS)
+	$(NPM) run --silent api
+	$(BIN)/python hatch_build.py
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) web/node_modules src/concord/annotation/static .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,83 @@
+"""A browser at the ranking page, and what hands do there."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+from tests.pages.served import Served, until
+
+
+def at_work(context: BrowserContext, served: Served, link: str, slug: str) -> Page:
+    """Signs somebody in and opens the ranking page of a project."""
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(link)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    page.goto(f"{served.origin}/#/p/{slug}/rank")
+    expect(page.locator(".card").first).to_be_visible()
+    return page
+
+
+def texts(page: Page) -> list[str]:
+    return page.locator(".card .body").all_inner_texts()
+
+
+def keys(page: Page, pressed: str) -> None:
+    for key in pressed.split():
+        page.keyboard.press(key)
+
+
+def next_task(page: Page, pressed: str) -> list[str]:
+    """Presses keys that send; what had been shown, once the next task or the end is there."""
+    expect(page.locator(".card").first).to_be_visible()
+    before = texts(page)
+    keys(page, pressed)
+    expect(page.locator(".card .body", has_text=re.compile(re.escape(before[0][-8:])))).to_have_count(0)
+    return before
+
+
+def stored(served: Served, slug: str, count: int) -> list[dict[str, Any]]:
+    """Rankings as exported, as soon as there are so many."""
+    until(lambda: served.ask("GET", f"/projects/{slug}/progress")["done"] == count)
+    return served.rankings(slug)
+
+
+def tiers(row: dict[str, Any]) -> list[set[str]]:
+    """The texts of an exported ranking, best tier first."""
+    said = [one["text"] for one in row["completions"]]
+    return [{said[place] for place in tier} for tier in row["tiers"]]
+
+
+def place_of(page: Page, number: int) -> Locator:
+    return page.locator(".card").nth(number - 1).locator(".place")
+
+
+def drag(page: Page, grip: Locator, zone: str) -> None:
+    """As a hand does: take it, see where it may go, let it go there."""
+    at = grip.bounding_box()
+    assert at is not None
+    page.mouse.move(at["x"] + 5, at["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(at["x"] + 25, at["y"] + 25)
+    to = page.locator(zone).first.bounding_box()
+    assert to is not None
+    page.mouse.move(to["x"] + to["width"] / 2, to["y"] + to["height"] / 2, steps=3)
+    page.mouse.up()
+
+
+def finger(page: Page, grip: Locator, zone: str) -> None:
+    """The same with a finger."""
+    touch = page.context.new_cdp_session(page)
+
+    def at(kind: str, *points: tuple[float, float]) -> None:
+        told = {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+        touch.send("Input.dispatchTouchEvent", told)
+
+    box = grip.bounding_box()
+    assert box is not None
+    at("touchStart", (box["x"] + 10, box["y"] + 10))
+    at("touchMove", (box["x"] + 40, box["y"] - 20))
+    to = page.locator(zone).first.bounding_box()
+    assert to is not None
+    at("touchMove", (to["x"] + to["width"] / 2, to["y"] + to["height"] / 2))
+    at("touchEnd")

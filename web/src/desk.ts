@@ -1,0 +1,270 @@
+/** One person at work on one project: the task in hand, two more ahead, and what was sent before. */
+
+import { pass, reading, start, touch, type Clock } from "./clock";
+import { Fault, get, post, unique, type Schema } from "./net";
+import type { News, Outbox } from "./outbox";
+import { answer, begin, missing, type Answer, type Rules, type State } from "./ranking";
+import { reduce, type Action } from "./reduce";
+
+type Task = Schema<"Task">;
+
+export interface Hand {
+  readonly task: Task;
+  readonly state: State;
+  readonly clock: Clock;
+  /** What this answer will replace: a judgement that the server told of, or a letter of this page. */
+  readonly revises: { readonly judgement: number | null; readonly letter: string | null } | null;
+}
+
+/** Something sent: enough to open it again. */
+interface Past {
+  readonly task: Task;
+  readonly said: Answer;
+  readonly judgement: number | null;
+  readonly letter: string | null;
+}
+
+export type Situation = "loading" | "task" | "finished" | "unreachable" | "guideline" | "refused";
+
+const AHEAD = 2;
+const RETRY = 2_000;
+const RENEW = 60_000;
+/** What the server calls it when the guideline has to be confirmed first. */
+const UNREAD = "guideline";
+
+export class Desk {
+  hand: Hand | null = null;
+  situation: Situation = "loading";
+  /** What a person hears and reads about what just happened. */
+  notice = "";
+  progress: Schema<"Progress"> | null = null;
+  left = 0;
+  private ahead: Task[] = [];
+  private past: Past[] = [];
+  private undone = 0;
+  private kept: Hand[] = [];
+  private readonly answered = new Set<string>();
+  private asking = false;
+  private wanted = false;
+  private closed = false;
+  private readonly stopListening: () => void;
+  private readonly renewing: ReturnType<typeof setInterval>;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly project: Schema<"Project">,
+    private readonly outbox: Outbox,
+    private readonly changed: () => void,
+  ) {
+    this.stopListening = outbox.listen((news) => this.hear(news));
+    this.renewing = setInterval(() => this.hand && this.visible() && void this.top(true), RENEW);
+  }
+
+  get rules(): Rules {
+    const { mode, partial_allowed, difference, aspects } = this.project;
+    return { mode, partial: partial_allowed, difference, aspects };
+  }
+
+  async open(): Promise<void> {
+    await Promise.all([this.top(), this.count()]);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.keepDraft();
+    clearInterval(this.renewing);
+    clearTimeout(this.timer);
+    this.stopListening();
+  }
+
+  /** A key, a tap or a drag. */
+  act(action: Action): void {
+    if (!this.hand) return;
+    const state = reduce(this.hand.state, action);
+    if (state !== this.hand.state) this.notice = "";
+    this.hand = { ...this.hand, state };
+    this.changed();
+  }
+
+  /** A sign of life; `said`: one that counts as a key or click. */
+  alive(said: boolean, seen: boolean): void {
+    if (!this.hand) return;
+    const now = performance.now();
+    this.hand = { ...this.hand, clock: said ? touch(this.hand.clock, now) : pass(this.hand.clock, now, seen) };
+  }
+
+  /** Puts the answer on its way and shows the next task at once. */
+  send(): void {
+    const hand = this.hand;
+    if (!hand) return;
+    const lacking = missing(hand.state);
+    if (lacking !== null) return this.say(lacking);
+    const said = answer(hand.state);
+    const key = unique();
+    const clock = pass(hand.clock, performance.now(), this.visible());
+    const body: Schema<"Said"> = {
+      key,
+      lease: hand.task.lease,
+      task: hand.task.task,
+      ...said,
+      tiers: said.tiers.map((tier) => [...tier]),
+      shown: [...hand.state.ids],
+      ...reading(clock),
+      guideline: this.project.guideline,
+      revises: hand.revises?.judgement ?? null,
+    };
+    void this.outbox.add({ key, project: this.project.slug, body, replaces: hand.revises?.letter ?? null });
+    this.answered.add(hand.task.task);
+    sessionStorage.removeItem(draft(hand.task.task));
+    this.past = [...this.past.filter((one) => one.task.task !== hand.task.task)];
+    this.past.push({ task: hand.task, said, judgement: null, letter: key });
+    this.undone = 0;
+    this.notice = hand.revises ? "Changed. Back to where you were." : "Sent.";
+    this.hand = null;
+    this.next();
+  }
+
+  /** Opens what was sent before, to change it; again and again, further back. */
+  async undo(): Promise<void> {
+    if (this.past.length <= this.undone) await this.remember();
+    const past = this.past[this.past.length - 1 - this.undone];
+    if (!past) return this.say("There is nothing sent before this.");
+    if (this.hand && !this.hand.revises) this.kept.push(this.hand);
+    this.undone += 1;
+    const letter = past.letter;
+    const judgement = past.judgement ?? (letter === null ? null : this.outbox.judgement(letter));
+    const ids = past.task.candidates.map((one) => one.id);
+    this.take(past.task, begin(this.rules, ids, past.said), { judgement, letter: judgement === null ? letter : null });
+    this.say("What you sent before. Change it and press Enter, or Escape to leave it as it is.");
+  }
+
+  /** Leaves an opened earlier task as it was. */
+  leave(): void {
+    if (!this.hand?.revises) return;
+    this.undone = 0;
+    this.hand = null;
+    this.notice = "Left as it was.";
+    this.next();
+  }
+
+  say(words: string): void {
+    this.notice = words;
+    this.changed();
+  }
+
+  /** Asks for the numbers of the head line. */
+  async count(): Promise<void> {
+    try {
+      this.progress = await get("/api/v1/projects/{p}/progress", { p: this.project.slug });
+      this.changed();
+    } catch {
+      /* they come with the next answer that is stored */
+    }
+  }
+
+  /** Asks for tasks until two lie ahead; the same request renews the holds on those that are here. */
+  async top(renew = false): Promise<void> {
+    if (this.closed || (!renew && this.ahead.length >= AHEAD && this.hand)) return;
+    if (this.asking) {
+      this.wanted = true; // for an answer that was on its way could not count for the question already asked
+      return;
+    }
+    this.asking = true;
+    this.wanted = false;
+    clearTimeout(this.timer);
+    const here = [...this.kept, ...(this.hand ? [this.hand] : [])].map((one) => one.task);
+    const holding = [...here, ...this.ahead].flatMap((task) => (task.lease ? [task.lease] : [])).slice(0, 8);
+    try {
+      const told = await post("/api/v1/projects/{p}/leases", { p: this.project.slug }, { count: 1 + AHEAD, holding });
+      this.receive(told);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.asking = false;
+    }
+    if (this.wanted) void this.top();
+    this.changed();
+  }
+
+  private receive(told: Schema<"Leases">): void {
+    const known = new Set([...this.answered, ...this.ahead.map((one) => one.task), this.hand?.task.task]);
+    this.kept.forEach((one) => known.add(one.task.task));
+    const fresh = told.tasks.filter((task) => !known.has(task.task) && !this.onItsWay(task.task));
+    this.ahead.push(...fresh);
+    this.left = told.left;
+    if (this.hand) return;
+    if (this.ahead.length || this.kept.length) return this.next();
+    const pending = this.outbox.waiting.length > 0;
+    this.situation = pending ? "unreachable" : "finished";
+    if (pending) this.timer = setTimeout(() => void this.top(), RETRY / 4);
+  }
+
+  private onItsWay(task: string): boolean {
+    return this.outbox.waiting.some((letter) => letter.body.task === task);
+  }
+
+  private fail(error: unknown): void {
+    const fault = error instanceof Fault ? error : new Fault(0, "unknown", String(error));
+    if (fault.passing) this.timer = setTimeout(() => void this.top(), RETRY);
+    if (this.hand) return;
+    this.situation = fault.passing ? "unreachable" : fault.code === UNREAD ? "guideline" : "refused";
+    if (!fault.passing) this.notice = fault.message;
+  }
+
+  private next(): void {
+    const kept = this.kept.pop();
+    const task = this.ahead[0];
+    if (kept) this.hand = { ...kept, clock: pass(kept.clock, performance.now(), this.visible()) };
+    else if (task) {
+      this.ahead = this.ahead.slice(1);
+      const ids = task.candidates.map((one) => one.id);
+      this.take(task, begin(this.rules, ids, this.drafted(task.task)), null);
+    } else this.situation = this.outbox.failing ? "unreachable" : "loading";
+    if (this.hand) this.situation = "task";
+    this.changed();
+  }
+
+  private take(task: Task, state: State, revises: Hand["revises"]): void {
+    this.hand = { task, state, clock: start(performance.now(), this.visible()), revises };
+    this.situation = "task";
+  }
+
+  private hear(news: News | null): void {
+    if (news?.letter.project === this.project.slug) {
+      if (news.stored) this.progress = news.stored.progress;
+      else this.notice = "Others had finished that task before your answer came; it was not needed.";
+      if (!this.hand || this.ahead.length < AHEAD) void this.top();
+    }
+    this.changed();
+  }
+
+  private async remember(): Promise<void> {
+    try {
+      const told = await get("/api/v1/projects/{p}/mine", { p: this.project.slug, limit: "20" });
+      const here = new Set(this.past.map((one) => one.task.task));
+      const earlier = told.judgements
+        .filter((one) => !here.has(one.task.task) && one.task.task !== this.hand?.task.task)
+        .map((one): Past => ({ task: one.task, said: { ...one }, judgement: one.judgement, letter: null }));
+      this.past = [...earlier.reverse(), ...this.past];
+    } catch (error) {
+      this.say(error instanceof Fault ? error.message : String(error));
+    }
+  }
+
+  /** What is begun stays begun through a reload of the page, in this tab. */
+  keepDraft(): void {
+    const hands = [...this.kept, ...(this.hand && !this.hand.revises ? [this.hand] : [])];
+    for (const hand of hands) sessionStorage.setItem(draft(hand.task.task), JSON.stringify(answer(hand.state)));
+  }
+
+  private drafted(task: string): Answer | undefined {
+    const kept = sessionStorage.getItem(draft(task));
+    return kept === null ? undefined : (JSON.parse(kept) as Answer);
+  }
+
+  private visible(): boolean {
+    return document.visibilityState === "visible" && document.hasFocus();
+  }
+}
+
+const draft = (task: string): string => `concord:draft:${task}`;

@@ -1,0 +1,7 @@
+/** Where the pages begin. */
+
+import { render } from "preact";
+import { App } from "./app";
+import "./style.css";
+
+render(<App />, document.getElementById("app")!);

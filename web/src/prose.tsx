@@ -1,0 +1,78 @@
+/** Foreign text on the page: always text nodes, never markup of its own. */
+
+import type { ComponentChildren, JSX } from "preact";
+import { difference, words } from "./difference";
+
+/** A model's text as it was said: line breaks stand, marks of markdown are shown, code is evenly spaced. */
+export function Said({ text, dim = 0 }: { text: string; dim?: number }): JSX.Element {
+  if (!text.trim()) return <p class="said soft">(an empty answer)</p>;
+  if (!dim) return <p class="said" dir="auto">{coded(text)}</p>;
+  const all = words(text);
+  return (
+    <p class="said" dir="auto">
+      <span class="shared">{all.slice(0, dim).join("")}</span>
+      {coded(all.slice(dim).join(""))}
+    </p>
+  );
+}
+
+/** Fenced code in its own face, with its fences. */
+const coded = (text: string): ComponentChildren[] =>
+  text.split(/(^```[^\n]*\n[\s\S]*?^```[^\n]*$)/m).map((part, i) => (i % 2 ? <code>{part}</code> : part));
+
+/** The same text with what it has more or less than another. */
+export function Differs({ text, other }: { text: string; other: string }): JSX.Element {
+  return (
+    <p class="said" dir="auto">
+      {difference(text, other).map((piece) => {
+        if (piece.kind === "same") return <span class="shared">{piece.text}</span>;
+        const mark = piece.text.trimStart();
+        const space = piece.text.slice(0, piece.text.length - mark.length);
+        return [space, piece.kind === "more" ? <ins>{mark}</ins> : <del>{mark}</del>];
+      })}
+    </p>
+  );
+}
+
+const FENCE = /^```.*\n([\s\S]*?)\n?^```[ \t]*$/m;
+
+/** A guideline: headings, lists, paragraphs, code, bold. What else markdown knows is shown as it is written. */
+export function Prose({ text }: { text: string }): JSX.Element {
+  const parts: ComponentChildren[] = [];
+  let rest = text.replace(/\r\n?/g, "\n");
+  for (let found = FENCE.exec(rest); found; found = FENCE.exec(rest)) {
+    parts.push(...blocks(rest.slice(0, found.index)), <pre>{found[1]}</pre>);
+    rest = rest.slice(found.index + found[0].length);
+  }
+  return <div class="prose">{[...parts, ...blocks(rest)]}</div>;
+}
+
+function blocks(text: string): JSX.Element[] {
+  return text
+    .split(/\n{2,}/)
+    .flatMap((block) => block.split(/(?<=^#{1,4} .*)\n|\n(?=#{1,4} )/m))
+    .filter((block) => block.trim())
+    .map(block);
+}
+
+function block(text: string): JSX.Element {
+  const lines = text.trim().split("\n");
+  const heading = /^(#{1,4}) +(.*)$/.exec(lines[0]!);
+  if (heading && lines.length === 1) {
+    return heading[1]!.length === 1 ? <h2>{marked(heading[2]!)}</h2> : <h3>{marked(heading[2]!)}</h3>;
+  }
+  if (lines.every((line) => /^ *[-*] /.test(line))) return <ul>{items(lines)}</ul>;
+  if (lines.every((line) => /^ *\d+[.)] /.test(line))) return <ol>{items(lines)}</ol>;
+  return <p>{marked(lines.join("\n"))}</p>;
+}
+
+const items = (lines: string[]): JSX.Element[] =>
+  lines.map((line) => <li>{marked(line.replace(/^ *(?:[-*]|\d+[.)]) /, ""))}</li>);
+
+/** `code` and **bold** within a line. */
+function marked(text: string): ComponentChildren[] {
+  return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part) => {
+    if (/^`.+`$/.test(part)) return <code>{part.slice(1, -1)}</code>;
+    return /^\*\*.+\*\*$/.test(part) ? <strong>{part.slice(2, -2)}</strong> : part;
+  });
+}
