@@ -13,10 +13,11 @@ from concord.annotation import asked, offers, records, told
 from concord.annotation.faults import Refusal
 from concord.annotation.tables import Project
 from concord.errors import RecordError
-from concord.formats.lines import lines
 from concord.records.files import dumps
 
 UPLOAD = "upload.jsonl"
+MISPLACED = "Is it the right file?"
+"""What readers say to rows that look like another kind of records."""
 SHOWN = 20
 """Reasons that a reply names; the rest are counted."""
 READERS: dict[str, Callable[[Path], formats.Rows[Any]]] = {
@@ -44,12 +45,8 @@ def bring(session: Session, project: Project, asked: asked.NewTasks) -> told.Imp
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / UPLOAD
         path.write_text(text, encoding="utf-8")
-        kind = kind_of(path, asked)
-        try:
-            rows = READERS[kind](path)
-        except RecordError as error:
-            raise Refusal(422, "records", str(error).replace(str(path), UPLOAD), "text") from None
-    warnings = [line.replace(str(path), UPLOAD) for line in rows.warnings]
+        kind, rows = read(path, kinds_of(asked))
+        warnings = [line.replace(str(path), UPLOAD) for line in rows.warnings]
     found = (
         offers.of_completions(rows.records)
         if kind == "completions"
@@ -71,20 +68,31 @@ def shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:SHOWN], *([f"... and {more} more"] if more > 0 else [])]
 
 
-def kind_of(path: Path, asked: asked.NewTasks) -> str:
-    """What kind of records the rows are; gold needs rankings, for its answers are known."""
-    try:
-        name = asked.format or formats.sniff(line.row for line in lines(path))
-    except RecordError as error:
-        raise Refusal(422, "records", str(error).replace(str(path), UPLOAD), "format") from None
-    known = formats.FORMATS.get(name)
-    if known is None or known.kind not in READERS or (asked.gold and known.kind != "rankings"):
-        wanted = "rankings" if asked.gold else "completions or rankings"
-        names = [name for name, one in formats.FORMATS.items() if one.kind in wanted]
+def kinds_of(asked: asked.NewTasks) -> list[str]:
+    """What kinds of records the rows may be; gold needs rankings, for its answers are known."""
+    possible = ["rankings"] if asked.gold else list(READERS)
+    if asked.format is None:
+        return possible
+    known = formats.FORMATS.get(asked.format)
+    if known is None or known.kind not in possible:
+        names = [name for name, one in formats.FORMATS.items() if one.kind in possible]
+        wanted = " or ".join(possible)
         raise Refusal(
-            422, "format", f"`{name}` is no format of {wanted}. Give {' or '.join(names)}.", "format"
+            422, "format", f"`{asked.format}` is no format of {wanted}. Give {' or '.join(names)}.", "format"
         )
-    return known.kind
+    return [known.kind]
+
+
+def read(path: Path, kinds: Sequence[str]) -> tuple[str, formats.Rows[Any]]:
+    """The rows as the first kind that they are; if they are none, why not as the one that they look like."""
+    reasons = []
+    for kind in kinds:
+        try:
+            return kind, READERS[kind](path)
+        except RecordError as error:
+            reasons.append(str(error).replace(str(path), UPLOAD))
+    reason = next((one for one in reasons if MISPLACED not in one), reasons[0])
+    raise Refusal(422, "records", reason, "text")
 
 
 def export(session: Session, project: Project, format: str) -> Content:
