@@ -48,12 +48,17 @@ def test_rows_in_are_tasks_and_what_was_left_out(light: Any) -> None:
             "text",
             "upload.jsonl:1",
         ),
-        ({"rows": [{"messages": [{"role": "user", "content": "x"}]}]}, "format", "no format of completions"),
-        ({"rows": [{"nothing": 1}]}, "format", "no format that Concord knows"),
+        ({"rows": [{"messages": [{"role": "user", "content": "x"}]}]}, "text", "look like prompts"),
+        ({"rows": [{"nothing": 1}]}, "text", "cannot be read"),
         ({"rows": [], "text": ""}, None, "give either rows or text"),
-        ({"text": ""}, "format", "no format that Concord knows"),
-        ({"rows": [{"prompt": "x", "text": "a"}], "gold": True}, "format", "no format of rankings"),
+        ({"text": ""}, "text", "upload.jsonl is empty"),
+        ({"rows": [{"prompt": "x", "text": "a"}], "gold": True}, "text", "look like completions"),
         ({"rows": [{"prompt": "x", "text": "a"}], "format": "hh"}, "text", "cannot be read"),
+        (
+            {"rows": [{"prompt": "x", "text": "a"}], "format": "trl-prompts"},
+            "format",
+            "no format of completions",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_whole(

@@ -16,6 +16,8 @@ from concord.errors import RecordError
 from concord.records.files import dumps
 
 UPLOAD = "upload.jsonl"
+MISPLACED = "Is it the right file?"
+"""What readers say to rows that look like another kind of records."""
 SHOWN = 20
 """Reasons that a reply names; the rest are counted."""
 READERS: dict[formats.Kind, Callable[[Path], formats.Rows[Any]]] = {
@@ -43,12 +45,8 @@ def bring(session: Session, project: Project, asked: asked.NewTasks) -> told.Imp
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / UPLOAD
         path.write_text(text, encoding="utf-8")
-        kind = kind_of(path, asked)
-        try:
-            rows = READERS[kind](path)
-        except RecordError as error:
-            raise Refusal(422, "records", str(error).replace(str(path), UPLOAD), "text") from None
-    warnings = [line.replace(str(path), UPLOAD) for line in rows.warnings]
+        kind, rows = read(path, kinds_of(asked))
+        warnings = [line.replace(str(path), UPLOAD) for line in rows.warnings]
     found = (
         offers.of_completions(rows.records)
         if kind == "completions"
@@ -70,20 +68,30 @@ def shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:SHOWN], *([f"... and {more} more"] if more > 0 else [])]
 
 
-def kind_of(path: Path, asked: asked.NewTasks) -> formats.Kind:
-    """What kind of records the rows are; gold needs rankings, for its answers are known."""
-    try:
-        name = asked.format or formats.recognise(path).format
-    except RecordError as error:
-        raise Refusal(422, "records", str(error).replace(str(path), UPLOAD), "format") from None
-    wanted: tuple[formats.Kind, ...] = ("rankings",) if asked.gold else ("completions", "rankings")
-    known = formats.FORMATS.get(name)
-    kind = next((one for one in wanted if known and known.reader(one)), None)
-    if kind is None:
-        names = [name for name, one in formats.FORMATS.items() if any(one.reader(kind) for kind in wanted)]
-        said = f"`{name}` is no format of {' or '.join(wanted)}. Give one of {', '.join(names)}."
+def kinds_of(asked: asked.NewTasks) -> list[formats.Kind]:
+    """What kinds of records the rows may be; gold needs rankings, for its answers are known."""
+    possible: list[formats.Kind] = ["rankings"] if asked.gold else list(READERS)
+    if asked.format is None:
+        return possible
+    known = formats.FORMATS.get(asked.format)
+    kinds = [kind for kind in possible if known and known.reader(kind)]
+    if not kinds:
+        names = [name for name, one in formats.FORMATS.items() if any(one.reader(kind) for kind in possible)]
+        said = f"`{asked.format}` is no format of {' or '.join(possible)}. Give one of {', '.join(names)}."
         raise Refusal(422, "format", said, "format")
-    return kind
+    return kinds
+
+
+def read(path: Path, kinds: Sequence[formats.Kind]) -> tuple[formats.Kind, formats.Rows[Any]]:
+    """The rows as the first kind that they are; if they are none, why not as the one that they look like."""
+    reasons = []
+    for kind in kinds:
+        try:
+            return kind, READERS[kind](path)
+        except RecordError as error:
+            reasons.append(str(error).replace(str(path), UPLOAD))
+    reason = next((one for one in reasons if MISPLACED not in one), reasons[0])
+    raise Refusal(422, "records", reason, "text")
 
 
 def export(session: Session, project: Project, format: str) -> Content:
