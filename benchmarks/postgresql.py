@@ -56,6 +56,6 @@ def running(durable: bool) -> Iterator[str]:
         subprocess.run([str(where / "pg_ctl"), "-D", str(folder / "data"), *begin], check=True, **how)
         yield f"postgresql://concord@/%s?host={folder}"
     finally:
-        stop = ["-D", folder / "data", "-m", "immediate", "stop"]
-        subprocess.run([where / "pg_ctl", *stop], check=False, capture_output=True, cwd="/", **who)
+        stop = ["-D", str(folder / "data"), "-m", "immediate", "stop"]
+        subprocess.run([str(where / "pg_ctl"), *stop], check=False, capture_output=True, cwd="/", **who)
         shutil.rmtree(folder, ignore_errors=True)

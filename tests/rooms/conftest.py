@@ -1,6 +1,8 @@
 """Stores for the tests of the people's half: a SQLite file, and a real PostgreSQL server that is started here."""
 
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the benchmark is no part of the package
 
 from benchmarks import postgresql
 
-from concord.annotation import people
+from concord.annotation import people, quality
 from concord.annotation.app import create_app
 from concord.annotation.store import Store
-from concord.annotation.tables import Table
+from concord.annotation.tables import Project, Table
 
 ADDRESS = "http://127.0.0.1:8642"
 
@@ -51,12 +54,28 @@ def emptied(database: str) -> str:
     return database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a new store may lie: every test that asks for it runs on both."""
-    if request.param == "sqlite":
-        return str(tmp_path / "store")
-    made: str = request.getfixturevalue("emptied")
+@pytest.fixture(scope="session")
+def pattern() -> Iterator[Path]:
+    """A file with its tables, to be copied: making them anew would take most of many a test."""
+    # In memory where there is such a place: stores wait for the disk after every judgement, and it may be busy.
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="concord-", dir=memory if memory.is_dir() else None) as folder:
+        Store.open(f"{folder}/pattern").close()
+        yield Path(folder) / "pattern"
+
+
+@pytest.fixture
+def copied(pattern: Path) -> str:
+    """A folder with a store in which nothing is yet."""
+    folder = pattern.with_name(uuid.uuid4().hex)
+    shutil.copytree(pattern, folder)
+    return str(folder)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest) -> str:
+    """Where an empty store lies: every test that asks for it runs on both."""
+    made: str = request.getfixturevalue("copied" if request.param == "sqlite" else "emptied")
     return made
 
 
@@ -68,9 +87,9 @@ def house(place: str) -> Iterator["House"]:
 
 
 @pytest.fixture
-def light(tmp_path: Path) -> Iterator["House"]:
+def light(copied: str) -> Iterator["House"]:
     """A store with an owner in a file, for what no database decides."""
-    with House(str(tmp_path / "store")) as made:
+    with House(copied) as made:
         yield made
 
 
@@ -130,6 +149,7 @@ class House:
     """A store, its application, and people who use it."""
 
     def __init__(self, place: str) -> None:
+        quality._known.clear()  # a project's salt, by which it is remembered, is the same in all tests
         self.store = Store.open(place)
         self.app = create_app(self.store, ADDRESS)
         self.client = TestClient(self.app, base_url=ADDRESS)
@@ -160,6 +180,10 @@ class House:
         """A project with tasks, each with answers called a, b, c ..."""
         slug: str = more.pop("slug", "one")
         self.owner.post("/projects", {"slug": slug, "title": slug.title(), **more})
+        with self.store.writing() as session:  # what is drawn by lot is the same in every run of the tests
+            session.execute(
+                update(Project).where(Project.slug == slug).values(salt=slug.encode().hex().ljust(64, "5"))
+            )
         if tasks:
             self.owner.post(f"/projects/{slug}/tasks", {"rows": rows(tasks, candidates)})
         return slug

@@ -75,9 +75,9 @@ def test_two_prompts_of_one_name_are_refused_and_a_comparison_takes_two(light: A
 
 
 def test_gold_counts_only_the_pairs_that_are_certain_and_no_control_is_exported(light: Any) -> None:
-    light.project(tasks=12, candidates=2, gold_share=0.5)
-    gold = [said(f"known {number}", "right", "wrong") for number in range(10)]
-    assert light.owner.post("/projects/one/tasks", {"rows": gold, "gold": True})["tasks"] == 10
+    light.project(tasks=6, candidates=2, gold_share=0.5)
+    gold = [said(f"known {number}", "right", "wrong") for number in range(6)]
+    assert light.owner.post("/projects/one/tasks", {"rows": gold, "gold": True})["tasks"] == 6
     ada = light.guest("ada", projects=("one",))
     met = 0
     while tasks := ada.take():
@@ -86,14 +86,14 @@ def test_gold_counts_only_the_pairs_that_are_certain_and_no_control_is_exported(
         ada.judge(
             tasks[0], ["wrong", "right"] if known and met == 1 else None
         )  # once wrong, then by the alphabet
-    assert met >= 3
+    assert met >= 2
     (line,) = light.owner.get("/projects/one/agreement")["annotators"]
     assert line["gold"] == {"right": met - 1, "total": met}
-    assert len(light.owner.get("/projects/one/export").text.splitlines()) == 12
+    assert len(light.owner.get("/projects/one/export").text.splitlines()) == 6
 
 
 def test_repeats_come_in_another_order_and_count_pairs_that_stayed(light: Any) -> None:
-    light.project(tasks=30, candidates=2, repeat_share=0.5)
+    light.project(tasks=16, candidates=2, repeat_share=0.5)
     ada = light.guest("ada", projects=("one",))
     seen: dict[str, list[Any]] = {}
     turned = 0
@@ -106,14 +106,14 @@ def test_repeats_come_in_another_order_and_count_pairs_that_stayed(light: Any) -
         turned += again
         ada.judge(task, texts[::-1] if again and turned == 1 else texts)
     twice = [tasks for tasks in seen.values() if len(tasks) == 2]
-    assert len(twice) == turned >= 3 and all(len(tasks) <= 2 for tasks in seen.values())
+    assert len(twice) == turned >= 2 and all(len(tasks) <= 2 for tasks in seen.values())
     assert all(one["task"] != other["task"] for one, other in twice)
     assert not {c["id"] for one, _ in twice for c in one["candidates"]} & {
         c["id"] for _, two in twice for c in two["candidates"]
     }
     (line,) = light.owner.get("/projects/one/agreement")["annotators"]
-    assert line["self"] == {"right": turned - 1, "total": turned} and line["judgements"] == 30
-    assert len(light.owner.get("/projects/one/export").text.splitlines()) == 30
+    assert line["self"] == {"right": turned - 1, "total": turned} and line["judgements"] == 16
+    assert len(light.owner.get("/projects/one/export").text.splitlines()) == 16
 
 
 def test_a_check_of_attention_is_passed_by_putting_the_shuffled_text_last(light: Any) -> None:

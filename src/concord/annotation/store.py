@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
@@ -117,6 +117,9 @@ class Store:
 
 def told(error: DBAPIError) -> str | None:
     """Why the database refuses for now; None if the fault is ours."""
+    if isinstance(error, IntegrityError):
+        same = "UNIQUE" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "23505"
+        return "somebody else wrote the same at the same moment" if same else None
     if not isinstance(error, OperationalError) and not error.connection_invalidated:
         return None
     return str(error.orig).strip().partition("\n")[0]
