@@ -87,7 +87,7 @@ def look(page: Page, served: Served, where: str) -> None:
         where += f"/{served.ask('GET', '/projects/full/agreement')['hardest'][0]['task']}"
     page.goto(f"{served.origin}/#/{where}")
     expect(page.locator("main")).to_be_visible()
-    expect(page.get_by_role("heading", name="One moment")).to_have_count(0)
+    expect(page.get_by_role("heading", name="One moment")).to_have_count(0, timeout=90_000)
     if where.endswith("rank"):
         expect(page.locator(".card").first).to_be_visible()
 

@@ -32,7 +32,8 @@ export class Fault extends Error {
   }
 }
 
-const PATIENCE = 20_000;
+/** What is only read may take its time; what is sent is sent again. */
+const PATIENCE = { read: 120_000, write: 20_000 } as const;
 let signedOut: () => void = () => {};
 
 /** What is to happen when the server no longer knows who asks. */
@@ -59,7 +60,8 @@ async function ask<R>(method: string, path: string, at: Record<string, string>, 
     return encodeURIComponent(at[name] ?? "");
   });
   const query = new URLSearchParams(Object.entries(at).filter(([name]) => !used.has(name))).toString();
-  const options: RequestInit = { method, credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE) };
+  const signal = AbortSignal.timeout(method === "GET" ? PATIENCE.read : PATIENCE.write);
+  const options: RequestInit = { method, credentials: "same-origin", signal };
   if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
     if (body !== null) options.body = JSON.stringify(body);
