@@ -108,7 +108,7 @@ def test_errors_read_as_the_house_says(here: Path) -> None:
         (
             "rank: {zzzz: 3}",
             "r.yaml:1: `rank.zzzz` is not a setting of Rank. "
-            "Its settings are by, rankings, raters, noise, lapses, habits, judge, scorer, rules, tie.",
+            "Its settings are by, rankings, raters, noise, lapses, habits, judge, scorer, rules, tie, people.",
         ),
         (
             "seed: 1\nalign: {method: ppp}",
@@ -132,7 +132,7 @@ def test_errors_read_as_the_house_says(here: Path) -> None:
         ),
         (
             "rank: {by: panl}",
-            "r.yaml:1: `rank.by` is 'panl'; input should be 'panel', 'file', 'judge', 'scorer' or 'rules'. "
+            "r.yaml:1: `rank.by` is 'panl'; input should be 'panel', 'file', 'people', 'judge', 'scorer' or 'rules'. "
             "Did you mean `panel`?",
         ),
         (

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from concord import formats
-from concord.algorithms.preference import PreferenceObjective
+from concord.algorithms.preference import PreferenceObjective, direct
 from concord.algorithms.reward import RewardObjective
 from concord.batches import collate
 from concord.errors import RecordError
@@ -18,7 +18,7 @@ from concord.maths.ranking import bradley_terry, soft_bradley_terry
 from concord.models import RewardModel
 from concord.records import Completion, Message, Prompt, Ranking, Stream
 from concord.records.files import write_rows
-from concord.settings import Reward
+from concord.settings import DPO, Reward
 
 SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
 families: Any = importlib.util.module_from_spec(SPEC)
@@ -131,13 +131,13 @@ def test_weights_reach_dpo(model: RewardModel) -> None:
 
         compute = model.compute
 
-        def logprobs(self, sequences: Any) -> Any:
+        def logprobs(self, sequences: Any, temperature: float) -> Any:
             return -torch.arange(1.0, len(sequences.rows) + 1)[:, None]
 
     def dpo(rankings: list[Ranking]) -> float:
         batch = collate.lists(list(gathered(model, rankings)))
         batch.reference[:] = torch.tensor([0.0, 1.0] + [0.0, 0.0] * (len(rankings) - 1))
-        return float(PreferenceObjective(Speaker(), 0.5)(batch).mean)  # type: ignore[arg-type]
+        return float(PreferenceObjective(Speaker(), direct(DPO(beta=0.5)))(batch).mean)  # type: ignore[arg-type]
 
     first, second = dpo([ranking("a")]), dpo([ranking("a"), ranking("b")]) * 2 - dpo([ranking("a")])
     assert dpo([ranking("a", 3.0), ranking("b")]) == pytest.approx((3 * first + second) / 4, abs=1e-6)

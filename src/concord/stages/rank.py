@@ -9,7 +9,6 @@ from concord.models import RewardModel
 from concord.records import Completion, Ranking
 from concord.roles import Ranker
 from concord.scoring import Learned, Ordered, right_results, rules
-from concord.stages import people
 from concord.stages.bench import Bench
 from concord.stages.guidance import of_aspects
 from concord.stages.judged import judged
@@ -72,6 +71,8 @@ def by_judge(bench: Bench, folder: Path) -> Iterable[Ranking]:
 
 def by_people(bench: Bench, folder: Path) -> Iterable[Ranking]:
     """What people say in their browsers."""
+    from concord.stages import people  # a web server is loaded where one is needed
+
     return people.ask(bench)
 
 
