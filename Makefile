@@ -1,5 +1,6 @@
 # make demo    align the bundled model and say where the report is
-# make test    the whole test suite
+# make test    the test suite, but for what takes longest
+# make long    that: twenty kills in one run, a hundred thousand rows, every method from recipe to folder
 # make check   lint, types, house rules
 # make bench   measure speed and memory beside peers (half an hour); BENCH="--quick" for some minutes
 # make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
@@ -15,7 +16,7 @@ READY = $(VENV)/.ready
 NPM = PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web
 PARTS = web/node_modules/.package-lock.json
 
-.PHONY: demo test fast check bench bench-compare table mutants settings pages clean
+.PHONY: demo test long fast check bench bench-compare table mutants settings pages clean
 .DEFAULT_GOAL := check
 
 $(READY): pyproject.toml constraints.txt
@@ -33,7 +34,10 @@ demo: $(READY)
 	$(BIN)/concord demo
 
 test: $(READY) $(PARTS)
-	$(BIN)/python -m pytest -n 2 -rs
+	$(BIN)/python -m pytest -rs -m "not long"
+
+long: $(READY) $(PARTS)
+	CONCORD_KILLS=20 $(BIN)/python -m pytest -rs -m "long or kills"
 
 fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow"

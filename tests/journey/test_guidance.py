@@ -51,6 +51,7 @@ def carried_out(guided: Any, begun: Path, run: Path, *more: str) -> str:
     return told
 
 
+@pytest.mark.long
 def test_t25_t30_members_ratings_and_steps_guide_a_policy(guided: Any, begun: Path, tmp_path: Path) -> None:
     """How far members are apart stands in the stage's record and in the diary of the policy that they guide."""
     files = ("reward.ratings.file=data/ratings.jsonl", "reward.steps.file=data/steps.jsonl")
@@ -66,6 +67,7 @@ def test_t25_t30_members_ratings_and_steps_guide_a_policy(guided: Any, begun: Pa
     assert what["kind"] == "combined" and what["parts"][0]["scorer"]["disagreement"] >= 0
 
 
+@pytest.mark.long
 def test_t24_t30_each_step_of_an_answer_is_credited(guided: Any, begun: Path, tmp_path: Path) -> None:
     """A process alone guides PPO step by step; the critic begins as the supervised policy."""
     run, file = tmp_path / "run", "reward.steps.file=data/steps.jsonl"

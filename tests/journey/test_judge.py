@@ -19,6 +19,7 @@ AT_ONCE = 2
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_t29_a_judging_stage_that_is_killed_asks_nothing_twice(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-KILLS = int(os.environ.get("CONCORD_KILLS", "20"))
+KILLS = int(os.environ.get("CONCORD_KILLS", "6"))
 SEED = int(os.environ.get("CONCORD_KILL_SEED", "1"))
 STAGES = 21
 STARTING = 1.5
@@ -74,6 +74,7 @@ def kill(attempt: Attempt, whom: str, chance: random.Random, alive: Any) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_no_kill_leaves_a_trace(whole: Any, cut: Path, finished: Any, tmp_path: Path) -> None:
     began, tiny = time.monotonic(), whole(cut)
     calm = tiny.results(finished.run)

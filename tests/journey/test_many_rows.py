@@ -32,6 +32,7 @@ def measured(part: str, path: Path) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_memory_is_flat_and_a_second_start_is_quick(tmp_path: Path) -> None:
     few, many = tmp_path / "few.jsonl", tmp_path / "many.jsonl"
     for path, count in ((few, FEW), (many, MANY)):

@@ -161,6 +161,7 @@ def test_t30_the_next_to_be_marked_convince_and_are_wrong() -> None:
     assert believed[picked].min() >= believed[rest].max()
 
 
+@pytest.mark.long
 def test_t25_members_that_must_agree_beat_one_of_them() -> None:
     """Best of 32 by five members at mean - k spread, against best of 32 by one of them: at equal n, and so at equal
     drift, the true worth is higher on average over the members; the interval clusters prompts and is above 0."""

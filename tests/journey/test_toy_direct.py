@@ -144,6 +144,7 @@ def online(labels: int, seed: int, asked: str) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_t28_online_against_offline_at_equal_labels() -> None:
     """1,920 labels, one reading, three seeds: share of beta log Z. Online is ahead, and with odds further."""
     seeds, labels = (0, 1, 2), 1920

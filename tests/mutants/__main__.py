@@ -175,7 +175,7 @@ def run(copy: Path, tests: list[str], note: Path) -> None:
     code = 1
     try:
         code = pytest.main(
-            ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--tb=line", *QUIET, *tests]
+            ["-n0", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--tb=line", *QUIET, *tests]
         )
         import concord
 

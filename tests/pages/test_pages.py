@@ -100,7 +100,7 @@ def test_foreign_text_is_shown_as_text(served: Served, page: Page, where: str) -
     if where.endswith("rank"):
         page.keyboard.press("g")
         expect(page.get_by_role("complementary").get_by_role("heading", name="Look")).to_be_visible()
-    assert MARK in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text(MARK, timeout=90_000)
     assert page.evaluate("window.__xss") is None
     assert page.locator("main img, main script, main a[href^=javascript], .top img").count() == 0
     if where.endswith("rank"):

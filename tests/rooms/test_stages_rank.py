@@ -23,6 +23,9 @@ from concord.stages.plan import plan
 SPEC = importlib.util.spec_from_file_location("judges", Path(__file__).parent / "judges.py")
 judges: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(judges)
+FAMILIES = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
+families: Any = importlib.util.module_from_spec(FAMILIES)
+FAMILIES.loader.exec_module(families)
 mock = judges.mock
 
 
@@ -178,7 +181,8 @@ def test_what_the_judge_reads_is_part_of_the_stage(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_t29_a_model_on_this_machine_judges_by_the_probabilities_of_its_labels(tmp_path: Path) -> None:
     heard: list[str] = []
-    made = bench(tmp_path, "rank: {by: judge, judge: {model: starter}}", heard, count=2)
+    judge = families.folder(tmp_path / "judge", "llama", max_position_embeddings=4096)
+    made = bench(tmp_path, f"rank: {{by: judge, judge: {{model: '{judge}'}}}}", heard, count=2)
     found = ranked(made, tmp_path / "rank")
     assert len(found) == 2
     chances = [chance for one in found for _, _, chance in one.chances]

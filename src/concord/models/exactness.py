@@ -6,6 +6,7 @@ Every check is a largest difference, in nats unless it says otherwise, beside th
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,8 @@ from concord.models.policy import Policy
 from concord.records import Completion, Demonstration, Message, Prompt, prompt_key
 
 ALLOWED = {torch.float32: 2e-4, torch.bfloat16: 0.25}
-"""Nats by which one token's log-probability may differ, by the precision of the products."""
+"""Nats by which one token's log-probability may differ, by the precision of the products; below float32, twice what
+that precision itself costs the plain network if that is more."""
 LONG = 320
 """Tokens of the longest row, where the model's context has room for them."""
 PAD = 0
@@ -116,14 +118,19 @@ class Reading:
 
     def __init__(self, policy: Policy) -> None:
         self.policy, self.rows = policy, rows_for(policy)
-        self.allowed = ALLOWED[policy.compute.dtype]
         policy.network.eval()
-        with torch.no_grad():
-            self.plain = [self.padded([row], 0)[0] for row in self.rows]
+        self.plain = [self.padded([row], 0)[0] for row in self.rows]
+        self.allowed = ALLOWED[policy.compute.dtype]
+        if policy.compute.dtype is not torch.float32:
+            fine = [self.padded([row], 0, fine=True)[0] for row in self.rows]
+            self.allowed = max(self.allowed, 2 * worst(self.plain, fine))
 
     @torch.no_grad()
-    def padded(self, rows: Sequence[Rendered], before: int | None) -> list[Tensor]:
-        """[S] of each row by the network itself, rows side by side; `before` 0 pads after them, None before them."""
+    def padded(self, rows: Sequence[Rendered], before: int | None, fine: bool = False) -> list[Tensor]:
+        """[S] of each row by the network itself, rows side by side; `before` 0 pads after them, None before them.
+
+        `fine` reads them in float32, whatever the policy computes in.
+        """
         network, device = self.policy.network, self.policy.compute.device
         width = max(map(len, rows))
         tokens, mask = torch.full((len(rows), width), PAD), torch.zeros(len(rows), width, dtype=torch.int64)
@@ -134,7 +141,7 @@ class Reading:
         given: dict[str, Tensor] = {"attention_mask": mask.to(device)} if len(rows) > 1 else {}
         if len(rows) > 1 and "position_ids" in inspect.signature(network.forward).parameters:
             given["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0).to(device)
-        with self.policy.compute.precision():
+        with nullcontext() if fine else self.policy.compute.precision():
             logits: Any = network(input_ids=tokens.to(device), use_cache=False, **given).logits
         found = []
         for number, (row, start) in enumerate(zip(rows, starts, strict=True)):

@@ -54,7 +54,7 @@ def measure(policy: Policy) -> tuple[dict[str, Any], list[Check]]:
 
 def speaking(policy: Policy, reading: Reading) -> list[Check]:
     """Whether the sampler, which remembers what it has read, expects the same as whoever reads anew."""
-    allowed = ALLOWED[policy.compute.dtype]
+    allowed = reading.allowed
     checks = [
         tried(
             "cached",
