@@ -53,9 +53,9 @@ def pages() -> Path:
     return STATIC
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(pages: Path) -> Iterator[object]:
-    """The system's own Chromium."""
+    """The system's own Chromium; no longer than a file of tests, for its event loop would be in the way of others."""
     sync_api = pytest.importorskip("playwright.sync_api")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:

@@ -60,7 +60,9 @@ export function Overview({ project, me }: { project: Schema<"Project">; me: Sche
             <li class={`node ${node.state}`}>
               <span class="name">{node.name}</span>
               <span class="many">{node.count === null ? " " : count(node.count)}</span>
-              <span class="state">{STATES[node.state]}</span>
+              {(node.count === null || node.state !== "unknown") && (
+                <span class="state">{STATES[node.state]}</span>
+              )}
               {node.note && <span class="soft">{node.note}</span>}
             </li>
           ))}
@@ -75,7 +77,7 @@ export function Overview({ project, me }: { project: Schema<"Project">; me: Sche
 /** One bar a day; the table below says the same in numbers. */
 function Days({ of }: { of: readonly Schema<"Day">[] }): JSX.Element {
   const most = Math.max(...of.map((day) => day.count), 1);
-  const wide = 100 / of.length;
+  const wide = 100 / Math.max(of.length, 14);
   return (
     <section>
       <h2>Judgements a day</h2>
@@ -92,7 +94,7 @@ function Days({ of }: { of: readonly Schema<"Day">[] }): JSX.Element {
       <p class="soft between">
         <span>{of[0]!.day}</span>
         <span>most on one day: {count(most)}</span>
-        <span>{of.at(-1)!.day}</span>
+        {of.length > 1 && <span>{of.at(-1)!.day}</span>}
       </p>
       <details>
         <summary>In numbers</summary>
