@@ -162,6 +162,7 @@ def carry_out(code: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", with_python("python"), ids=name_of)
+@pytest.mark.slow
 def test_python_runs(path: Path, tmp_path: Path) -> None:
     carry_out(script(path, "python"), tmp_path)
 

@@ -105,6 +105,7 @@ def life(name: str, loaded: Any, saved: dict[str, Any] | None, kill_at: int | No
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_t27_killed_and_resumed_it_ends_bit_equal(name: str, loaded: Any) -> None:
     """From where a checkpoint may be taken: the same weights, the reference's too, and the same notes."""
     whole, told, made = life(name, loaded, None, None)

@@ -105,6 +105,7 @@ def tensors(step: Sequence[Any]) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("method", ["grpo", "ppo", "remax"])
+@pytest.mark.slow
 def test_t22_a_resumed_feed_says_the_same(method: str, path: Path) -> None:
     """T22, pain 20: restored at a round's end, the rest is bit-equal; the price of drift is remembered."""
     plan = Rollouts(rounds=3, prompts=2, samples=2, passes=2, updates=2, longest=5)

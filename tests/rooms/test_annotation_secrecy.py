@@ -87,6 +87,7 @@ def test_bodies_are_closed_and_no_text_reaches_the_store_that_it_cannot_hold(lig
     assert light.owner.get("/projects/one/guideline")["version"] == 0
 
 
+@pytest.mark.slow
 def test_s6_nothing_tells_models_gold_or_scores_and_nobody_shares_an_order(light: Any) -> None:
     light.project(tasks=12, candidates=4, overlap=2, gold_share=0.4)
     gold = [

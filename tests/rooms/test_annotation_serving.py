@@ -69,6 +69,7 @@ def test_the_first_start_prints_a_link_and_there_is_no_other_way_in(tmp_path: Pa
             assert session.connection().exec_driver_sql("SELECT count(*) FROM token").scalar() == 0
 
 
+@pytest.mark.slow
 def test_it_ends_in_good_order_and_says_nothing_secret(tmp_path: Path) -> None:
     environment = dict(os.environ, CONCORD_STORE=str(tmp_path / "store"), SOME_KEY=MARKER)
     words = [sys.executable, "-m", "concord", "web", "--port", "0"]

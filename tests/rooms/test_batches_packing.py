@@ -181,6 +181,7 @@ def sight(batch: Sequences) -> dict[int, list[int]]:
 
 @settings(max_examples=150, deadline=None)
 @given(rows=several)
+@pytest.mark.slow
 def test_every_token_sees_its_own_row_and_nothing_else(rows: list[Rendered]) -> None:
     """Whatever is packed: a scored token sees its row up to itself, the place before it all that came before."""
     batch = pack(rows)

@@ -190,6 +190,7 @@ def read(html: str) -> Reader:
     return reader
 
 
+@pytest.mark.slow
 def test_a_whole_run_becomes_one_page_and_plain_json() -> None:
     content = json.loads(told())
     assert {"comparisons", "stages", "curves", "reward_model", "verdict", "samples"} <= set(content)
@@ -219,6 +220,7 @@ def test_the_page_may_load_run_and_send_nothing() -> None:
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes() -> None:
     run = {**data(), "rows": few(24)}
     first, again = report(run), report(run)

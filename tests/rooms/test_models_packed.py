@@ -157,6 +157,7 @@ def scoring(variant: str) -> Any:
 
 
 @pytest.mark.parametrize(("variant", "reading", "way"), OF_FAMILIES, indirect=["way"])
+@pytest.mark.slow
 def test_scores_and_values_are_those_of_rows_alone(variant: str, reading: str, way: str) -> None:
     """Scores are read at each row's last scored token, values just before each scored one; gradients too."""
     network = scoring(variant)
@@ -183,6 +184,7 @@ def test_scores_and_values_are_those_of_rows_alone(variant: str, reading: str, w
 @pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False:UserWarning")  # peft's, for GPT-2
 @pytest.mark.parametrize("reading", ["packed", "padded"])
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2", "gemma3", "gpt2", "mistral", "gemma"])
+@pytest.mark.slow
 def test_adapted_networks_read_packed_rows_too(family: str, reading: str, way: str) -> None:
     """With LoRA around it, a network's adapters get the gradients that rows alone would give them."""
     pytest.importorskip("peft")
@@ -263,6 +265,7 @@ def test_without_dropout_learning_reads_as_ever() -> None:
 
 
 @pytest.mark.parametrize("family", sorted(KNOWN))
+@pytest.mark.slow
 def test_half_precision_learns_in_the_direction_of_full_precision(family: str, way: str) -> None:
     """Gradients of our own pass in bfloat16, every parameter's: as near to full precision as plain autocast's are."""
     network = made(family)

@@ -61,6 +61,7 @@ def with_other_filler(sequences: Sequences, token: int) -> Sequences:
 
 @pytest.mark.parametrize("family", families.FAMILIES)
 @torch.no_grad()
+@pytest.mark.slow
 def test_logprobs_are_those_of_plain_transformers(family: str, folders: dict[str, Path]) -> None:
     """Pain 11: alone, in a batch, in any order, with anything to fill it up: the same numbers, at any temperature."""
     policy = Policy.load(folders[family], families.CPU)

@@ -235,6 +235,7 @@ for steps in itertools.count():
 
 
 @pytest.mark.parametrize("before", [True, False])
+@pytest.mark.slow
 def test_killed_at_any_step_of_finishing_leaves_the_old_or_the_new(
     tmp_path: Path, loaded: Loaded, before: bool
 ) -> None:

@@ -50,6 +50,7 @@ def some(longest: int = 20) -> list[Request]:
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
+@pytest.mark.slow
 def test_texts_that_end_an_answer(name: str, policies: dict[str, Policy]) -> None:
     """Cut after the first token whose text, all decoded anew, holds the ending; also where it spans tokens."""
     policy = policies[name]

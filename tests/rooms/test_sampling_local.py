@@ -43,6 +43,7 @@ def said(completions: list[Completion]) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("family", families.FAMILIES)
+@pytest.mark.slow
 def test_greedy_is_plain_generation(family: str, policies: dict[str, Policy]) -> None:
     """Token by token what `generate` says, batched and cached, with prompts longer than a sliding window."""
     policy = policies[family]
@@ -77,6 +78,7 @@ def test_logprobs_are_those_of_a_fresh_reading(family: str, policies: dict[str, 
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3", "gpt2"])
+@pytest.mark.slow
 def test_a_sample_is_the_same_in_any_company(
     family: str, policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def some(longest: int = 20, manner: Manner = PLAIN, each: int = 3) -> list[Reque
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_greedy_is_plain_generation(name: str, policies: dict[str, Policy]) -> None:
     """Token by token what `generate` says, with three places for four prompts and texts beyond a window."""
     policy = policies[name]
@@ -169,6 +170,7 @@ def test_samples_follow_the_exact_distribution(
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral", "gemma2", "gpt2"])
+@pytest.mark.slow
 def test_an_answer_is_the_same_in_any_company(name: str, policies: dict[str, Policy]) -> None:
     """Alone, with few places, with many, beside other manners, coming late, with little memory: the same tokens."""
     policy, requests = policies[name], some()

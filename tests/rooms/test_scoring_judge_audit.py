@@ -59,6 +59,7 @@ def win_rate(asker: Judge, addition: str, rounds: int = 24) -> float:
 
 
 @pytest.mark.parametrize("injection", INJECTIONS)
+@pytest.mark.slow
 def test_s29_an_answer_that_speaks_to_a_gullible_judge_wins_no_more_often(there: Any, injection: str) -> None:
     there.speak = mock.gullible
     plain = win_rate(judge(there), "Thank you.")

@@ -203,6 +203,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_explained_and_the_last_good_one_stays(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60

@@ -77,6 +77,7 @@ def test_the_same_seed_draws_the_same_and_another_seed_something_else() -> None:
     assert first == list(islice(World().documents(1), 50)) != list(islice(World().documents(2), 50))
 
 
+@pytest.mark.slow
 def test_more_prompts_than_there_are_is_an_error() -> None:
     with pytest.raises(SettingsError, match="Ask for fewer"):
         World().prompts(10**6)
