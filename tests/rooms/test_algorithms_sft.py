@@ -212,6 +212,7 @@ def taught(path: Path, folder: Path, settings: SFT, kill_at: int | None = None) 
 STOPPING = SFT(hold_out=0.2, epochs=30, batch=16, rate=2e-2, general="general.jsonl", looks=2, patience=3)
 
 
+@pytest.mark.slow
 def test_t3_learning_stops_when_it_no_longer_gains(path: Path, tmp_path: Path) -> None:
     """It fires before the end; the weights kept are those of the best look, and the report says so."""
     course, inner = taught(path, tmp_path / "sft.partial", STOPPING)
@@ -249,6 +250,7 @@ def test_t3_what_must_not_be_forgotten_is_bounded(path: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kill_at", [7])
+@pytest.mark.slow
 def test_t3_a_stop_in_time_survives_a_kill(path: Path, tmp_path: Path, kill_at: int) -> None:
     """Killed in the midst and begun again: the same looks, the same weights, bit for bit."""
     settings = STOPPING.model_copy(update={"epochs": 4, "patience": 2})

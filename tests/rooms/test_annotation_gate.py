@@ -90,6 +90,7 @@ def test_s5_what_is_not_yours_looks_like_what_is_not_there(light: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["origin", "null", "plain", "form", "override", "site"])
+@pytest.mark.slow
 def test_s2_what_changes_anything_comes_from_our_own_pages(light: Any, name: str) -> None:
     light.project()
     browser = come_in(light)
@@ -116,6 +117,7 @@ def test_s2_what_changes_anything_comes_from_our_own_pages(light: Any, name: str
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:8642@evil.example", ""]
 )
+@pytest.mark.slow
 def test_s3_a_foreign_name_is_refused_on_every_route(light: Any, host: str) -> None:
     light.project()
     for method, _, path in [*every_route(), ("GET", "", "/"), ("GET", "", "/assets/x.js")]:

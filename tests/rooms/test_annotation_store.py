@@ -177,6 +177,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("deed", FORGERIES)
+@pytest.mark.slow
 def test_s7_the_first_changed_row_is_named(house: Any, deed: str) -> None:
     house.project(tasks=3)
     ada = house.guest("ada", projects=("one",))

@@ -7,6 +7,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 
 from concord.evaluation import best_of_n, compare, decide, page, report, summarise, usual_pairs
 from concord.settings.stages import Gate

@@ -43,6 +43,7 @@ def on_glibc() -> bool:
 
 
 @pytest.mark.skipif(not on_glibc(), reason="only glibc gives large blocks back at every free")
+@pytest.mark.slow
 def test_large_blocks_are_used_again() -> None:
     """Ten times three blocks of 30 MiB: given back each time they cost faults, kept they cost none."""
     assert faults(keep=False) > 3_000

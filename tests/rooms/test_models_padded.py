@@ -97,6 +97,7 @@ def read(one: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("family", UNFIT)
+@pytest.mark.slow
 def test_what_cannot_run_packed_is_told_and_read_padded(family: str) -> None:
     """Tokens mixed otherwise than by attention, or by an attention that does not ask ours: same numbers, slower."""
     kind, settings, why = UNFIT[family]

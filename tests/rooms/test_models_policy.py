@@ -131,6 +131,7 @@ def reward_model(path: Path, seed: int = 3) -> RewardModel:
 
 @pytest.mark.parametrize("family", families.FAMILIES)
 @torch.no_grad()
+@pytest.mark.slow
 def test_scores_do_not_depend_on_company_and_survive_saving(
     family: str, folders: dict[str, Path], tmp_path: Path
 ) -> None:

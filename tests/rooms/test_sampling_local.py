@@ -65,6 +65,7 @@ def test_greedy_is_plain_generation(family: str, policies: dict[str, Policy]) ->
 
 @pytest.mark.parametrize("family", families.FAMILIES)
 @torch.no_grad()
+@pytest.mark.slow
 def test_logprobs_are_those_of_a_fresh_reading(family: str, policies: dict[str, Policy]) -> None:
     """Pain 12: what sampling notes down is what learning will compute, at the temperature of both."""
     policy = policies[family]

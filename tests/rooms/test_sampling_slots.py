@@ -129,6 +129,7 @@ def exact(logits: torch.Tensor, manner: Manner) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("name", CASES)
 @torch.no_grad()
+@pytest.mark.slow
 def test_numbers_are_those_of_a_fresh_reading(name: str, policies: dict[str, Policy]) -> None:
     """Log-probabilities and entropies, of the distribution that was drawn from, against a pass without any cache."""
     policy = policies[name]
