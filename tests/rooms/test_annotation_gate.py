@@ -32,6 +32,7 @@ def test_the_committed_document_is_current() -> None:
     )
 
 
+@pytest.mark.slow
 def test_s4_every_route_and_method_needs_credentials_but_three(light: Any) -> None:
     light.project()
     browser = light.browser()
@@ -54,6 +55,7 @@ def test_s4_a_route_without_a_role_keeps_the_server_from_starting(
         create_app(light.store, "http://127.0.0.1:1")
 
 
+@pytest.mark.slow
 def test_s5_each_role_reaches_what_the_table_says_and_nothing_else(light: Any) -> None:
     light.project()
     people = {role: light.guest(role, role, ("one",)) for role in ROLES}

@@ -107,6 +107,7 @@ def policy(network: nn.Module, reading: Trunk) -> Policy:
 
 
 @pytest.mark.parametrize(("variant", "reading", "way"), SOME, indirect=["way"])
+@pytest.mark.slow
 def test_logprobs_and_their_gradients_are_those_of_rows_alone(variant: str, reading: str, way: str) -> None:
     """Shared prompts, sliding windows, tied heads, experts, capped logits: as if each row were read by itself."""
     network = made(variant)
