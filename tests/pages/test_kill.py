@@ -17,10 +17,17 @@ async tasks => {
     new KeyboardEvent("keydown", {key, code: /\\d/.test(key) ? `Digit${key}` : key, bubbles: true, cancelable: true}));
   const mark = () => document.querySelector(".card .body")?.textContent.match(/\\[(\\d+):/)?.[1] ?? null;
   const ranked = JSON.parse(sessionStorage.getItem("ranked") ?? "[]");
+  let pressed = Date.now();
   while (ranked.length < tasks && !window.stop_ranking) {
     const task = mark();
-    if (task === null || task === ranked.at(-1)) { await sleep(5); continue; }
-    ranked.push(task);
+    const lost = Date.now() - pressed > 3000 && !document.querySelector(".unsent");
+    if (task === null || (task === ranked.at(-1) && !lost)) { await sleep(5); continue; }
+    if (task === ranked.at(-1)) {  // keys that came before the page listened: a person would press again
+      ["Backspace", "Backspace", "Backspace", "Backspace"].forEach(press);
+    } else {
+      ranked.push(task);
+    }
+    pressed = Date.now();
     sessionStorage.setItem("ranked", JSON.stringify(ranked));
     ["2", "1", "3", "Enter"].forEach(press);
     await sleep(5);
