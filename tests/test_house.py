@@ -16,30 +16,17 @@ SOURCE = ROOT / "src" / "concord"
 FLOORS = {
     "cli": 8,
     "stages": 7,
-    "algorithms": 6,
-    "sampling": 6,
-    "scoring": 6,
-    "models": 5,
-    "evaluation": 5,
-    "annotation": 5,
-    "making": 5,
-    "batches": 4,
-    "training": 4,
-    "endpoints": 4,
-    "world": 4,
-    "formats": 4,
-    "runs": 4,
+    **dict.fromkeys(("algorithms", "sampling", "scoring"), 6),
+    **dict.fromkeys(("models", "evaluation", "suites", "annotation", "making", "serving"), 5),
+    **dict.fromkeys(("batches", "training", "endpoints", "world", "formats", "runs", "monitoring"), 4),
     "roles": 3,
-    "records": 2,
-    "settings": 2,
-    "maths": 1,
-    "errors": 1,
-    "machine": 1,
+    **dict.fromkeys(("records", "settings"), 2),
+    **dict.fromkeys(("maths", "errors", "machine"), 1),
 }
 """The one table of rooms: an import goes to a lower floor, never up and never sideways."""
 
-HEAVY = "cli stages algorithms sampling scoring models batches training maths"
-TORCH_FREE = set(FLOORS) - set(HEAVY.split())
+HEAVY = ("cli", "stages", "algorithms", "sampling", "scoring", "models", "batches", "training", "maths")
+TORCH_FREE = set(FLOORS) - set(HEAVY)
 LIGHT = ("cli.main", "cli.stage", "cli.show", "cli.settings_page", "stages.plan", "stages.carry_out")
 """Modules of other rooms that must not load torch either: the front door and the plan behind it."""
 

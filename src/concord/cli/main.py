@@ -66,10 +66,17 @@ def obey(words: list[str], voice: Voice) -> int:
 
         voice.tell([f"concord {__version__}"], {"concord": __version__})
         return 0
+    if (pair := " ".join(words[:2])) in VERBS:
+        return act(pair, words[2:], voice)
     if first not in VERBS:
         raise SettingsError(not_a_verb(first))
-    verb = VERBS[first]
-    return verb.act(verb.parser().read(words[1:]), voice)
+    return act(first, words[1:], voice)
+
+
+def act(name: str, words: list[str], voice: Voice) -> int:
+    """Let a verb act; some verbs are two words, such as `evaluate reward`."""
+    verb = VERBS[name]
+    return verb.act(verb.parser().read(words), voice)
 
 
 def overview() -> list[str]:

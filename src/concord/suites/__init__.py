@@ -1,0 +1,1 @@
+"""Suites: probes for what an average hides: refusals, honesty, bias, privacy, instructions."""
