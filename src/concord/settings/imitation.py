@@ -15,8 +15,8 @@ class SFT(Settings):
     """Which method this is."""
     demonstrations: str = "data/demonstrations.jsonl"
     """File of demonstrations, relative to the recipe."""
-    epochs: Count = 3
-    """Passes over the demonstrations."""
+    epochs: Annotated[int, Field(ge=0)] = 3
+    """Passes over the demonstrations; 0 reads none and goes on with the base as it is."""
     rate: Positive = 5e-4
     """Learning rate at its highest."""
     batch: Count = 32

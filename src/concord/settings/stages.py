@@ -33,7 +33,7 @@ class Rank(Settings):
     by: Literal["panel", "file", "people", "judge", "scorer", "rules"] = "file"
     """The simulated panel, a file of rankings, people in a browser, an AI judge, a reward model, or rules."""
     rankings: str | None = None
-    """File of people's rankings, relative to the recipe; needed if `by` is file, put beside a judge's if named."""
+    """File of rankings, relative to the recipe; needed if `by` is file, else put beside the new ones if named."""
     raters: Count = 6
     """People on the simulated panel."""
     noise: Positive = 1.0

@@ -96,7 +96,9 @@ def what(bench: Bench) -> dict[str, Any]:
     recipe, run = bench.recipe, bench.run
     sources = Counter(one.source for one in bench.rankings)
     return {
-        "demonstrations": sum(1 for _ in bench.demonstrations(recipe.sft.demonstrations)),
+        "demonstrations": sum(1 for _ in bench.demonstrations(recipe.sft.demonstrations))
+        if recipe.sft.epochs
+        else 0,
         "prompts": len({one.prompt.id for one in bench.completions}),
         "completions": len(bench.completions),
         "rankings": sources.total(),

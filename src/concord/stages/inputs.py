@@ -152,25 +152,29 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     recipe, folder = loaded.recipe, loaded.folder
     imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
-    yield Source("demonstrations", folder / recipe.sft.demonstrations, "demonstrations", ("sft",))
-    if recipe.sft.general:
-        yield Source("general demonstrations", folder / recipe.sft.general, "demonstrations", ("sft",))
+    for what, path in imitated("demonstrations", folder, recipe.sft):
+        yield Source(what, path, "demonstrations", ("sft",))
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
     yield from guidance(loaded)
     for name, rival in imitators.items():
-        task, path = f"rivals/{name}", folder / rival.demonstrations
-        yield Source(f"demonstrations for {task}", path, "demonstrations", (task,))
-        if rival.general:
-            yield Source(
-                f"general demonstrations for {task}", folder / rival.general, "demonstrations", (task,)
-            )
+        task = f"rivals/{name}"
+        for what, path in imitated(f"demonstrations for {task}", folder, rival):
+            yield Source(what, path, "demonstrations", (task,))
+
+
+def imitated(what: str, folder: Path, asked: SFT) -> Iterator[tuple[str, Path]]:
+    """The files that an imitation reads, each with what it is called."""
+    if asked.epochs:
+        yield what, folder / asked.demonstrations
+        if asked.general:
+            yield f"general {what}", folder / asked.general
 
 
 def guidance(loaded: Loaded) -> Iterator[Source]:
     """The files that say what is better."""
     recipe, folder = loaded.recipe, loaded.folder
-    if recipe.rank.by in ("file", "judge") and recipe.rank.rankings:
-        yield Source("rankings", folder / str(recipe.rank.rankings), "rankings", ("rank",))
+    if recipe.rank.rankings:
+        yield Source("rankings", folder / recipe.rank.rankings, "rankings", ("rank",))
     if recipe.reward.ratings.file:
         yield Source("ratings", folder / recipe.reward.ratings.file, "ratings", ("reward",))
     if recipe.reward.steps.file:

@@ -88,7 +88,7 @@ def plan(loaded: Loaded) -> list[Task]:
         held_out += (loaded.folder / recipe.evaluate.judge,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
-        shown = imitated(loaded, recipe.sft)[:1] if name.startswith(IN_CONTEXT) else ()
+        shown = (loaded.folder / recipe.sft.demonstrations,) if name.startswith(IN_CONTEXT) else ()
         asked = (*model, *held_out, *shown)
         tasks.append(Task(f"answers/{name}", needs, asked, whole["evaluate"], alone=False))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
@@ -130,7 +130,7 @@ def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
                 f"{source}: `rank.by` is judge, so `rank.judge` must name either an `endpoint` or a `model`."
             )
         named += [one for one in (judge.rubric, judge.examples) if one]
-    if rank.by in ("file", "judge") and rank.rankings:
+    if rank.rankings:
         named.append(rank.rankings)
     folders = (model_folder(loaded, judge.model),) if rank.by == "judge" and judge.model else ()
     return (*(loaded.folder / one for one in named), *folders)
@@ -145,8 +145,9 @@ def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
 
 
 def imitated(loaded: Loaded, asked: SFT) -> tuple[Path, ...]:
-    """The files that an imitation reads."""
-    return tuple(loaded.folder / file for file in (asked.demonstrations, asked.general) if file)
+    """The files that an imitation reads; none if it takes the base as it is."""
+    named = (asked.demonstrations, asked.general) if asked.epochs else ()
+    return tuple(loaded.folder / file for file in named if file)
 
 
 def base(loaded: Loaded) -> Path:

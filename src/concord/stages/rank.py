@@ -18,8 +18,13 @@ Work = Callable[[Bench, Path], Iterable[Ranking]]
 
 
 def work(bench: Bench, folder: Path, key: str) -> None:
-    """Rank the sampled completions, or take in the rankings that people made."""
-    formats.write_rankings(folder / "rankings.jsonl", RANKERS[bench.recipe.rank.by](bench, folder))
+    """Rank the sampled completions, or take in the rankings that people made; earlier ones stand before new ones."""
+    found = RANKERS[bench.recipe.rank.by](bench, folder)
+    named = bench.recipe.rank.rankings
+    if named and bench.recipe.rank.by != "file":
+        path = bench.loaded.folder / named
+        found = of_aspects(chain(by_file(bench, folder), found), path, bench.recipe.reward.aspects)
+    formats.write_rankings(folder / "rankings.jsonl", found)
 
 
 def by_file(bench: Bench, folder: Path) -> Iterable[Ranking]:
@@ -60,13 +65,8 @@ def by_rules(bench: Bench, folder: Path) -> Iterable[Ranking]:
 
 def by_judge(bench: Bench, folder: Path) -> Iterable[Ranking]:
     """What an AI judge says, beside people's rankings if the recipe names a file of them."""
-    named = bench.recipe.rank.rankings
-    if named is None:
-        return judged(bench, folder, differing(bench), ())
-    found = judged(bench, folder, differing(bench), by_file(bench, folder))
-    return of_aspects(
-        chain(by_file(bench, folder), found), bench.loaded.folder / named, bench.recipe.reward.aspects
-    )
+    people = by_file(bench, folder) if bench.recipe.rank.rankings else ()
+    return judged(bench, folder, differing(bench), people)
 
 
 def by_people(bench: Bench, folder: Path) -> Iterable[Ranking]:

@@ -6,6 +6,7 @@ from concord import formats
 from concord.algorithms import ALGORITHMS
 from concord.algorithms.stopping import Watched
 from concord.errors import RecordError
+from concord.models import Policy
 from concord.models.folder import context
 from concord.records.files import write_json
 from concord.stages.bench import Bench
@@ -19,6 +20,10 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     bench.from_base = True
     for file in (bench.recipe.prompts, bench.recipe.evaluate.prompts):
         refuse_long_prompts(bench, bench.loaded.folder / file)
+    if not bench.recipe.sft.epochs:
+        bench.say("`sft.epochs` is 0: no demonstration is read, and the base goes on as it is.")
+        Policy.load(bench.model(""), bench.compute).save(folder / "model")
+        return
     course = ALGORITHMS["sft"](bench.recipe.sft, bench)
     learn(course, bench, folder, key)
     bench.policy.save(folder / "model")
