@@ -28,7 +28,7 @@ from concord.training import Diary, Guard, Local, Optimizer, fit, schedule
 from concord.world import World
 
 VOCABULARY = 1536
-WIDTH, LAYERS, HEADS, INNER, CONTEXT = 192, 4, 6, 512, 256
+CONTEXT = 256
 STEPS = 5000
 TOKENS = 4096
 """Most tokens in a step."""
@@ -40,6 +40,16 @@ TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the network is."""
+
+    width: int = 192
+    layers: int = 4
+    heads: int = 6
+    inner: int = 512
 
 
 def tokenizer() -> Any:
@@ -71,19 +81,19 @@ def tokenizer() -> Any:
     return made
 
 
-def network(vocabulary: int, end: int, pad: int) -> torch.nn.Module:
-    """A Llama of two million weights that knows nothing yet."""
+def network(vocabulary: int, end: int, pad: int, size: Size) -> torch.nn.Module:
+    """A Llama that knows nothing yet; of the usual size it has two million weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     made: torch.nn.Module = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=vocabulary,
-            hidden_size=WIDTH,
-            intermediate_size=INNER,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            num_key_value_heads=HEADS,
+            hidden_size=size.width,
+            intermediate_size=size.inner,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.heads,
+            num_key_value_heads=size.heads,
             max_position_embeddings=CONTEXT,
             tie_word_embeddings=True,
             initializer_range=0.05,
@@ -139,13 +149,13 @@ class Corpus:
         """There is nothing to restore."""
 
 
-def make(folder: Path, steps: int = STEPS) -> Path:
-    """Make the starter model in a folder."""
+def make(folder: Path, steps: int = STEPS, size: Size = Size()) -> Path:
+    """Make the starter model, or one of another size, in a folder."""
     torch.set_num_threads(2)
     compute = choose("cpu", "bfloat16")
     template = Template(tokenizer())
     ids = template.tokenizer
-    made = network(len(ids), ids.eos_token_id, ids.pad_token_id)
+    made = network(len(ids), ids.eos_token_id, ids.pad_token_id, size)
     policy = Policy(made, template, compute, headed=True, trunk=Trunk.of(made, compute))
     feed = Corpus(template, steps)
     course = Course(feed, Imitation(policy), {"policy": policy.network}, {"policy": RATE}, steps)
@@ -166,4 +176,4 @@ def make(folder: Path, steps: int = STEPS) -> Path:
 
 
 if __name__ == "__main__":
-    print(make(Path(sys.argv[1]), *(int(steps) for steps in sys.argv[2:])))
+    print(make(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else STEPS))
