@@ -2,7 +2,7 @@
 
     python -m benchmarks.claims [--run runs/methods]
 
-Reads the runs that `python -m benchmarks.methods` made, and learns one more reward model a seed, from pairs. Four claims:
+Reads the runs that `python -m benchmarks.methods` made, and learns one more reward model a seed, from pairs. Claims:
 preferences beat demonstrations at an equal price; learning online beats learning offline from the same rankings;
 exploration finds answers better than any that was annotated; a list read whole teaches more than its pairs.
 """
