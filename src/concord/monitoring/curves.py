@@ -54,9 +54,12 @@ class Curves:
         if news.afresh:
             self.clear()
         self.place = news.place
-        found = [point for value in values(news.lines) if (point := self.point(value)) is not None]
-        for point in found:
-            self.add(point)
+        found = []
+        for value in values(news.lines):
+            point = self.point(value)
+            if point is not None:
+                self.add(point)
+                found.append(point)
         return found
 
     def clear(self) -> None:

@@ -83,8 +83,8 @@ def standing(run: Shelf, now: float) -> Standing:
     because, go = verdict.get("because"), verdict.get("go")
     watched = [f"{one.name}{part}/{METRICS}" for one in found for part in ("", PARTIAL)]
     times = [run.changed(name) for name in ("run.json", "gate/verdict.json", *watched)]
-    begun = [one for one in found if one.state != "waiting"]
-    idle: State = "done" if go is not None else "stopped" if begun else "waiting"
+    halted = any(one.state == "stopped" for one in found)
+    idle: State = "done" if isinstance(go, bool) else "stopped" if halted else "waiting"
     return Standing(
         name=run.name,
         state="at work" if owner else idle,
