@@ -98,6 +98,9 @@ def watched(run: Path, hostile: str = "") -> Path:
             "past_peak": gold < 0.5,
         }
         add(stage / "watch.jsonl", [look])
+    peak = {"step": 20, "round": 5, "sqrt_kl": 2.0}
+    end = {"step": 30, "rule": f"gold {hostile}", "action": "roll-back"}
+    write(stage / "watch.json", {"peak": peak, "past_peak": 0.93, "stopped": end, "rolled_back_to": 20})
     for turn, texts in enumerate((("early", "first"), ("late", "last"))):
         rows = [completion(f"question {n} {hostile}", f"{text} {hostile}") for n, text in enumerate(texts)]
         add(stage / "rollouts" / f"{turn:06}.jsonl", rows)

@@ -215,10 +215,8 @@ def test_a_report_is_served_in_a_box(watcher: Watcher, runs: Path) -> None:
 def test_a_run_that_is_deleted_while_it_is_watched_is_told_gone(watcher: Watcher, runs: Path) -> None:
     watcher.ask("/one/curves")
     shutil.rmtree(runs / "one" / "align.partial")
-    assert watcher.ask("/one/curves") == {
-        "stage": None, "steps": [], "exact": True, "charts": [], "looks": [], "alarms": [], "latest": {}, "notes": [],
-        "mark": "",
-    }  # fmt: skip
+    nothing = watcher.ask("/one/curves")
+    assert not any(value for name, value in nothing.items() if name != "exact") and nothing["stage"] is None
     shutil.rmtree(runs / "one")
     assert watcher.ask("/one", 404)["error"]["code"] == "not_found" and watcher.ask()["runs"] == []
     shutil.rmtree(runs)

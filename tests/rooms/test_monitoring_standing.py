@@ -100,6 +100,12 @@ def test_alarms_have_their_answers_and_looks_their_intervals(run: Path) -> None:
     assert alarm.samples[0].prompt == (("user", "why "),) and alarm.note == "screening signal"
     looks = signs.looks(shelf)
     assert [(one.step, one.root, one.past_peak) for one in looks] == [(10, 1, 0), (20, 2, 0), (30, 3, 1)]
+    found = signs.outcome(shelf)
+    assert found.peak == 2.0 and " ".join(found.words) == (
+        "Gold was best at step 20. The chance that its peak is past is 93%. "
+        "Learning was ended at step 30 by the rule gold  (roll-back). The weights are those of step 20."
+    )
+    assert signs.outcome(Shelf(run)) == signs.Outcome(None, ())
     assert looks[0].gold == signs.Estimate(0.5, 0.4, 0.6) and looks[0].proxy == signs.Estimate(
         1.0, None, None
     )

@@ -1021,6 +1021,16 @@ export interface components {
              */
             looks: components["schemas"]["WatchLook"][];
             /**
+             * Peak
+             * @description The root of drift at which gold was best.
+             */
+            peak: number | null;
+            /**
+             * Outcome
+             * @description What the looks came to, in words.
+             */
+            outcome: string[];
+            /**
              * Alarms
              * @description In the order in which they came.
              */

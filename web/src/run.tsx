@@ -1,17 +1,19 @@
 /** One run, live: where it stands, its numbers, its alarms, and what the policy says. */
 
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Chart } from "./chart";
 import { useLive, type Live } from "./live";
 import { get, type Schema } from "./net";
 import { count, Pending, useLoaded } from "./parts";
-import { band, duration, figure, merged, type Trace } from "./plot";
+import { band, duration, figure, merged, type Column, type Trace } from "./plot";
 import { address, STATES, State, Verdict } from "./runs";
 import { Alarms, Samples } from "./samples";
 
 /** Stretches of steps that are asked for, and steps that are held before they are asked for anew. */
 const [WIDTH, MOST] = [300, 700];
+/** Steps after which a number that never changed is told to be steady. */
+const SOON = 10;
 const API = "/api/v1/runs";
 
 export function Run({ name, wish }: { name: string; wish: string }): JSX.Element {
@@ -98,7 +100,7 @@ function Gate({ run }: { run: Schema<"RunView"> }): JSX.Element | null {
   if (run.go === null && !run.report) return null;
   return (
     <section class="card pad verdict-of">
-      <p class="big">
+      <p class="big grow">
         {run.go === null ? "A report of an earlier gate is here." : "The gate says "}
         {run.go !== null && (
           <strong>
@@ -106,6 +108,11 @@ function Gate({ run }: { run: Schema<"RunView"> }): JSX.Element | null {
           </strong>
         )}
       </p>
+      {run.report && (
+        <a href={`${API}/${encodeURIComponent(run.name)}/report`} target="_blank" rel="noopener noreferrer">
+          Open the report
+        </a>
+      )}
       {run.because.length > 0 && (
         <details>
           <summary>Because</summary>
@@ -116,13 +123,6 @@ function Gate({ run }: { run: Schema<"RunView"> }): JSX.Element | null {
           </ul>
         </details>
       )}
-      {run.report && (
-        <p>
-          <a href={`${API}/${encodeURIComponent(run.name)}/report`} target="_blank" rel="noopener noreferrer">
-            Open the report
-          </a>
-        </p>
-      )}
     </section>
   );
 }
@@ -132,7 +132,7 @@ function Stages({ run, wish, shown }: { run: Schema<"RunView">; wish: string; sh
     <section>
       <h2>Stages</h2>
       <ol class="plain stages">
-        {run.stages.map((one) => (
+        {folded(run.stages).map((one) => (
           <li class={`node ${one.state === "at work" ? "working" : one.state}`} key={one.name}>
             <span class="name">
               {run.learning.includes(one.name) ? (
@@ -143,18 +143,32 @@ function Stages({ run, wish, shown }: { run: Schema<"RunView">; wish: string; sh
                 one.name
               )}
             </span>
-            <span class="state">{STATES[one.state]}</span>
+            <span class="state">
+              {STATES[one.state]} {one.parts > 1 && `${one.done}/${one.parts}`}
+            </span>
             <span class="soft">{duration(one.seconds)}</span>
           </li>
         ))}
       </ol>
-      {wish && (
+      {wish && wish !== run.following && (
         <p class="soft">
-          These are the numbers of {wish}. <a href={address(run.name)}>Follow what is being made</a>
+          These are the numbers of {wish}.{" "}
+          <a href={address(run.name)}>{run.state === "at work" ? "Follow what is being made" : `Back to ${run.following}`}</a>
         </p>
       )}
     </section>
   );
+}
+
+/** Stages of one kind that have no numbers of their own stand as one. */
+function folded(stages: readonly Schema<"RunStage">[]): (Schema<"RunStage"> & { parts: number; done: number })[] {
+  const groups = Map.groupBy(stages, (one) => (one.step === null ? one.name.split("/")[0]! : one.name));
+  return [...groups].map(([name, all]) => {
+    const state = (["at work", "stopped", "waiting"] as const).find((word) => all.some((one) => one.state === word));
+    const seconds = all.every((one) => one.seconds === null) ? null : all.reduce((sum, one) => sum + (one.seconds ?? 0), 0);
+    const done = all.filter((one) => one.state === "done").length;
+    return { name, state: state ?? "done", seconds, step: all[0]!.step, parts: all.length, done };
+  });
 }
 
 /** All charts of a stage, read at one place together. */
@@ -163,7 +177,21 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
   const marks = useMemo(() => curves.alarms.map((one) => one.step), [curves.alarms]);
   const charts = useMemo(() => traced(curves), [curves]);
   const pursuit = useMemo(() => pursued(curves.looks), [curves.looks]);
+  const peak = useMemo(() => (curves.peak === null ? [] : [curves.peak]), [curves.peak]);
   const [root, readRoot] = useState<number | null>(null);
+  const moving = charts.filter((one) => !one.steady);
+  const against = pursuit && (
+    <Chart
+      title="Proxy and gold"
+      unit="by √KL"
+      about="Where gold falls while proxy rises, the policy learns the scorer's faults."
+      traces={pursuit}
+      axis="√KL"
+      marks={peak}
+      at={root}
+      read={readRoot}
+    />
+  );
   return (
     <section>
       <h2>
@@ -173,32 +201,25 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
         <p class="warn">⚠ {one}</p>
       ))}
       <div class="charts">
-        {charts.map(({ chart, traces }) => (
-          <Chart
-            key={chart.title}
-            title={chart.title}
-            unit={chart.unit}
-            about={chart.about}
-            traces={traces}
-            axis="step"
-            marks={marks}
-            at={at}
-            read={read}
-          />
+        {moving.map(({ chart, traces }, i) => (
+          <Fragment key={chart.title}>
+            <Chart
+              title={chart.title}
+              unit={chart.unit}
+              about={chart.about}
+              traces={traces}
+              axis="step"
+              marks={marks}
+              at={at}
+              read={read}
+            />
+            {i === 0 && against}
+          </Fragment>
         ))}
-        {pursuit && (
-          <Chart
-            title="Proxy and gold against √KL"
-            unit="√nats"
-            about="Where gold falls while proxy rises, the policy learns the scorer's faults."
-            traces={pursuit}
-            axis="√KL"
-            marks={[]}
-            at={root}
-            read={readRoot}
-          />
-        )}
+        {moving.length === 0 && against}
       </div>
+      {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
+      <Steady of={charts.filter((one) => one.steady)} />
       <p class="soft">
         {curves.exact ? "Every step is drawn." : "Each point is the mean of a stretch of steps; the band is its least and most."}{" "}
         Arrow keys read a chart in focus. {curves.alarms.length > 0 && "Upright lines are alarms."}
@@ -207,22 +228,45 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
   );
 }
 
+/** What has never changed needs no chart: a line of figures, until it does. */
+function Steady({ of }: { of: readonly Drawn[] }): JSX.Element | null {
+  const figures = of.flatMap(({ chart, traces }) =>
+    traces.map((one) => `${chart.title}${traces.length > 1 ? ` (${one.label})` : ""} ${figure(one.latest)}`),
+  );
+  return figures.length === 0 ? null : <p class="soft">Unchanged so far: {figures.join(" · ")}.</p>;
+}
+
+interface Drawn {
+  chart: Schema<"Chart">;
+  traces: Trace[];
+  steady: boolean;
+}
+
 /** The charts with their axes; gold stands beside the proxy, at the steps at which somebody looked. */
-function traced(curves: Schema<"Curves">): { chart: Schema<"Chart">; traces: Trace[] }[] {
+function traced(curves: Schema<"Curves">): Drawn[] {
   const seen = curves.looks.filter((one) => one.gold);
   const gold: Trace = { ...interval("gold", seen.map((one) => one.gold)), x: seen.map((one) => one.step) };
   return curves.charts.map((chart) => {
-    const traces = chart.lines.map((line) => ({
-      label: line.label,
-      x: curves.steps,
-      middle: line.middle,
-      ...band(line),
-      dots: false,
-      latest: line.latest,
-    }));
-    return { chart, traces: chart.title === "Reward" && seen.length > 0 ? [...traces, gold] : traces };
+    const traces = chart.lines.map((line) => trace(line, curves.steps));
+    const whole = chart.title === "Reward" && seen.length > 0 ? [...traces, gold] : traces;
+    return { chart, traces: whole, steady: curves.steps.length >= SOON && whole.every(flat) };
   });
 }
+
+/** A number that is there at few steps only, such as at every tenth, is drawn as dots with a line through them. */
+function trace(line: Schema<"Line">, steps: readonly number[]): Trace {
+  const told = { label: line.label, latest: line.latest };
+  const there = line.middle.flatMap((value, i) => (value === null ? [] : [i]));
+  if (2 * there.length > steps.length) return { ...told, x: steps, middle: line.middle, ...band(line), dots: false };
+  const some = (column: Column | null): Column | null => column && there.map((i) => column[i]!);
+  const { low, high } = band(line);
+  const [x, middle] = [there.map((i) => steps[i]!), there.map((i) => line.middle[i]!)];
+  return { ...told, x, middle, low: some(low), high: some(high), dots: true };
+}
+
+/** Whether a line has but one value; of one with a band, that the band is but a line. */
+const flat = (one: Trace): boolean =>
+  one.middle.every((value) => value === one.middle[0]) && (one.low === null || one.low.every((value) => value === one.middle[0]));
 
 function interval(label: string, told: readonly (Schema<"Interval"> | null)[]): Omit<Trace, "x"> {
   return {

@@ -51,7 +51,7 @@ export function Runs(): JSX.Element {
   return (
     <main class="page wide">
       <h1>
-        Runs <span class="soft">{told.value.folder}</span>
+        Runs <span class="soft">in {told.value.folder}</span>
       </h1>
       {told.value.runs.length === 0 ? (
         <p>
@@ -71,7 +71,7 @@ function Table({ of }: { of: readonly Schema<"RunLine">[] }): JSX.Element {
       <table class="runs">
         <thead>
           <tr>
-            {["run", "state", "stage", "step", "time", "alarms", "gate", "last change"].map((title) => (
+            {["run", "state", "alarms", "gate", "stage", "step", "time", "last change"].map((title) => (
               <th scope="col">{title}</th>
             ))}
           </tr>
@@ -85,13 +85,13 @@ function Table({ of }: { of: readonly Schema<"RunLine">[] }): JSX.Element {
               <td>
                 <State of={one.state} />
               </td>
-              <td>{one.stage ?? "–"}</td>
-              <td>{one.step === null ? "–" : count(one.step)}</td>
-              <td>{duration(one.seconds)}</td>
               <td>{one.alarms ? <span class="warn">⚠ {one.alarms}</span> : "–"}</td>
               <td>
                 <Verdict go={one.go} />
               </td>
+              <td>{one.stage ?? "–"}</td>
+              <td>{one.step === null ? "–" : count(one.step)}</td>
+              <td>{duration(one.seconds)}</td>
               <td>{ago(one.changed)}</td>
             </tr>
           ))}

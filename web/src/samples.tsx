@@ -41,9 +41,9 @@ export function Alarms({ of }: { of: readonly Schema<"RunAlarm">[] }): JSX.Eleme
         ⚠ {of.length} {of.length === 1 ? "alarm" : "alarms"}
       </h2>
       <ul class="plain">
-        {[...of].reverse().map((one, i) => (
+        {[...of].reverse().map((one) => (
           <li class="card pad alarm">
-            <details open={i === 0}>
+            <details>
               <summary>
                 <strong>{one.rule}</strong> at step {figure(one.step)}: {figure(one.value)}
                 {one.limit !== null && `, limit ${figure(one.limit)}`}

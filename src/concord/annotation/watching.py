@@ -28,6 +28,19 @@ MOST_POINTS = 500
 PAUSE, LONGEST, PATIENCE = 1.0, 60.0, 1000
 """Seconds between looks; after which a stream ends, so that whoever may no longer look is found out when the
 browser asks again; and milliseconds after which it asks."""
+NOTHING = told.Curves(
+    stage=None,
+    steps=[],
+    exact=True,
+    charts=[],
+    looks=[],
+    peak=None,
+    outcome=[],
+    alarms=[],
+    latest={},
+    notes=[],
+    mark="",
+)
 REPORT = "report.html"
 MOST_OF_REPORT = 64 * 2**20
 
@@ -102,21 +115,22 @@ class One:
         name = self.stage(wish)
         where = None if name is None else place(self.shelf, name)
         if name is None or where is None:
-            return told.Curves(
-                stage=None, steps=[], exact=True, charts=[], looks=[], alarms=[], latest={}, notes=[], mark=""
-            )
+            return NOTHING
         lock, curves = self.watched.curves(self.shelf.name, name)
         with lock:
             read_on(where, curves)
             steps, thinned = curves.thinned(width)
             latest, exact = curves.latest(), len(curves.steps) <= width
             notes, at = remarks(curves), curves.place
+        found = signs.outcome(where)
         return told.Curves(
             stage=name,
             steps=steps,
             exact=exact,
             charts=charts(thinned, latest, exact),
             looks=[told.WatchLook.model_validate(asdict(one)) for one in signs.looks(where)],
+            peak=found.peak,
+            outcome=list(found.words),
             alarms=[alarm(one) for one in signs.alarms(where)],
             latest=latest,
             notes=notes,

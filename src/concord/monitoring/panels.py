@@ -24,11 +24,13 @@ class Panel:
     about: str
     """A sentence for whoever has not seen it before."""
     series: tuple[Series, ...]
+    beside: str = ""
+    """The number that has to be there too, for these to mean what the title says."""
 
 
-def panel(title: str, unit: str, about: str, *names: tuple[str, ...]) -> Panel:
+def panel(title: str, unit: str, about: str, *names: tuple[str, ...], beside: str = "") -> Panel:
     """A chart of these numbers."""
-    return Panel(title, unit, about, tuple(Series(*one) for one in names))
+    return Panel(title, unit, about, tuple(Series(*one) for one in names), beside)
 
 
 KNOWN = (
@@ -40,13 +42,36 @@ KNOWN = (
         "nats a token",
         "How undecided the policy is; near nothing it says one thing only.",
         ("entropy", "entropy"),
-        ("surprise", "surprise"),
+        ("surprise", "of its answers"),
+        beside="score",
     ),
     panel(
         "Accuracy", "", "Share of pairs that are ordered as people ordered them.", ("accuracy", "accuracy")
     ),
     panel("Margin", "", "How far better and worse answers lie apart.", ("margin", "margin")),
-    panel("Spread of rewards", "", "Standard deviation of a round's rewards.", ("score_spread", "spread")),
+    panel(
+        "Spread of rewards",
+        "",
+        "Standard deviation of a round's rewards, and of those of one prompt.",
+        ("score_spread", "of all"),
+        ("group_spread", "of one prompt"),
+    ),
+    panel(
+        "Answers",
+        "share",
+        "Answers that were cut off, words that repeat, and how far answers to one prompt differ.",
+        ("truncated", "cut off"),
+        ("repeated", "repeated"),
+        ("distinct", "distinct"),
+        ("tied", "scored alike"),
+    ),
+    panel("What rewards lean on", "", "Rank correlation of rewards with habits of the text.", ("lean.*", "")),
+    panel(
+        "Agreement",
+        "",
+        "Of the policy with people's rankings that were kept back.",
+        ("watch.agreement", "agreement"),
+    ),
     panel("Clip fraction", "", "Share of tokens whose step was cut short.", ("clipped", "clipped")),
     panel(
         "Explained variance",
@@ -55,7 +80,14 @@ KNOWN = (
         ("explained", "explained"),
     ),
     panel("Gradient norm", "", "How steep the loss is, before clipping.", ("grad_norm.*", "")),
-    panel("Loss", "", "What the optimiser lowers.", ("loss", "loss"), ("value_loss", "value loss")),
+    panel(
+        "Loss",
+        "",
+        "What the optimiser lowers.",
+        ("loss", "loss"),
+        ("value_loss", "value"),
+        ("surprise", "surprise"),
+    ),
     panel(
         "Mismatch",
         "nats a token",
@@ -70,7 +102,7 @@ KNOWN = (
         "Steps not learned", "", "1 where a step was left out, for it was not finite.", ("skipped", "skipped")
     ),
 )
-UNSHOWN = frozenset({"seconds", "round", "tokens", "kl_error"})
+UNSHOWN = frozenset({"seconds", "round", "tokens", "kl_error", "watch.gold", "watch.proxy", "watch.kl"})
 """What stands elsewhere on the page, or belongs to another number."""
 
 
@@ -80,7 +112,8 @@ def panels(names: Iterable[str]) -> list[Panel]:
     present = set(names)
     found = []
     for one in KNOWN:
-        lines = [line for series in one.series for line in matching(series, left)]
+        fits = not one.beside or one.beside in present
+        lines = [line for series in one.series for line in matching(series, left)] if fits else []
         for line in lines:
             left.pop(line.name, None)
         if lines:

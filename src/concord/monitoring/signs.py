@@ -52,6 +52,15 @@ class Look:
     """How probable it is that the gold score has passed its peak."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What the looks came to."""
+
+    peak: float | None
+    """The root of drift at which gold was best."""
+    words: tuple[str, ...]
+
+
 def lines(stage: Shelf, name: str) -> list[dict[str, Any]]:
     """The objects of a file of lines; half a line at the end is not yet one."""
     file = stage.open(name)
@@ -78,7 +87,7 @@ def alarms(stage: Shelf) -> list[Alarm]:
                 limit=finite(row.get("limit")),
                 action=short(str(row.get("action", ""))),
                 first=finite(row.get("first_step")),
-                note=short(str(row.get("note") or "screening signal")),
+                note=short(str(row.get("says") or row.get("note") or "screening signal")),
                 samples=tuple(one for one in shown if one is not None),
             )
         )
@@ -127,3 +136,23 @@ def estimate(value: object) -> Estimate | None:
         return None if middle is None else Estimate(middle, low, high)
     number = finite(value)
     return None if number is None else Estimate(number, None, None)
+
+
+def outcome(stage: Shelf) -> Outcome:
+    """Where gold was best, how probably that is past, and what was done about it, in words."""
+    found = stage.json(FOUND)
+    best, end = (told if isinstance(told, dict) else {} for told in (found.get("peak"), found.get("stopped")))
+    step, past, back = (
+        finite(one) for one in (best.get("step"), found.get("past_peak"), found.get("rolled_back_to"))
+    )
+    words = []
+    if step is not None:
+        words.append(f"Gold was best at step {step:,.0f}.")
+    if past is not None:
+        words.append(f"The chance that its peak is past is {past:.0%}.")
+    if end:
+        rule, action = short(str(end.get("rule", "?"))), short(str(end.get("action", "?")))
+        words.append(f"Learning was ended at step {end.get('step', '?')} by the rule {rule} ({action}).")
+    if back is not None:
+        words.append(f"The weights are those of step {back:,.0f}.")
+    return Outcome(root(best.get("sqrt_kl"), None), tuple(words))

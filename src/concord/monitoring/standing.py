@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from concord.monitoring.curves import finite
 from concord.monitoring.shelf import PARTIAL, Shelf
 from concord.monitoring.tail import values
 
@@ -16,7 +17,8 @@ MANIFEST = "MANIFEST.json"
 METRICS = "metrics.jsonl"
 LOOP = ("sft", "sample", "rank", "reward", "align", "evaluate", "gate")
 """The stages that every run has, in order; others stand before the evaluation."""
-LAST_BYTES = 64 * 2**10
+LAST_BYTES, LAST_LINES = 64 * 2**10, 20
+"""How far from the end of its numbers a stage's last step is looked for."""
 State = Literal["done", "at work", "stopped", "waiting"]
 
 
@@ -145,14 +147,12 @@ def stage(run: Shelf, name: str, now: float) -> Stage:
     if where is None:
         return Stage(name, "waiting", None, None)
     line = last_line(where)
-    step = line.get("step")
-    known = step if isinstance(step, int) else None
-    told = line.get("seconds")
-    written = float(told) if isinstance(told, int | float) else None
+    known: int | None = line.get("step")
+    written = finite(line.get("seconds"))
     if not where.name.endswith(PARTIAL):
         facts = where.json(MANIFEST).get("facts")
-        took = facts.get("seconds") if isinstance(facts, dict) else None
-        return Stage(name, "done", float(took) if isinstance(took, int | float) else written, known)
+        took = finite(facts.get("seconds")) if isinstance(facts, dict) else None
+        return Stage(name, "done", written if took is None else took, known)
     who = holder(run, f".locks/{name.replace('/', '-')}.lock")
     if who is None:
         return Stage(name, "stopped", written, known)
@@ -160,7 +160,7 @@ def stage(run: Shelf, name: str, now: float) -> Stage:
 
 
 def last_line(where: Shelf) -> dict[str, Any]:
-    """The last whole line of a stage's numbers."""
+    """The last whole line of a stage's numbers that is one."""
     try:
         file = where.open(METRICS)
         if file is None:
@@ -171,7 +171,8 @@ def last_line(where: Shelf) -> dict[str, Any]:
             whole, _, _torn = file.read(LAST_BYTES).rpartition(b"\n")
     except OSError:
         return {}
-    return next((one for one in values((whole.rpartition(b"\n")[2],)) if one is not None), {})
+    latest = values(tuple(reversed(whole.split(b"\n")[-LAST_LINES:])))
+    return next((one for one in latest if one is not None and type(one.get("step")) is int), {})
 
 
 def holder(run: Shelf, lock: str) -> Holder | None:

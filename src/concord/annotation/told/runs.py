@@ -193,6 +193,10 @@ class Curves(Closed):
     """In the order in which they are worth looking at."""
     looks: list[WatchLook]
     """Proxy and gold along the way, if anybody looked."""
+    peak: float | None
+    """The root of drift at which gold was best."""
+    outcome: list[str]
+    """What the looks came to, in words."""
     alarms: list[RunAlarm]
     """In the order in which they came."""
     latest: dict[str, float]
