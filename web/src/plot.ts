@@ -133,8 +133,13 @@ export function merged(
   points: readonly Schema<"NewPoint">[],
   most: number,
 ): Schema<"Curves"> | null {
-  const last = curves.steps.at(-1) ?? -Infinity;
-  const fresh = points.filter((one) => one.step > last);
+  let last = curves.steps.at(-1) ?? -Infinity;
+  const fresh: Schema<"NewPoint">[] = [];
+  for (const one of points) {
+    if (one.step <= last) continue;
+    fresh.push(one);
+    last = one.step;
+  }
   if (fresh.length === 0) return curves;
   if (curves.steps.length + fresh.length > most) return null;
   if (fresh.some((one) => Object.keys(one.numbers).some((name) => !(name in curves.latest)))) return null;
