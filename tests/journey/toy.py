@@ -121,6 +121,9 @@ class Bench:
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         assert len(said) > 0
 
+    def mark(self, turn: int, scores: Sequence[float]) -> None:
+        assert len(scores) > 0
+
     def say(self, line: str) -> None:
         self.said.append(line)
 

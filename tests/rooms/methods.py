@@ -144,6 +144,9 @@ class Bench:
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         self.kept.append(list(said))
 
+    def mark(self, turn: int, scores: Sequence[float]) -> None:
+        assert len(scores) == len(self.kept[turn])
+
     def say(self, line: str) -> None:
         self.said.append(line)
 

@@ -48,6 +48,9 @@ class Bench:
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         self.turns.append(turn)
 
+    def mark(self, turn: int, scores: Sequence[float]) -> None:
+        assert turn == self.turns[-1]
+
     def say(self, line: str) -> None:
         """Nobody listens."""
 
@@ -179,3 +182,10 @@ def test_samplers_must_note_how_likely_each_token_was(path: Path, monkeypatch: p
     monkeypatch.setattr(Local, "sample", lambda self, prompts, k: mute)
     with pytest.raises(RecordError, match=f"prompt {mute[0].prompt.id} comes without"):
         next(iter(ALGORITHMS["grpo"](GRPO(rollout=plan), parts).feed))
+
+
+def test_the_error_of_the_drift_is_that_of_the_means_of_prompts() -> None:
+    """Means 1.5 and 4 of two prompts: their deviation is 1.25 root 2, over root 2."""
+    found = experience.uncertainty(torch.tensor([1.0, 2.0, 3.0, 5.0]), torch.tensor([0, 0, 1, 1]))
+    assert found == {"kl_error": pytest.approx(1.25)}
+    assert experience.uncertainty(torch.tensor([1.0, 2.0]), torch.tensor([0, 0])) == {}

@@ -640,6 +640,146 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Runs
+         * @description Every run of the folder, the one that was begun last first.
+         */
+        get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Run
+         * @description Where a run stands.
+         */
+        get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Curves
+         * @description A stage's numbers, thinned to the mean, least and most of as many stretches of steps as asked for.
+         */
+        get: operations["get_curves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Samples
+         * @description What the policy said at the beginning, and what it says now.
+         */
+        get: operations["get_samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/news": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get News
+         * @description What has come since a mark; the same that `live` tells by itself.
+         */
+        get: operations["get_news"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch Run
+         * @description News as they come, for a minute; a browser asks again by itself, from the last event that it had.
+         */
+        get: operations["watch_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Report
+         * @description The run's report, in a box: it may load, run and send nothing.
+         */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -809,6 +949,32 @@ export interface components {
             text: string;
         };
         /**
+         * Chart
+         * @description Lines that are looked at together.
+         */
+        Chart: {
+            /**
+             * Title
+             * @description What they are about.
+             */
+            title: string;
+            /**
+             * Unit
+             * @description May be empty.
+             */
+            unit: string;
+            /**
+             * About
+             * @description A sentence for whoever has not seen it before; may be empty.
+             */
+            about: string;
+            /**
+             * Lines
+             * @description One or more.
+             */
+            lines: components["schemas"]["Line"][];
+        };
+        /**
          * Comparison
          * @description Who is preferred to whom.
          */
@@ -823,6 +989,69 @@ export interface components {
              * @description Judgements counted.
              */
             n: number;
+        };
+        /**
+         * Curves
+         * @description A stage's numbers, as many as a screen can show.
+         */
+        Curves: {
+            /**
+             * Stage
+             * @description Which; null if none has written down numbers.
+             */
+            stage: string | null;
+            /**
+             * Steps
+             * @description The axis: the last step of each stretch.
+             */
+            steps: number[];
+            /**
+             * Exact
+             * @description Whether every stretch is one step.
+             */
+            exact: boolean;
+            /**
+             * Charts
+             * @description In the order in which they are worth looking at.
+             */
+            charts: components["schemas"]["Chart"][];
+            /**
+             * Looks
+             * @description Proxy and gold along the way, if anybody looked.
+             */
+            looks: components["schemas"]["WatchLook"][];
+            /**
+             * Peak
+             * @description The root of drift at which gold was best.
+             */
+            peak: number | null;
+            /**
+             * Outcome
+             * @description What the looks came to, in words.
+             */
+            outcome: string[];
+            /**
+             * Alarms
+             * @description In the order in which they came.
+             */
+            alarms: components["schemas"]["RunAlarm"][];
+            /**
+             * Latest
+             * @description The last value of each number.
+             */
+            latest: {
+                [key: string]: number;
+            };
+            /**
+             * Notes
+             * @description What could not be read or shown.
+             */
+            notes: string[];
+            /**
+             * Mark
+             * @description How far the files were read; news begin there.
+             */
+            mark: string;
         };
         /**
          * Day
@@ -1050,6 +1279,27 @@ export interface components {
             warnings: string[];
         };
         /**
+         * Interval
+         * @description A figure and where it may lie.
+         */
+        Interval: {
+            /**
+             * Value
+             * @description The figure.
+             */
+            value: number;
+            /**
+             * Low
+             * @description Where it may lie at least.
+             */
+            low: number | null;
+            /**
+             * High
+             * @description Where it may lie at most.
+             */
+            high: number | null;
+        };
+        /**
          * Judged
          * @description One's own answer to one task, to be looked at, undone or changed.
          */
@@ -1123,6 +1373,47 @@ export interface components {
              * @description How many more there are for this person after these.
              */
             left: number;
+        };
+        /**
+         * Line
+         * @description One line of a chart: a value for each place on the axis, null where there is none.
+         */
+        Line: {
+            /**
+             * Name
+             * @description As in metrics.jsonl.
+             */
+            name: string;
+            /**
+             * Label
+             * @description For people.
+             */
+            label: string;
+            /**
+             * Middle
+             * @description The mean of each stretch of steps.
+             */
+            middle: (number | null)[];
+            /**
+             * Low
+             * @description The least of each stretch; null where every stretch is one step.
+             */
+            low: (number | null)[] | null;
+            /**
+             * High
+             * @description The most of each stretch.
+             */
+            high: (number | null)[] | null;
+            /**
+             * Error
+             * @description The standard error of the mean, if it is written down.
+             */
+            error: (number | null)[] | null;
+            /**
+             * Latest
+             * @description The last value.
+             */
+            latest: number | null;
         };
         /**
          * Link
@@ -1234,6 +1525,24 @@ export interface components {
              * @default []
              */
             projects: string[];
+        };
+        /**
+         * NewPoint
+         * @description The numbers of one more step.
+         */
+        NewPoint: {
+            /**
+             * Step
+             * @description Which.
+             */
+            step: number;
+            /**
+             * Numbers
+             * @description By their names in metrics.jsonl; null for one that is not finite.
+             */
+            numbers: {
+                [key: string]: number | null;
+            };
         };
         /**
          * NewProject
@@ -1556,6 +1865,26 @@ export interface components {
             high: number;
         };
         /**
+         * Paired
+         * @description One prompt, then and now.
+         */
+        Paired: {
+            /** @description The answer of the latest round. */
+            now: components["schemas"]["Sampled"];
+            /** @description The earliest answer to the same prompt, or to one that is alike; null if there is none. */
+            before: components["schemas"]["Sampled"] | null;
+            /**
+             * Round
+             * @description The round that the earlier one is of.
+             */
+            round: number | null;
+            /**
+             * Same
+             * @description Whether it answers the same prompt.
+             */
+            same: boolean;
+        };
+        /**
          * People
          * @description Everybody.
          */
@@ -1799,6 +2128,224 @@ export interface components {
             expires: string;
         };
         /**
+         * RunAlarm
+         * @description A rule that was broken: a sign that something may be wrong, not a verdict.
+         */
+        RunAlarm: {
+            /**
+             * Step
+             * @description When it was told.
+             */
+            step: number;
+            /**
+             * Rule
+             * @description Which.
+             */
+            rule: string;
+            /**
+             * Value
+             * @description What was seen.
+             */
+            value: number | null;
+            /**
+             * Limit
+             * @description What is allowed.
+             */
+            limit: number | null;
+            /**
+             * Action
+             * @description What was done.
+             */
+            action: string;
+            /**
+             * First
+             * @description The first step of the stretch in which it was broken.
+             */
+            first: number | null;
+            /**
+             * Note
+             * @description How far to believe it.
+             */
+            note: string;
+            /**
+             * Samples
+             * @description A few answers of that moment.
+             */
+            samples: components["schemas"]["Sampled"][];
+        };
+        /**
+         * RunLine
+         * @description One run in a list.
+         */
+        RunLine: {
+            /**
+             * Name
+             * @description The folder's name.
+             */
+            name: string;
+            /**
+             * State
+             * @description Whether anybody is at work on it.
+             * @enum {string}
+             */
+            state: "done" | "at work" | "stopped" | "waiting";
+            /**
+             * Stage
+             * @description The stage that is worth watching.
+             */
+            stage: string | null;
+            /**
+             * Step
+             * @description Its last step.
+             */
+            step: number | null;
+            /**
+             * Seconds
+             * @description Of all its stages together, as far as known.
+             */
+            seconds: number;
+            /**
+             * Alarms
+             * @description Alarms of all its stages.
+             */
+            alarms: number;
+            /**
+             * Go
+             * @description The gate's verdict; null if there is none yet.
+             */
+            go: boolean | null;
+            /**
+             * Changed
+             * @description When anything of this was last written, in seconds since 1970.
+             */
+            changed: number;
+        };
+        /**
+         * RunNews
+         * @description What has come since a mark.
+         */
+        RunNews: {
+            /**
+             * Mark
+             * @description How far the files were read now.
+             */
+            mark: string;
+            /**
+             * Afresh
+             * @description Whether the curves have to be asked for anew: a file is another one, or too much has come.
+             */
+            afresh: boolean;
+            /**
+             * Points
+             * @description Steps that have come.
+             */
+            points: components["schemas"]["NewPoint"][];
+            /** @description The run as it is now. */
+            run: components["schemas"]["RunView"];
+        };
+        /**
+         * RunStage
+         * @description One stage of a run.
+         */
+        RunStage: {
+            /**
+             * Name
+             * @description As in the run's folder: sft, align, rivals/dpo.
+             */
+            name: string;
+            /**
+             * State
+             * @description How far it is.
+             * @enum {string}
+             */
+            state: "done" | "at work" | "stopped" | "waiting";
+            /**
+             * Seconds
+             * @description What it took, or has taken so far; null if nobody knows.
+             */
+            seconds: number | null;
+            /**
+             * Step
+             * @description The last step that was written down, if it learns.
+             */
+            step: number | null;
+        };
+        /**
+         * RunView
+         * @description A run, as its folder says.
+         */
+        RunView: {
+            /**
+             * Name
+             * @description The folder's name.
+             */
+            name: string;
+            /**
+             * State
+             * @description Whether anybody is at work on it.
+             * @enum {string}
+             */
+            state: "done" | "at work" | "stopped" | "waiting";
+            /**
+             * Stages
+             * @description In the order of the loop.
+             */
+            stages: components["schemas"]["RunStage"][];
+            /**
+             * Following
+             * @description The stage that is worth watching; null if none has written down numbers.
+             */
+            following: string | null;
+            /**
+             * Learning
+             * @description The stages that have written down numbers.
+             */
+            learning: string[];
+            /**
+             * Changed
+             * @description When anything of this was last written, in seconds since 1970.
+             */
+            changed: number;
+            /**
+             * Go
+             * @description The gate's verdict; null if there is none yet.
+             */
+            go: boolean | null;
+            /**
+             * Because
+             * @description Its reasons.
+             */
+            because: string[];
+            /**
+             * Made
+             * @description Versions and circumstances.
+             */
+            made: {
+                [key: string]: string;
+            };
+            /**
+             * Report
+             * @description Whether there is a report to be opened.
+             */
+            report: boolean;
+        };
+        /**
+         * Runs
+         * @description The runs of the folder that this server shows.
+         */
+        Runs: {
+            /**
+             * Folder
+             * @description Its name; null if the server shows none.
+             */
+            folder: string | null;
+            /**
+             * Runs
+             * @description The one that was begun last first.
+             */
+            runs: components["schemas"]["RunLine"][];
+        };
+        /**
          * Said
          * @description One revision of one person's answer to one task.
          */
@@ -1897,6 +2444,58 @@ export interface components {
              * @description The judgement that this one replaces.
              */
             revises?: number | null;
+        };
+        /**
+         * Sampled
+         * @description An answer of the policy.
+         */
+        Sampled: {
+            /**
+             * Prompt
+             * @description What was asked; empty if it was not written down.
+             */
+            prompt: components["schemas"]["WatchTurn"][];
+            /**
+             * Text
+             * @description Text of strangers.
+             */
+            text: string;
+            /**
+             * Length
+             * @description Tokens, if they were noted down.
+             */
+            length: number | null;
+            /**
+             * Score
+             * @description What the scorer gave, if it was noted down.
+             */
+            score: number | null;
+            /**
+             * Cut
+             * @description Whether it was cut off.
+             */
+            cut: boolean;
+        };
+        /**
+         * Samples
+         * @description What the policy said at the beginning, and what it says now.
+         */
+        Samples: {
+            /**
+             * Stage
+             * @description Which.
+             */
+            stage: string | null;
+            /**
+             * Round
+             * @description The latest round; null if none was written down.
+             */
+            round: number | null;
+            /**
+             * Pairs
+             * @description A few prompts of it.
+             */
+            pairs: components["schemas"]["Paired"][];
         };
         /**
          * Stored
@@ -2103,6 +2702,49 @@ export interface components {
              * @description None is ever changed.
              */
             versions: components["schemas"]["GuidelineVersion"][];
+        };
+        /**
+         * WatchLook
+         * @description Proxy and gold at one moment of training.
+         */
+        WatchLook: {
+            /**
+             * Step
+             * @description When.
+             */
+            step: number;
+            /** @description Drift in nats. */
+            kl: components["schemas"]["Interval"] | null;
+            /**
+             * Root
+             * @description Its square root.
+             */
+            root: number | null;
+            /** @description What the scorer gives that is learned from. */
+            proxy: components["schemas"]["Interval"] | null;
+            /** @description What a judge gives that is not learned from. */
+            gold: components["schemas"]["Interval"] | null;
+            /**
+             * Past Peak
+             * @description How probable it is that gold has passed its peak.
+             */
+            past_peak: number | null;
+        };
+        /**
+         * WatchTurn
+         * @description Who says what in a prompt.
+         */
+        WatchTurn: {
+            /**
+             * Role
+             * @description As written down: text of strangers.
+             */
+            role: string;
+            /**
+             * Content
+             * @description Likewise.
+             */
+            content: string;
         };
     };
     responses: never;
@@ -3222,6 +3864,232 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Verified"];
                 };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Runs"];
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_curves: {
+        parameters: {
+            query?: {
+                stage?: string | null;
+                width?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Curves"];
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_samples: {
+        parameters: {
+            query?: {
+                stage?: string | null;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_news: {
+        parameters: {
+            query?: {
+                stage?: string | null;
+                since?: string;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunNews"];
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watch_run: {
+        parameters: {
+            query?: {
+                stage?: string | null;
+                since?: string;
+            };
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It was not done. */
             default: {

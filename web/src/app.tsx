@@ -12,6 +12,8 @@ import { Overview, Projects } from "./overview";
 import { count, Empty, Outcome, Pending, two, useDeed, useLoaded } from "./parts";
 import { People } from "./people";
 import { Rank } from "./rank";
+import { Run } from "./run";
+import { Runs } from "./runs";
 import { Refused, Unsent } from "./unsent";
 
 type Me = Schema<"Me">;
@@ -160,8 +162,8 @@ function Frame({ me, outbox, place, left }: OfFrame): JSX.Element {
   const deed = useDeed();
   const page = slug === null ? (place[0] ?? "") : (place[2] ?? "");
   useEffect(() => {
-    document.title = [TITLES[page], project.value?.title, "Concord"].filter(Boolean).join(" · ");
-  }, [page, project.value]);
+    document.title = [page === "runs" ? place[1] : null, TITLES[page], project.value?.title, "Concord"].filter(Boolean).join(" · ");
+  }, [page, place, project.value]);
   const leave = (): void =>
     deed.run(async () => {
       await post("/api/v1/logout", {}, null);
@@ -179,6 +181,11 @@ function Frame({ me, outbox, place, left }: OfFrame): JSX.Element {
         <span class="grow" />
         {known && page === "rank" && progress && <Numbers of={progress} />}
         <Unsent outbox={outbox} />
+        {me.role !== "annotator" && (
+          <a href="#/runs" aria-current={page === "runs" ? "page" : undefined}>
+            Runs
+          </a>
+        )}
         {me.role === "admin" && (
           <a href="#/people" aria-current={page === "people" ? "page" : undefined}>
             People
@@ -197,7 +204,7 @@ function Frame({ me, outbox, place, left }: OfFrame): JSX.Element {
       </header>
       <Refused outbox={outbox} />
       {slug === null ? (
-        page === "people" ? <People me={me} /> : <Projects key={turn} me={me} changed={() => again(null)} />
+        <Outside me={me} place={place} key={turn} changed={() => again(null)} />
       ) : known ? (
         <Inside project={known} me={me} outbox={outbox} place={place} again={project.again} progressed={setProgress} />
       ) : (
@@ -207,12 +214,21 @@ function Frame({ me, outbox, place, left }: OfFrame): JSX.Element {
   );
 }
 
+/** The pages that belong to no project. */
+function Outside({ me, place, changed }: { me: Me; place: string[]; changed: () => void }): JSX.Element {
+  const [page, run, stage] = place;
+  if (page === "people") return <People me={me} />;
+  if (page === "runs") return run ? <Run key={run} name={run} wish={stage ?? ""} /> : <Runs />;
+  return <Projects me={me} changed={changed} />;
+}
+
 const TITLES: Readonly<Record<string, string>> = {
   rank: "Rank",
   agreement: "Agreement",
   compare: "Compare",
   guideline: "Guideline",
   people: "People",
+  runs: "Runs",
   task: "Task",
 };
 

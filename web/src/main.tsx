@@ -3,5 +3,6 @@
 import { render } from "preact";
 import { App } from "./app";
 import "./style.css";
+import "./run.css";
 
 render(<App />, document.getElementById("app")!);

@@ -73,6 +73,9 @@ class Bench(Protocol):
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Put a round's completions on record."""
 
+    def mark(self, turn: int, scores: Sequence[float]) -> None:
+        """Put on record what the scorer gave them."""
+
     def say(self, line: str) -> None:
         """Tell the person who watches."""
 

@@ -16,6 +16,7 @@ from concord.errors import RecordError
 from concord.maths.averages import over_tokens
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
+from concord.maths.statistics import cluster_error
 from concord.models import Policy
 from concord.models.trunk import spread
 from concord.records import Completion, Prompt
@@ -93,6 +94,7 @@ class Speaking:
         said = sampler.sample(prompts, plan.samples)
         bench.keep(self.round, said)
         scores = torch.tensor(bench.scorer.score(said))
+        bench.mark(self.round, scores.tolist())
         sequences = as_said(said, bench.policy)
         groups = torch.arange(len(prompts)).repeat_interleave(plan.samples)
         return Rollout(
@@ -180,6 +182,13 @@ def facts(rollout: Rollout) -> dict[str, float]:
         "score": float(rollout.scores.mean()),
         "score_spread": float(rollout.scores.std()) if len(rollout.scores) > 1 else 0.0,
         "kl": float(drift.mean()),
+        **uncertainty(drift, rollout.groups),
         "surprise": float(-masked_sum(rollout.logprobs, mask).sum() / mask.sum()),
         "length": float(mask.sum()) / len(mask),
     }
+
+
+def uncertainty(drift: Tensor, groups: Tensor) -> dict[str, float]:
+    """The standard error of the mean drift, over prompts; nothing where one prompt alone was asked."""
+    _, error, prompts = cluster_error(drift.tolist(), groups.tolist())
+    return {"kl_error": error} if prompts > 1 else {}

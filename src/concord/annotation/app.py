@@ -1,5 +1,6 @@
 """The web application: its addresses, its gate, and the pages' own files."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from concord.annotation.access import Gate, hostname
 from concord.annotation.openapi import TITLE, include
 from concord.annotation.replies import faults
 from concord.annotation.store import Store
+from concord.annotation.watching import Watched
 
 STATIC = Path(__file__).with_name("static")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -38,9 +40,17 @@ class Pages(StaticFiles):
 
 
 def create_app(
-    store: Store, origin: str, names: frozenset[str] = frozenset(), static: Path = STATIC
+    store: Store,
+    origin: str,
+    names: frozenset[str] = frozenset(),
+    static: Path = STATIC,
+    runs: Path | None = None,
+    ending: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
-    """The application on a store: `origin` is the address that links begin with, `names` what else it goes by."""
+    """The application on a store: `origin` is the address that links begin with, `names` what else it goes by.
+
+    `runs` is the folder whose runs may be watched, if any; `ending` says whether the server is about to stop.
+    """
     app = FastAPI(
         title=TITLE,
         openapi_url=None,
@@ -50,6 +60,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.store, app.state.origin = store, origin
+    app.state.watched, app.state.ending = Watched(runs), ending
     app.state.secure = origin.startswith("https://")
     include(app)
     faults(app)

@@ -6,13 +6,21 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from concord.annotation.routes import entry, guideline, material, oversight, people, work
+from concord.annotation.routes import entry, guideline, material, oversight, people, runs, work
 from concord.annotation.told import Problem
 
 FILE = Path(__file__).with_name("openapi.json")
 PREFIX = "/api/v1"
 TITLE = "Concord"
-ROUTERS = (entry.router, work.router, guideline.router, oversight.router, people.router, material.router)
+ROUTERS = (
+    entry.router,
+    work.router,
+    guideline.router,
+    oversight.router,
+    people.router,
+    material.router,
+    runs.router,
+)
 PROBLEMS: dict[int | str, dict[str, Any]] = {"default": {"model": Problem, "description": "It was not done."}}
 
 

@@ -81,14 +81,14 @@ NAME_SIGNS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 class Server:
     """One store on one address: bound when made, so that the address is known before anybody is let in."""
 
-    def __init__(self, store: Store, front: Front) -> None:
+    def __init__(self, store: Store, front: Front, runs: Path | None = None) -> None:
         front.check()
         self.store, self.front = store, front
         self.socket = listen(front)
         self.origin = front.origin(self.socket.getsockname()[1])
         names = frozenset({hostname(front.host), *([front.name] if front.name else [])})
         config = uvicorn.Config(
-            create_app(store, self.origin, names),
+            create_app(store, self.origin, names, runs=runs, ending=lambda: self.server.should_exit),
             log_config=None,
             access_log=False,
             server_header=False,

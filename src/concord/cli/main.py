@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, make, next, show, stage, web
+from concord.cli import data, demo, doctor, make, mirror, next, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -24,6 +24,7 @@ VERBS: dict[str, Verb] = {
         next.NEXT,
         web.WEB,
         show.SHOW,
+        mirror.MIRROR,
         doctor.DOCTOR,
         demo.DEMO,
     )

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
+from concord.errors import SettingsError
 
 FOLDER = "people"
+RUNS = "runs"
 
 
 def web(args: argparse.Namespace, voice: Voice) -> int:
@@ -17,9 +19,13 @@ def web(args: argparse.Namespace, voice: Voice) -> int:
 
     front = Front(args.host, args.port, args.name, args.certificate, args.key)
     front.check()
+    if (args.runs / "run.json").exists():
+        raise SettingsError(
+            f"{args.runs} is a run. Give `--runs` the folder that holds it: {args.runs.absolute().parent}."
+        )
     store = Store.open(place_of(args.store, FOLDER), args.migrate)
     try:
-        server = Server(store, front)
+        server = Server(store, front, args.runs)
         link = server.way_in(front.local or args.link)
         told = [f"{store.name} is served on {server.origin}. Ctrl-C stops; nothing that was sent is lost."]
         told += [f"Come in once by {link}"] if link else ["`--link` prints a way in for the owner."]
@@ -45,6 +51,13 @@ def asks(parser: Parser) -> None:
     add("--name", metavar="HOST", help="the name in people's browsers: that of a proxy which speaks TLS")
     add("--certificate", metavar="FILE", type=Path, help="a PEM file, to speak TLS here")
     add("--key", metavar="FILE", type=Path, help="the certificate's key")
+    add(
+        "--runs",
+        metavar="DIR",
+        type=Path,
+        default=Path(RUNS),
+        help="the folder whose runs reviewers may watch (default: runs)",
+    )
     add(
         "--link",
         action="store_true",

@@ -73,6 +73,15 @@ def cluster_interval(
     v = G / (G - 1) sum_g (sum of cluster g's deviations)^2 / M^2 and t of G - 1 degrees of freedom. With one
     value a cluster it is Student's interval. One cluster shows no spread: (mean, -inf, inf).
     """
+    mean, error, count = cluster_error(values, clusters)
+    if count == 1:
+        return mean, -math.inf, math.inf
+    reach = student_quantile(level, count - 1) * error
+    return mean, mean - reach, mean + reach
+
+
+def cluster_error(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float, int]:
+    """A mean, its standard error as `cluster_interval` has it, and the number of clusters; inf for one cluster."""
     numbers = np.asarray(values, dtype=float)
     index = np.unique(np.asarray(clusters), return_inverse=True)[1].reshape(-1)
     if numbers.ndim != 1 or len(numbers) == 0 or index.shape != numbers.shape:
@@ -81,10 +90,8 @@ def cluster_interval(
     sums = np.bincount(index, weights=numbers - mean)
     count = len(sums)
     if count == 1:
-        return mean, -math.inf, math.inf
-    error = math.sqrt(count / (count - 1) * float(sums @ sums)) / len(numbers)
-    reach = student_quantile(level, count - 1) * error
-    return mean, mean - reach, mean + reach
+        return mean, math.inf, 1
+    return mean, math.sqrt(count / (count - 1) * float(sums @ sums)) / len(numbers), count
 
 
 @cache

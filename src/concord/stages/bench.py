@@ -14,7 +14,7 @@ from concord.models.bare import Bare
 from concord.models.folder import template
 from concord.models.trunk import Trunk
 from concord.records import Completion, Demonstration, Prompt, Ranking, Stream, digest, manifest, seed_of
-from concord.records.files import read_json
+from concord.records.files import read_json, write_json
 from concord.roles import Sampler, Scorer
 from concord.runs import Loaded, Run
 from concord.sampling import BestOf, Local
@@ -201,6 +201,12 @@ class Bench:
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Put a round's completions on record, where the evaluation will find them."""
         formats.write_completions(rollouts(self.run.partial(self.stage)) / f"{turn:06}.jsonl", said)
+
+    def mark(self, turn: int, scores: Sequence[float]) -> None:
+        """Put what the scorer gave them beside them, for whoever watches."""
+        write_json(
+            rollouts(self.run.partial(self.stage)) / f"{turn:06}.scores.json", {"scores": list(scores)}
+        )
 
     def stream(self, path: Path, kind: Kind) -> Stream[Any]:
         """A file's records, read anew whenever they are gone through."""
