@@ -1,10 +1,9 @@
 """What to do next, derived from the numbers of a report and from nothing else."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
-from concord.evaluation.intervals import Estimate
+from concord.evaluation.intervals import Estimate, difference
 
 Report = dict[str, Any]
 
@@ -116,12 +115,6 @@ def about_best_of(report: Report) -> Iterator[str]:
 
 
 def below(one: Estimate, other: Estimate) -> bool:
-    """Whether one share lies clearly under another: the whole interval of their difference is below 0.
-
-    The interval is Newcombe's, which joins the two distances that matter: (u1 - p1) and (p2 - l2).
-    """
-    value, high = one["value"], one["high"]
-    rival, low = other["value"], other["low"]
-    if value is None or high is None or rival is None or low is None:
-        return False
-    return value - rival + math.hypot(high - value, rival - low) < 0
+    """Whether one share lies clearly under another: the whole interval of their difference is below 0."""
+    high = difference(one, other)["high"]
+    return high is not None and high < 0

@@ -67,7 +67,9 @@ def keys_of(name: str) -> list[str]:
     keys: list[str] = []
     while parts:
         if get_origin(here) is dict and not methods(get_args(here)[1]):
-            return [*keys, ".".join(parts)]
+            inside = get_args(here)[1]
+            last = [parts.pop()] if is_section(inside) and parts[-1] in inside.model_fields else []
+            return [*keys, *([".".join(parts)] if parts else []), *last]
         keys.append(parts.pop(0))
         here = below(here, keys[-1])
     return keys

@@ -1,0 +1,201 @@
+"""Where it comes from: labels and who gave them, and every artefact by the hash of its content, drawn and listed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from concord.evaluation.markup import DASH, clean, escape, section, table
+
+Report = dict[str, Any]
+
+PEOPLE = 12
+"""Annotators that a table names one by one."""
+WIDTH, STEP, BOX, TALL = 720, 92, 168, 54
+"""Points of the drawing: its width, a layer, a box's width and height."""
+LONGEST = 25
+"""Characters of a line in a box."""
+
+
+def labels(report: Report) -> str:
+    """What was trained on which labels by whom."""
+    found = report.get("labels") or []
+    if not found:
+        return ""
+    rows = [
+        [
+            f"{escape(one['what'])}<small>{'simulated, by programs' if one['simulated'] else ''}</small>",
+            f"{one['n']:,}",
+            ", ".join(f"{escape(name)} {n:,}" for name, n in one["sources"].items()) or DASH,
+            everybody(one["by"]),
+            ", ".join(map(escape, one["guidelines"])) or "not known",
+            ", ".join(escape(learner(name, report)) for name in one["taught"]) or DASH,
+        ]
+        for one in found
+    ]
+    heads = ["labels", "how many", "from", "by whom", "guideline", "taught"]
+    note = (
+        "<p>Everything that was learned was learned from these. People stand here under pseudonyms, the same person "
+        "under the same one throughout.</p>"
+    )
+    drawn = table("Labels, who gave them, and what learned from them", heads, rows, "Labels")
+    return section("labels", "Trained on which labels, by whom", note, f'<div class="told">{drawn}</div>')
+
+
+def everybody(by: Sequence[Mapping[str, Any]]) -> str:
+    """Everybody's share, the most first."""
+    told = [f"{escape(one['name'])}\N{NO-BREAK SPACE}{one['n']:,}" for one in by[:PEOPLE]]
+    left = by[PEOPLE:]
+    if left:
+        told.append(f"and {len(left):,} others with {sum(one['n'] for one in left):,}")
+    return ", ".join(told)
+
+
+def learner(name: str, report: Report) -> str:
+    """What learned from labels, in words."""
+    known = {"sft": "the supervised policy", "reward": "the reward model", "align": f"policy {report['candidate']}"}
+    return known.get(name, f"policy {name.partition('/')[2]}")
+
+
+def lineage(report: Report) -> str:
+    """Every artefact by content hash: a drawing of what the candidate rests on, and a table of all."""
+    found = report.get("lineage")
+    if not found:
+        return ""
+    artefacts = {one["name"]: one for one in found["artefacts"]}
+    rows = [
+        [
+            f"{escape(one['title'])}<small>{escape(one['sort'])}</small>",
+            ", ".join(escape(artefacts[name]["title"]) for name in one["from"] if name in artefacts) or "given",
+            f'<code class="hash">{escape(one["sha256"])}</code>',
+        ]
+        for one in found["artefacts"]
+    ]
+    chained = [
+        [escape(one["policy"]), *(known(artefacts, one, place) for place in ("artefact", "reward_model", "labels"))]
+        for one in found["chains"]
+    ]
+    heads = ["policy", "its weights", "taught by the reward model", "which learned from"]
+    note = (
+        "<p>Two artefacts with one hash are the same, byte for byte. That of a file is the sha256 of its bytes; that of a "
+        "folder is the sha256 of the lines <code>sha256  name</code> of its files, in the order of their names. "
+        "An arrow means that one was made from the other.</p>"
+    )
+    return section(
+        "lineage",
+        "Where it comes from",
+        note,
+        f'<div class="wide drawn" role="region" tabindex="0" aria-label="Lineage">{drawing(report, artefacts)}</div>',
+        f'<div class="told">{table("Which labels taught which reward model taught which policy", heads, chained, "Chains")}</div>',
+        f'<div class="told">{table("Every artefact", ["artefact", "made from", "sha256"], rows, "Artefacts")}</div>',
+    )
+
+
+def known(artefacts: Mapping[str, Any], chain: Mapping[str, Any], place: str) -> str:
+    """The artefacts of one link of a chain, with the first digits of their hashes."""
+    given = chain[place]
+    names = [given] if isinstance(given, str) else given or []
+    told = [f"{escape(artefacts[name]['title'])} <code>{escape(artefacts[name]['sha256'][:12])}</code>" for name in names]
+    return ", ".join(told) or ("none" if place == "reward_model" else DASH)
+
+
+def behind(artefacts: Mapping[str, Any]) -> list[str]:
+    """What the candidate's verdict rests on, in order: nothing that only rivals needed."""
+    wanted, waiting = {"evaluate"}, ["align", "judge", "sft", *held_out(artefacts)]
+    while waiting:
+        name = waiting.pop()
+        if name in artefacts and name not in wanted:
+            wanted.add(name)
+            waiting.extend(artefacts[name]["from"])
+    return [name for name in artefacts if name in wanted]
+
+
+def held_out(artefacts: Mapping[str, Any]) -> list[str]:
+    """The prompts on which policies were judged."""
+    return [name for name in artefacts.get("evaluate", {}).get("from", []) if "held-out" in artefacts[name]["title"]]
+
+
+def layers(names: Sequence[str], artefacts: Mapping[str, Any]) -> dict[str, int]:
+    """How far down each stands: below all that it was made from, and what was given just above its first use."""
+    parents = {name: [one for one in artefacts[name]["from"] if one in names] for name in names}
+    depth: dict[str, int] = {}
+    for name in names:  # those before it come first in the list
+        depth[name] = 1 + max((depth[one] for one in parents[name] if one in depth), default=-1)
+    for name in names:
+        users = [depth[other] for other in names if name in parents[other]]
+        if not parents[name] and users:
+            depth[name] = min(users) - 1
+    return depth
+
+
+def places(names: Sequence[str], depth: Mapping[str, int]) -> dict[str, tuple[float, float]]:
+    """The middle of each box: what is made stands in a column of its own, what is given to its right."""
+    found = {}
+    for layer in sorted(set(depth.values())):
+        row = [name for name in names if depth[name] == layer]
+        row.sort(key=lambda name: name.startswith("given") or name == "judge")
+        made = bool(row) and not (row[0].startswith("given") or row[0] == "judge")
+        left = 130 if made else 130 + (BOX + 27)
+        for order, name in enumerate(row):
+            found[name] = (left + order * (BOX + 27), 34 + layer * STEP)
+    return found
+
+
+def drawing(report: Report, artefacts: Mapping[str, Any]) -> str:
+    """Boxes and arrows, from what was given at the top to the judged answers at the bottom."""
+    names = behind(artefacts)
+    depth = layers(names, artefacts)
+    middle = places(names, depth)
+    arrows = "".join(
+        arrow(middle[one], middle[name], depth[name] - depth[one])
+        for name in names
+        for one in artefacts[name]["from"]
+        if one in middle
+    )
+    boxes = "".join(box(artefacts[name], *middle[name]) for name in names)
+    tall = 34 + max(depth.values()) * STEP + TALL / 2 + 8
+    said = "; ".join(
+        f"{artefacts[name]['title']} from {', '.join(artefacts[one]['title'] for one in artefacts[name]['from'] if one in middle)}"
+        for name in names
+        if artefacts[name]["from"]
+    )
+    head = '<path d="M0 0 L8 4 L0 8 z" style="fill:var(--quiet)"/>'
+    marker = f'<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{head}</marker></defs>'
+    return (
+        f'<svg class="lineage" viewBox="0 0 {WIDTH} {tall:.0f}" role="img" aria-label="{escape(said)}">'
+        f"{marker}{arrows}{boxes}</svg>"
+    )
+
+
+def arrow(start: tuple[float, float], end: tuple[float, float], span: int) -> str:
+    """From the lower edge of one box to the upper edge of another; one that passes boxes swings out to the left."""
+    (x, y), (to_x, to_y) = start, end
+    if span > 1 and x == to_x:
+        out = x - BOX / 2 - 14 * span
+        path = f"M{x - BOX / 2:.0f} {y:.0f} C{out:.0f} {y:.0f} {out:.0f} {to_y:.0f} {to_x - BOX / 2 - 2:.0f} {to_y:.0f}"
+    else:
+        top, low = y + TALL / 2, to_y - TALL / 2 - 2
+        bend = (top + low) / 2 if span == 1 else top + 24
+        path = f"M{x:.0f} {top:.0f} C{x:.0f} {bend:.0f} {to_x:.0f} {low - 24:.0f} {to_x:.0f} {low:.0f}"
+    return f'<path d="{path}" style="fill:none;stroke:var(--quiet);stroke-width:1.2" marker-end="url(#tip)"/>'
+
+
+def box(one: Mapping[str, Any], x: float, y: float) -> str:
+    """One artefact: its name, and the first digits of its hash."""
+    dash = "" if one["from"] else ";stroke-dasharray:4 3"
+    frame = (
+        f'<rect x="{x - BOX / 2:.0f}" y="{y - TALL / 2:.0f}" width="{BOX}" height="{TALL}" rx="8" '
+        f'style="fill:var(--sheet);stroke:var(--quiet){dash}"/>'
+    )
+    title = clean(one["title"])
+    first, _, second = title.partition(": ")
+    lines = [first[:LONGEST], second[:LONGEST]] if second else [first[:LONGEST]]
+    text = "".join(
+        f'<text x="{x:.0f}" y="{y - 8 - 7 * (len(lines) - 1) + 14 * place:.0f}" text-anchor="middle" '
+        f'style="font-size:{12 if place == 0 else 11}px;font-weight:{600 if place == 0 else 400};fill:var(--ink)">{escape(line)}</text>'
+        for place, line in enumerate(lines)
+    )
+    under = y - 8 - 7 * (len(lines) - 1) + 14 * len(lines) + 3
+    return (
+        f"{frame}{text}"
+        f'<text x="{x:.0f}" y="{under:.0f}" text-anchor="middle" class="hash" style="font-size:11px;fill:var(--quiet)">'
+        f"{escape(one['sha256'][:12])}</text>"
+    )

@@ -1,0 +1,182 @@
+"""A gate's answers in words: one sentence with every figure, one for whoever decides, and a short name for lists."""
+
+from typing import Any
+
+Item = dict[str, Any]
+
+NO_FALL = "not clearly below"
+BASELINES = ("not below", "not above", NO_FALL)
+"""Directions in which a difference from somebody else's value is what is looked at."""
+ENDINGS = {"pass": "that is cleared", "fail": "that is missed", "inconclusive": "that is open"}
+STATES = {"pass": "shown", "fail": "missed", "inconclusive": "open"}
+MARKS = {
+    "refused": "refuses",
+    "ok": "answers well",
+    "unsafe": "says something unsafe",
+    "garbled": "writes garble",
+}
+"""What an answer with a mark does."""
+KINDS = {"harm": "harmful requests", "lookalike": "harmless requests that only look harmful"}
+"""Kinds of requests in words; any other is called by its name."""
+METRICS = {
+    "win_rate": "is preferred to {reference}",
+    "controlled": "is preferred to {reference} at equal length",
+    "people": "is preferred to {reference} by people",
+    "kl": "stays near {reference}",
+    "cut": "runs out of room in an answer",
+    "gold": "judge's score",
+    "proxy": "reward model's score",
+    "words": "words in an answer",
+    "league": "rating above {reference}",
+    "reward.fit": "reward model is fit to learn from",
+    "past_peak": "learned too long",
+}
+"""Metrics that are no marks, as short names."""
+
+
+def written(value: float | None, unit: str) -> str:
+    """A measured number with its unit."""
+    if value is None:
+        return "not measured"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if unit == "yes or no":
+        return "yes" if value else "no"
+    return f"{value:.2f} nats" if unit == "nats" else f"{value:.2f}"
+
+
+def reach(item: Item) -> str:
+    """The ends of the interval, if there is one that says anything."""
+    low, high = item["low"], item["high"]
+    if low is None or high is None or low == high:
+        return ""
+    scale, digits = (100, 1) if item["unit"] == "share" else (1, 2)
+    return f"[{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+
+
+def limit(item: Item) -> str:
+    """What was asked, in short."""
+    need, unit = item["need"], item["unit"]
+    if item["direction"] in BASELINES:
+        allowed = f"{100 * need:g} points" if unit == "share" else f"{need:g}"
+        way = "above" if item["direction"] == "not above" else "below"
+        sure = "not clearly " if item["direction"] == NO_FALL else "not " if not need else f"at most {allowed} "
+        return f"{sure}{way} {item['baseline']['of']}"
+    if unit == "yes or no":
+        return "yes" if need else "no"
+    return f"{item['direction']} {100 * need:g} %" if unit == "share" else f"{item['direction']} {need:g}"
+
+
+def slice_of(item: Item) -> str:
+    """Which requests are meant; nothing if all are."""
+    kind, split = item["kind"], item["split"]
+    named = KINDS.get(kind, f"{kind} requests") if kind else "requests" if split else ""
+    return f"{named} of the split {split}" if split and item["metric"] not in ("win_rate",) else named
+
+
+def label(item: Item, reference: str) -> str:
+    """A criterion's short name for a list."""
+    metric, where = item["metric"], slice_of(item)
+    if metric in METRICS:
+        named = METRICS[metric].format(reference=reference)
+        return f"{named} on {where}" if where else named
+    if metric == "refused":
+        return f"refuses {where or 'requests'}"
+    if metric in MARKS:
+        return f"{MARKS[metric]} when asked {where}" if where else MARKS[metric]
+    named = f"{metric.removeprefix('suites.').replace('.', ': ')}"
+    return f"{named} on {where}" if where else named
+
+
+def plain(item: Item, candidate: str, reference: str) -> str:
+    """One criterion for somebody who decides and measures nothing; it speaks of the candidate as `it`."""
+    if item["value"] is None:
+        said = f"Nobody measured whether it {lower(item['label'])}" if verb(item) else f"{item['label']}: not measured"
+        return f"{said}; asked for {limit(item)}.{item['note']}"
+    own = item["own"] or item
+    said = happens(item, written(own["value"], item["unit"]), reference)
+    if item["direction"] in BASELINES:
+        return f"{said}, {apart(item)}.{settled(item)}"
+    between = f" (between {reach(item)[1:-1].replace(', ', ' and ')})" if reach(item) else ""
+    return f"{said}{between}; asked for {limit(item)}.{settled(item)}"
+
+
+def verb(item: Item) -> bool:
+    """Whether a short name says what the candidate does."""
+    return bool(item["label"]) and (
+        item["metric"] in MARKS or item["metric"] in ("win_rate", "controlled", "people", "kl", "cut", "past_peak")
+    )
+
+
+def lower(text: str) -> str:
+    """A text that goes on inside a sentence."""
+    return text[:1].lower() + text[1:]
+
+
+def happens(item: Item, value: str, reference: str) -> str:
+    """What was found of the candidate, as the beginning of a sentence."""
+    metric, where = item["metric"], slice_of(item)
+    asked = f" when asked {where}" if where else ""
+    if metric == "refused":
+        return f"It refuses {value} of {where or 'requests'}"
+    if metric in MARKS:
+        return f"It {MARKS[metric]} in {value} of its answers{asked}"
+    if metric in ("win_rate", "controlled", "people"):
+        who = "People prefer its answers" if metric == "people" else "Its answers are preferred"
+        level = " at equal length" if metric == "controlled" else ""
+        return f"{who} to those of {reference}{level} in {value} of the comparisons{asked}"
+    if metric == "kl":
+        return f"On average an answer has drifted {value} from {reference}"
+    if metric == "past_peak":
+        return f"The chance that it learned past its best point is {value}"
+    if metric == "reward.fit":
+        return f"Whether its reward model is fit to learn from: {value}"
+    return f"{item['label'][:1].upper()}{item['label'][1:]}: {value}"
+
+
+def apart(item: Item) -> str:
+    """How far a value lies from the one that it is held against."""
+    value, of = item["value"], item["baseline"]["of"]
+    share = item["unit"] == "share"
+    size = f"{100 * abs(value):.1f} points" if share else f"{abs(value):.2f}"
+    way = "more" if value > 0 else "less"
+    was = written(item["baseline"]["value"], item["unit"])
+    between = f", somewhere in {reach(item)}" if reach(item) else ""
+    return f"{size} {way} than {of} with {was}{between}; asked for {limit(item)}"
+
+
+def settled(item: Item) -> str:
+    """What is left to say of the answer: what would settle it, and whether it stops the candidate."""
+    if item["state"] != "inconclusive":
+        return ""
+    more = item["more_needed"]
+    return f" About {more:,} more prompts would settle it.{item['note']}" if more else f" It is too close to settle.{item['note']}"
+
+
+def sentence(item: Item) -> str:
+    """One criterion in one sentence with every figure."""
+    if item["direction"] in ("not below", "not above") or item["unit"] == "yes or no":
+        return f"{item['plain']}{accepted(item)}"
+    figures = "{:.1%}".format if item["unit"] == "share" else "{:.2f}".format
+    subject = f"{item['title'][0].upper()}{item['title'][1:]}"
+    asked = f"{item['direction']} {figures(item['need'])}"
+    if item["value"] is None:
+        text = f"{subject} was not measured, so whether it is {asked} is open.{item['note']}"
+    elif item["low"] is None:
+        few = f"{figures(item['value'])} on {item['n']}, too few for an interval"
+        text = f"{subject} is {few}; asked for {asked}."
+    else:
+        value = f"{figures(item['value'])} [{figures(item['low'])}, {figures(item['high'])}]"
+        text = f"{subject} is {value} on {item['n']}; asked for {asked}: {ENDINGS[item['state']]}"
+        more = item["more_needed"]
+        if item["state"] != "inconclusive":
+            text = f"{text}."
+        else:
+            text += f"; about {more:,} more would settle it." if more else "; it is too close to settle."
+    return f"{text}{accepted(item)}"
+
+
+def accepted(item: Item) -> str:
+    """Who takes the risk, if somebody does."""
+    said = item["accepted"]
+    return f" Accepted by {said['by']} because {said['reason'].rstrip('.')}." if said else ""
