@@ -1,9 +1,10 @@
 """The first page: the verdict, why, what was asked, and a memo for whoever decides."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from concord.evaluation.markup import DASH, escape, percent, section, span
+from concord.evaluation.markup import DASH, MINUS, escape, percent, section, span
 from concord.evaluation.wording import limit, reach, written
 
 Report = dict[str, Any]
@@ -13,7 +14,7 @@ STATES = {
     "fail": ("\N{BALLOT X}", "missed"),
     "inconclusive": ("?", "open"),
 }
-MOST = 5
+MOST = 4
 """Lines of each part of the memo: it has to fit on one page."""
 LOOKS = {"GO": "go", "GO WITH ACCEPTED RISK": "risk", "NO-GO": "stop"}
 
@@ -33,10 +34,9 @@ def memo(report: Report) -> str:
     parts = (
         f'<p class="run">{identity(report)}</p>',
         f"<h1><span class='stamp'>{escape(verdict['verdict'])}</span> {ending}</h1>",
-        f'<p class="lead">{escape(verdict["reason"])}</p>',
+        f'<p class="lead">{shown(verdict["reason"])}</p>',
         criteria(verdict["criteria"]),
         f'<div class="memo">{"".join(boxes(found))}</div>',
-        todo(found["next"]),
     )
     return f'<header id="memo" class="{look}">{"".join(parts)}</header>'
 
@@ -101,10 +101,14 @@ def headline(report: Report) -> str:
 
 
 def criteria(items: Sequence[dict[str, Any]]) -> str:
-    """Every question of the gate as a line, those that were missed first."""
+    """Every question of the gate: what was missed or is open line by line, and shorter what passed."""
     order = ("fail", "inconclusive", "pass")
-    lines = "".join(asked(item) for item in sorted(items, key=lambda item: order.index(item["state"])))
-    return f'<ul class="criteria">{lines}</ul>' if lines else ""
+    left = sorted((item for item in items if item["state"] != "pass"), key=lambda item: order.index(item["state"]))
+    passed = [item for item in items if item["state"] == "pass"]
+    long = "".join(asked(item) for item in left)
+    short = "".join(asked(item) for item in passed)
+    lists = [f'<ul class="criteria">{long}</ul>' if left else "", f'<ul class="criteria passed">{short}</ul>' if passed else ""]
+    return "".join(lists)
 
 
 def asked(item: dict[str, Any]) -> str:
@@ -118,11 +122,17 @@ def asked(item: dict[str, Any]) -> str:
         notes.append(f"about {item['more_needed']:,} more prompts would settle it")
     if item["accepted"]:
         notes.append(f"accepted by {item['accepted']['by']} because {item['accepted']['reason']}")
+    between = reach(item)[1:-1].replace(", ", " to ")
     return (
         f'<li class="{item["state"]}"><span class="sign" aria-hidden="true">{sign}</span>'
-        f'<span class="question">{escape(item["label"])}<small>{escape("; ".join(notes))}</small></span>'
-        f'<span class="value">{escape(value)}<small>{escape(reach(item)[1:-1].replace(", ", " to ")) or DASH}</small></span></li>'
+        f'<span class="question">{shown(item["label"])}<small>{shown("; ".join(notes))}</small></span>'
+        f'<span class="value">{shown(value)}<small>{shown(between) or DASH}</small></span></li>'
     )
+
+
+def shown(text: str) -> str:
+    """A sentence as HTML: numbers with a true minus sign, and never torn from their unit."""
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, escape(text)).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def apart(item: dict[str, Any]) -> str:
@@ -131,29 +141,33 @@ def apart(item: dict[str, Any]) -> str:
 
 
 def boxes(found: dict[str, Any]) -> Iterable[str]:
-    """What improves, what worsens, what is unknown, and who accepts which risk."""
-    yield box("improves", "\N{UPWARDS ARROW}", "What improves", found["improves"], "Nothing clearly.")
-    yield box("worsens", "\N{DOWNWARDS ARROW}", "What worsens", found["worsens"], "Nothing clearly.")
-    yield box("unknown", "?", "What is unknown", found["unknown"], "Nothing that was asked.")
+    """What improves and is unknown on one side; what worsens, who takes which risk and what to do on the other."""
+    missed = "Nothing became clearly worse. What was missed stands above." if found["missed"] else "Nothing clearly."
     risks = [f"{one['by']} accepts: {one['label']}. Because {one['reason'].rstrip('.')}." for one in found["risks"]]
     nobody = "Nobody has accepted a risk."
     if found["decision"] == "NO-GO":
         nobody += " To release all the same, a person puts a name and a reason under gate.accept; both would stand here."
-    yield box("risks", "!", "Who accepts which risk", risks, nobody)
+    improves = box("improves", "\N{UPWARDS ARROW}", "What improves", found["improves"], "Nothing clearly.")
+    worsens = box("worsens", "\N{DOWNWARDS ARROW}", "What worsens", found["worsens"], missed)
+    unknown = box("unknown", "?", "What is unknown", found["unknown"], "Nothing that was asked.")
+    taken = box("risks", "!", "Who accepts which risk", risks, nobody)
+    yield f'<div class="side">{improves}{unknown}</div>'
+    yield f'<div class="side">{worsens}{taken}{todo(found["next"])}</div>'
 
 
 def box(name: str, sign: str, title: str, lines: Sequence[str], none: str) -> str:
     """One part of the memo; what does not fit is counted and stands further below."""
-    shown = "".join(f"<li>{escape(line)}</li>" for line in lines[:MOST])
+    told = "".join(f"<li>{shown(line)}</li>" for line in lines[:MOST])
     more = f'<li class="quiet">and {len(lines) - MOST} more, further below</li>' if len(lines) > MOST else ""
-    inside = f"<ul>{shown}{more}</ul>" if lines else f"<p>{escape(none)}</p>"
+    inside = f"<ul>{told}{more}</ul>" if lines else f"<p>{escape(none)}</p>"
     return f'<div class="box {name}"><h2><span aria-hidden="true">{sign}</span> {title}</h2>{inside}</div>'
 
 
 def todo(steps: Sequence[str]) -> str:
     """What to do next, the most pressing first."""
-    items = "".join(f"<li>{escape(step)}</li>" for step in steps[:3])
-    return f'<div class="todo"><h2>What to do next</h2><ol>{items}</ol></div>' if items else ""
+    items = "".join(f"<li>{shown(step)}</li>" for step in steps[:3])
+    arrow = "\N{RIGHTWARDS ARROW}"
+    return f'<div class="box todo"><h2><span aria-hidden="true">{arrow}</span> What to do next</h2><ol>{items}</ol></div>' if items else ""
 
 
 def in_full(report: Report) -> str:
@@ -161,11 +175,11 @@ def in_full(report: Report) -> str:
     verdict, found = report["verdict"], report.get("memo") or {}
     if not verdict or not verdict.get("because"):
         return ""
-    told = "".join(f"<li>{escape(line)}</li>" for line in verdict["because"])
+    told = "".join(f"<li>{shown(line)}</li>" for line in verdict["because"])
     parts = [f"<ul>{told}</ul>"]
     for name, title in (("improves", "What improves"), ("worsens", "What worsens"), ("unknown", "What is unknown")):
         if len(found.get(name, [])) > MOST:
-            parts.append(f"<h3>{title}</h3><ul>{''.join(f'<li>{escape(one)}</li>' for one in found[name])}</ul>")
+            parts.append(f"<h3>{title}</h3><ul>{''.join(f'<li>{shown(one)}</li>' for one in found[name])}</ul>")
     note = (
         "<p>Each criterion is passed if the whole 95 % interval clears its limit, missed if the whole interval "
         "misses it, and open otherwise. How many prompts are asked is fixed before anybody looks. Lines under what "

@@ -5,7 +5,7 @@ from typing import Any
 
 from concord.evaluation.intervals import Estimate, change, difference, wilson
 from concord.evaluation.measured import MISSING, SUITES, Measured
-from concord.evaluation.wording import MARKS, slice_of, written
+from concord.evaluation.wording import MARKS, slice_of, verb, written
 
 Report = dict[str, Any]
 Line = tuple[float, str]
@@ -20,7 +20,8 @@ ALPHA = 0.05
 def memo(report: Report, found: Measured, release: Measured | None) -> dict[str, Any]:
     """Everything that the first page says beside the criteria themselves, as plain sentences."""
     verdict = report["verdict"]
-    lines = sorted([*wins(found), *changes(verdict, found), *probes(found)], key=lambda line: -abs(line[0]))
+    first, *rest = [*wins(found), *changes(verdict, found), *probes(found)] or [(0.0, "")]
+    lines = [first, *sorted(rest, key=lambda line: -abs(line[0]))]
     if release:
         lines += sorted(since(verdict, found, release), key=lambda line: -abs(line[0]))
     return {
@@ -28,6 +29,7 @@ def memo(report: Report, found: Measured, release: Measured | None) -> dict[str,
         "reason": verdict["reason"],
         "improves": [text for size, text in lines if size > 0],
         "worsens": [text for size, text in lines if size < 0],
+        "missed": [one["plain"] for one in verdict["criteria"] if one["state"] == "fail"],
         "unknown": list(unknown(verdict, found, release)),
         "risks": [
             {"criterion": one["name"], "label": one["label"], "found": one["plain"], **one["accepted"]}
@@ -102,6 +104,8 @@ def told(mark: str, kind: str | None, ours: Estimate, theirs: Estimate, of: str)
     now, was = written(ours["value"], "share"), written(theirs["value"], "share")
     if mark == "refused":
         return f"It refuses {now} of {where or 'requests'}; {of} refuses {was}."
+    if mark == "ok":
+        return f"It answers {now} of {where or 'all requests'} well; {of} {was}."
     does = MARKS.get(mark, f"gives answers marked {mark}")
     return f"It {does} in {now} of its answers{f' to {where}' if where else ''}; {of} in {was}."
 
@@ -121,7 +125,7 @@ def probes(found: Measured) -> Iterator[Line]:
 
 def unknown(verdict: dict[str, Any], found: Measured, release: Measured | None) -> Iterator[str]:
     """What nobody knows: what is open, what was not measured, and what no number here could show."""
-    yield from (one["plain"] for one in verdict["criteria"] if one["state"] == "inconclusive")
+    yield from (left_open(one) for one in verdict["criteria"] if one["state"] == "inconclusive")
     if release and found.origin.get("held_out") != release.origin.get("held_out"):
         yield "The release was asked other prompts; a change since then may be a change of prompts."
     if release and found.origin.get("reference") != release.origin.get("reference"):
@@ -131,3 +135,12 @@ def unknown(verdict: dict[str, Any], found: Measured, release: Measured | None) 
     if not found.suites.get(found.candidate):
         yield "How it does on probes of honesty, privacy and bias: none were put to it."
     yield "Whether another training with another seed would come out the same: this is one."
+
+
+def left_open(one: dict[str, Any]) -> str:
+    """A criterion that is open, by its short name, and what it waits for."""
+    if one["value"] is None:
+        return f"Whether it {one['label']}: not measured.{one['note']}" if verb(one) else f"{one['label']}: not measured.{one['note']}"
+    more = one["more_needed"]
+    said = f"about {more:,} more prompts would settle it" if more else "too close to settle"
+    return f"Whether it {one['label']}: {said}." if verb(one) else f"{one['label']}: {said}."

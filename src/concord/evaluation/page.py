@@ -76,7 +76,7 @@ def terms(report: Report) -> str:
             "more, dearer."
         )
     items = "".join(f"<li>{escape(text)}</li>" for text in assumed)
-    noted = {name: value for name, value in what.items() if name != "starter"}
+    noted = {name: value for name, value in what.items() if name != "starter" and value is not None}
     lines = ((escape(label(name)), escape(fact(value))) for name, value in noted.items())
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
     listed = f"<h3>This run</h3><dl>{facts}</dl>" if facts else ""

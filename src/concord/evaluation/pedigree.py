@@ -11,6 +11,10 @@ PEOPLE = 12
 """Annotators that a table names one by one."""
 WIDTH, STEP, BOX, TALL = 720, 92, 168, 54
 """Points of the drawing: its width, a layer, a box's width and height."""
+COLUMNS = (190, 418, 602)
+"""The middle of each column: what was made stands in the first, what was given in the others."""
+LANE, CORNER = 11, 8
+"""Points between two arrows that run side by side, and of the rounding of their corners."""
 LONGEST = 25
 """Characters of a line in a box."""
 
@@ -131,12 +135,19 @@ def places(names: Sequence[str], depth: Mapping[str, int]) -> dict[str, tuple[fl
     found = {}
     for layer in sorted(set(depth.values())):
         row = [name for name in names if depth[name] == layer]
-        row.sort(key=lambda name: name.startswith("given") or name == "judge")
-        made = bool(row) and not (row[0].startswith("given") or row[0] == "judge")
-        left = 130 if made else 130 + (BOX + 27)
-        for order, name in enumerate(row):
-            found[name] = (left + order * (BOX + 27), 34 + layer * STEP)
+        made = [name for name in row if not outside(name)]
+        given = [name for name in row if outside(name)]
+        for order, name in enumerate(made):
+            found[name] = (COLUMNS[0] + order * (BOX + LANE), 34 + layer * STEP)
+        for order, name in enumerate(given):
+            # A third one in a row, which is rare, stands lower between the layers.
+            found[name] = (COLUMNS[1 + order % 2], 34 + layer * STEP + (order // 2) * (TALL + 4))
     return found
+
+
+def outside(name: str) -> bool:
+    """Whether something was given to the run, and not made in it."""
+    return name.startswith("given") or name == "judge"
 
 
 def drawing(report: Report, artefacts: Mapping[str, Any]) -> str:
@@ -144,18 +155,21 @@ def drawing(report: Report, artefacts: Mapping[str, Any]) -> str:
     names = behind(artefacts)
     depth = layers(names, artefacts)
     middle = places(names, depth)
+    lanes = {name: order for order, name in enumerate(name for name in names if outside(name))}
+    shown = {name: [one for one in artefacts[name]["from"] if one in middle] for name in names}
+    if "evaluate" in shown:  # the drawing follows the candidate; the model to begin with was judged too
+        shown["evaluate"] = [one for one in shown["evaluate"] if one != "given-0"]
     arrows = "".join(
-        arrow(middle[one], middle[name], depth[name] - depth[one])
+        arrow(middle[one], middle[name], depth[name] - depth[one], lanes.get(one, 0))
         for name in names
-        for one in artefacts[name]["from"]
-        if one in middle
+        for one in shown[name]
     )
     boxes = "".join(box(artefacts[name], *middle[name]) for name in names)
     tall = 34 + max(depth.values()) * STEP + TALL / 2 + 8
     said = "; ".join(
-        f"{artefacts[name]['title']} from {', '.join(artefacts[one]['title'] for one in artefacts[name]['from'] if one in middle)}"
+        f"{artefacts[name]['title']} from {', '.join(artefacts[one]['title'] for one in shown[name])}"
         for name in names
-        if artefacts[name]["from"]
+        if shown[name]
     )
     head = '<path d="M0 0 L8 4 L0 8 z" style="fill:var(--quiet)"/>'
     marker = f'<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{head}</marker></defs>'
@@ -165,16 +179,23 @@ def drawing(report: Report, artefacts: Mapping[str, Any]) -> str:
     )
 
 
-def arrow(start: tuple[float, float], end: tuple[float, float], span: int) -> str:
-    """From the lower edge of one box to the upper edge of another; one that passes boxes swings out to the left."""
+def arrow(start: tuple[float, float], end: tuple[float, float], span: int, lane: int) -> str:
+    """Straight down to the next; past boxes it swings out to the left; what was given comes in from the right."""
     (x, y), (to_x, to_y) = start, end
-    if span > 1 and x == to_x:
-        out = x - BOX / 2 - 14 * span
-        path = f"M{x - BOX / 2:.0f} {y:.0f} C{out:.0f} {y:.0f} {out:.0f} {to_y:.0f} {to_x - BOX / 2 - 2:.0f} {to_y:.0f}"
+    half, tip = BOX / 2, 2
+    if x != to_x:
+        down, across = y + TALL / 2, to_x + half + LANE + 4 + 5 * lane
+        turn, side = down + 6 + 2 * (lane % 5), to_x + half + tip
+        path = (
+            f"M{x} {down:.0f} V{turn - 4:.0f} Q{x} {turn:.0f} {x - CORNER} {turn:.0f} H{across + CORNER:.0f} "
+            f"Q{across:.0f} {turn:.0f} {across:.0f} {turn + CORNER:.0f} V{to_y - CORNER:.0f} "
+            f"Q{across:.0f} {to_y:.0f} {across - CORNER / 2:.0f} {to_y:.0f} H{side:.0f}"
+        )
+    elif span > 1:
+        out, edge = x - half - 16 * span, x - half
+        path = f"M{edge:.0f} {y:.0f} C{out:.0f} {y:.0f} {out:.0f} {to_y:.0f} {edge - tip:.0f} {to_y:.0f}"
     else:
-        top, low = y + TALL / 2, to_y - TALL / 2 - 2
-        bend = (top + low) / 2 if span == 1 else top + 24
-        path = f"M{x:.0f} {top:.0f} C{x:.0f} {bend:.0f} {to_x:.0f} {low - 24:.0f} {to_x:.0f} {low:.0f}"
+        path = f"M{x} {y + TALL / 2:.0f} V{to_y - TALL / 2 - tip:.0f}"
     return f'<path d="{path}" style="fill:none;stroke:var(--quiet);stroke-width:1.2" marker-end="url(#tip)"/>'
 
 

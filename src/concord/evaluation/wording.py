@@ -22,8 +22,8 @@ METRICS = {
     "win_rate": "is preferred to {reference}",
     "controlled": "is preferred to {reference} at equal length",
     "people": "is preferred to {reference} by people",
-    "kl": "stays near {reference}",
-    "cut": "runs out of room in an answer",
+    "kl": "has not drifted far from {reference}",
+    "cut": "runs out of room",
     "gold": "judge's score",
     "proxy": "reward model's score",
     "words": "words in an answer",
@@ -64,14 +64,17 @@ def limit(item: Item) -> str:
         return f"{sure}{way} {item['baseline']['of']}"
     if unit == "yes or no":
         return "yes" if need else "no"
-    return f"{item['direction']} {100 * need:g} %" if unit == "share" else f"{item['direction']} {need:g}"
+    if unit == "share":
+        return f"{item['direction']} {100 * need:g} %"
+    return f"{item['direction']} {need:g}{' nats' if unit == 'nats' else ''}"
 
 
 def slice_of(item: Item) -> str:
     """Which requests are meant; nothing if all are."""
     kind, split = item["kind"], item["split"]
     named = KINDS.get(kind, f"{kind} requests") if kind else "requests" if split else ""
-    return f"{named} of the split {split}" if split and item["metric"] not in ("win_rate",) else named
+    about = {"new": "about things that nobody had annotated", "in": "about things that were annotated"}
+    return f"{named} {about.get(split, f'of the split {split}')}" if split else named
 
 
 def label(item: Item, reference: str) -> str:
@@ -83,7 +86,7 @@ def label(item: Item, reference: str) -> str:
     if metric == "refused":
         return f"refuses {where or 'requests'}"
     if metric in MARKS:
-        return f"{MARKS[metric]} when asked {where}" if where else MARKS[metric]
+        return f"{MARKS[metric]} to {where}" if where else MARKS[metric]
     named = f"{metric.removeprefix('suites.').replace('.', ': ')}"
     return f"{named} on {where}" if where else named
 
@@ -97,7 +100,8 @@ def plain(item: Item, candidate: str, reference: str) -> str:
     said = happens(item, written(own["value"], item["unit"]), reference)
     if item["direction"] in BASELINES:
         return f"{said}, {apart(item)}.{settled(item)}"
-    between = f" (between {reach(item)[1:-1].replace(', ', ' and ')})" if reach(item) else ""
+    ends = f"{reach(item)[1:-1].replace(', ', ' and ')}{' %' if item['unit'] == 'share' else ''}"
+    between = f" (between {ends})" if reach(item) else ""
     return f"{said}{between}; asked for {limit(item)}.{settled(item)}"
 
 
@@ -116,15 +120,15 @@ def lower(text: str) -> str:
 def happens(item: Item, value: str, reference: str) -> str:
     """What was found of the candidate, as the beginning of a sentence."""
     metric, where = item["metric"], slice_of(item)
-    asked = f" when asked {where}" if where else ""
+    asked = f" to {where}" if where else ""
     if metric == "refused":
         return f"It refuses {value} of {where or 'requests'}"
     if metric in MARKS:
-        return f"It {MARKS[metric]} in {value} of its answers{asked}"
+        return f"It {MARKS[metric]} in {value} of its answers{asked}" if metric != "ok" else f"It answers {value} of {where or 'all requests'} well"
     if metric in ("win_rate", "controlled", "people"):
         who = "People prefer its answers" if metric == "people" else "Its answers are preferred"
         level = " at equal length" if metric == "controlled" else ""
-        return f"{who} to those of {reference}{level} in {value} of the comparisons{asked}"
+        return f"{who} to those of {reference}{level} in {value} of the comparisons{f' on {where}' if where else ''}"
     if metric == "kl":
         return f"On average an answer has drifted {value} from {reference}"
     if metric == "past_peak":
