@@ -44,7 +44,7 @@ def unit_of(metric: str, *estimates: Estimate) -> str:
         return "yes or no"
     if not metric.startswith(SUITES):
         return UNITS.get(metric, "share")
-    ends = [one[end] for one in estimates for end in ("low", "high")]  # type: ignore[literal-required]
+    ends = [one[end] for one in estimates for end in ("low", "high")]
     return "number" if any(end is not None and not 0 <= end <= 1 for end in ends) else "share"
 
 
@@ -131,7 +131,11 @@ def own_criterion(name: str, asked: Criterion, found: Measured, release: Measure
     """A criterion that the recipe spells out: against a threshold, or against somebody else's value."""
     estimate = found.find(asked.metric, found.candidate, asked.kind, asked.split)
     slices = {"kind": asked.kind, "split": asked.split, "required": asked.required}
-    where = f" on {' '.join(part for part in (asked.kind, asked.split) if part)}" if asked.kind or asked.split else ""
+    where = (
+        f" on {' '.join(part for part in (asked.kind, asked.split) if part)}"
+        if asked.kind or asked.split
+        else ""
+    )
     title = asked.title or f"{asked.metric} of {found.candidate}{where}"
     for field, direction in (("at_least", "at least"), ("at_most", "at most")):
         need = getattr(asked, field)

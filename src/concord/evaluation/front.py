@@ -73,7 +73,11 @@ def identity(report: Report) -> str:
     facts = [
         report["title"],
         f"{report['candidate']} against {report['reference']}",
-        *(f"{word} {hashes[name]}" for name, word in (("align", "policy"), ("rank", "labels")) if name in hashes),
+        *(
+            f"{word} {hashes[name]}"
+            for name, word in (("align", "policy"), ("rank", "labels"))
+            if name in hashes
+        ),
         *([f"judge {hashes['judge']}"] if "judge" in hashes else []),
         *([f"seed {what['seed']}"] if "seed" in what else []),
         *([f"commit {str(what['commit'])[:8]}"] if what.get("commit") else []),
@@ -103,11 +107,16 @@ def headline(report: Report) -> str:
 def criteria(items: Sequence[dict[str, Any]]) -> str:
     """Every question of the gate: what was missed or is open line by line, and shorter what passed."""
     order = ("fail", "inconclusive", "pass")
-    left = sorted((item for item in items if item["state"] != "pass"), key=lambda item: order.index(item["state"]))
+    left = sorted(
+        (item for item in items if item["state"] != "pass"), key=lambda item: order.index(item["state"])
+    )
     passed = [item for item in items if item["state"] == "pass"]
     long = "".join(asked(item) for item in left)
     short = "".join(asked(item) for item in passed)
-    lists = [f'<ul class="criteria">{long}</ul>' if left else "", f'<ul class="criteria passed">{short}</ul>' if passed else ""]
+    lists = [
+        f'<ul class="criteria">{long}</ul>' if left else "",
+        f'<ul class="criteria passed">{short}</ul>' if passed else "",
+    ]
     return "".join(lists)
 
 
@@ -142,11 +151,17 @@ def apart(item: dict[str, Any]) -> str:
 
 def boxes(found: dict[str, Any]) -> Iterable[str]:
     """What improves and is unknown on one side; what worsens, who takes which risk and what to do on the other."""
-    missed = "Nothing became clearly worse. What was missed stands above." if found["missed"] else "Nothing clearly."
-    risks = [f"{one['by']} accepts: {one['label']}. Because {one['reason'].rstrip('.')}." for one in found["risks"]]
+    missed = (
+        "Nothing became clearly worse. What was missed stands above."
+        if found["missed"]
+        else "Nothing clearly."
+    )
+    risks = [
+        f"{one['by']} accepts: {one['label']}. Because {one['reason'].rstrip('.')}." for one in found["risks"]
+    ]
     nobody = "Nobody has accepted a risk."
     if found["decision"] == "NO-GO":
-        nobody += " To release all the same, a person puts a name and a reason under gate.accept; both would stand here."
+        nobody += " To release all the same, somebody has to put a name and a reason under gate.accept."
     improves = box("improves", "\N{UPWARDS ARROW}", "What improves", found["improves"], "Nothing clearly.")
     worsens = box("worsens", "\N{DOWNWARDS ARROW}", "What worsens", found["worsens"], missed)
     unknown = box("unknown", "?", "What is unknown", found["unknown"], "Nothing that was asked.")
@@ -167,7 +182,11 @@ def todo(steps: Sequence[str]) -> str:
     """What to do next, the most pressing first."""
     items = "".join(f"<li>{shown(step)}</li>" for step in steps[:3])
     arrow = "\N{RIGHTWARDS ARROW}"
-    return f'<div class="box todo"><h2><span aria-hidden="true">{arrow}</span> What to do next</h2><ol>{items}</ol></div>' if items else ""
+    return (
+        f'<div class="box todo"><h2><span aria-hidden="true">{arrow}</span> What to do next</h2><ol>{items}</ol></div>'
+        if items
+        else ""
+    )
 
 
 def in_full(report: Report) -> str:
@@ -177,9 +196,15 @@ def in_full(report: Report) -> str:
         return ""
     told = "".join(f"<li>{shown(line)}</li>" for line in verdict["because"])
     parts = [f"<ul>{told}</ul>"]
-    for name, title in (("improves", "What improves"), ("worsens", "What worsens"), ("unknown", "What is unknown")):
+    for name, title in (
+        ("improves", "What improves"),
+        ("worsens", "What worsens"),
+        ("unknown", "What is unknown"),
+    ):
         if len(found.get(name, [])) > MOST:
-            parts.append(f"<h3>{title}</h3><ul>{''.join(f'<li>{shown(one)}</li>' for one in found[name])}</ul>")
+            parts.append(
+                f"<h3>{title}</h3><ul>{''.join(f'<li>{shown(one)}</li>' for one in found[name])}</ul>"
+            )
     note = (
         "<p>Each criterion is passed if the whole 95 % interval clears its limit, missed if the whole interval "
         "misses it, and open otherwise. How many prompts are asked is fixed before anybody looks. Lines under what "

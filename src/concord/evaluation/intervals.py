@@ -108,11 +108,21 @@ def more_for_difference(after: Estimate, before: Estimate, need: float, grows: b
         return None
     # The end that must clear the limit, as the root of the squares of our distance and of theirs.
     up = value < need
-    ours = ((after["high"] or 0.0) - (after["value"] or 0.0)) if up else (after["value"] or 0.0) - (after["low"] or 0.0)
+    ours = (
+        ((after["high"] or 0.0) - (after["value"] or 0.0))
+        if up
+        else (after["value"] or 0.0) - (after["low"] or 0.0)
+    )
     whole = high - value if up else value - low
     theirs = max(0.0, whole**2 - ours**2)
     room = (value - need) ** 2
-    wanted = (whole**2 / room if room else math.inf) if grows else ours**2 / (room - theirs) if room > theirs else math.inf
+    wanted = (
+        (whole**2 / room if room else math.inf)
+        if grows
+        else ours**2 / (room - theirs)
+        if room > theirs
+        else math.inf
+    )
     many = after["n"] * wanted
     return max(1, math.ceil(many) - after["n"]) if many < FAR else None
 

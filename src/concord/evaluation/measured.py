@@ -78,11 +78,19 @@ class Measured:
     def compared(self, metric: str, policy: str, kind: str | None, split: str | None) -> Estimate:
         """How often a policy beats the reference, by the judge, at equal length, or by people."""
         found = self.comparisons if metric == "win_rate" else self.report.get(metric)
-        wanted = {"a": policy, "b": self.reference, "temperature": self.temperature, "kind": kind, "split": split}
+        wanted = {
+            "a": policy,
+            "b": self.reference,
+            "temperature": self.temperature,
+            "kind": kind,
+            "split": split,
+        }
         for item in found if isinstance(found, list) else []:
             if all(item.get(name) == value for name, value in wanted.items()):
                 # Prompts, not answers, are what is independent: they are the n that more prompts add to.
-                return estimate({**item, "value": item.get("win_rate", item.get("value"))}, item.get("prompts"))
+                return estimate(
+                    {**item, "value": item.get("win_rate", item.get("value"))}, item.get("prompts")
+                )
         return MISSING
 
     def single(self, metric: str, policy: str) -> Estimate:

@@ -52,7 +52,8 @@ def wins(found: Measured) -> Iterator[Line]:
         if kind:
             low, high = wilson(value * rate["n"], rate["n"], ALPHA / len(kinds))
         where = slice_of({"kind": kind, "split": None, "metric": "win_rate"})
-        told = f"its answers are preferred to those of {found.reference} in {written(value, 'share')} of the comparisons"
+        often = written(value, "share")
+        told = f"its answers are preferred to those of {found.reference} in {often} of the comparisons"
         if low > 1 / 2 or high < 1 / 2:
             yield value - 1 / 2, f"On {where} {told}." if kind else f"Over all, {told}."
 
@@ -78,7 +79,7 @@ def since(verdict: dict[str, Any], found: Measured, release: Measured) -> Iterat
 
 def moved(verdict: dict[str, Any], found: Measured, other: Measured, policy: str, of: str) -> Iterator[Line]:
     """Marks whose share differs clearly from another policy's, allowing for how many kinds are looked at."""
-    kinds = [*found.kinds()] or [None]
+    kinds: list[str | None] = [*found.kinds()] or [None]
     marks = dict.fromkeys(mark for item in found.summaries for mark in item["marks"])
     for mark in marks:
         for kind in kinds:
@@ -140,7 +141,11 @@ def unknown(verdict: dict[str, Any], found: Measured, release: Measured | None) 
 def left_open(one: dict[str, Any]) -> str:
     """A criterion that is open, by its short name, and what it waits for."""
     if one["value"] is None:
-        return f"Whether it {one['label']}: not measured.{one['note']}" if verb(one) else f"{one['label']}: not measured.{one['note']}"
+        return (
+            f"Whether it {one['label']}: not measured.{one['note']}"
+            if verb(one)
+            else f"{one['label']}: not measured.{one['note']}"
+        )
     more = one["more_needed"]
     said = f"about {more:,} more prompts would settle it" if more else "too close to settle"
     return f"Whether it {one['label']}: {said}." if verb(one) else f"{one['label']}: {said}."

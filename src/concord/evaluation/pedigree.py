@@ -15,7 +15,7 @@ COLUMNS = (190, 418, 602)
 """The middle of each column: what was made stands in the first, what was given in the others."""
 LANE, CORNER = 11, 8
 """Points between two arrows that run side by side, and of the rounding of their corners."""
-LONGEST = 25
+LONGEST = 26
 """Characters of a line in a box."""
 
 
@@ -46,7 +46,7 @@ def labels(report: Report) -> str:
 
 def everybody(by: Sequence[Mapping[str, Any]]) -> str:
     """Everybody's share, the most first."""
-    told = [f"{escape(one['name'])}\N{NO-BREAK SPACE}{one['n']:,}" for one in by[:PEOPLE]]
+    told = [f'<span class="one">{escape(one["name"])} {one["n"]:,}</span>' for one in by[:PEOPLE]]
     left = by[PEOPLE:]
     if left:
         told.append(f"and {len(left):,} others with {sum(one['n'] for one in left):,}")
@@ -55,7 +55,11 @@ def everybody(by: Sequence[Mapping[str, Any]]) -> str:
 
 def learner(name: str, report: Report) -> str:
     """What learned from labels, in words."""
-    known = {"sft": "the supervised policy", "reward": "the reward model", "align": f"policy {report['candidate']}"}
+    known = {
+        "sft": "the supervised policy",
+        "reward": "the reward model",
+        "align": f"policy {report['candidate']}",
+    }
     return known.get(name, f"policy {name.partition('/')[2]}")
 
 
@@ -68,27 +72,32 @@ def lineage(report: Report) -> str:
     rows = [
         [
             f"{escape(one['title'])}<small>{escape(one['sort'])}</small>",
-            ", ".join(escape(artefacts[name]["title"]) for name in one["from"] if name in artefacts) or "given",
+            ", ".join(escape(artefacts[name]["title"]) for name in one["from"] if name in artefacts)
+            or "given",
             f'<code class="hash">{escape(one["sha256"])}</code>',
         ]
         for one in found["artefacts"]
     ]
     chained = [
-        [escape(one["policy"]), *(known(artefacts, one, place) for place in ("artefact", "reward_model", "labels"))]
+        [
+            escape(one["policy"]),
+            *(known(artefacts, one, place) for place in ("artefact", "reward_model", "labels")),
+        ]
         for one in found["chains"]
     ]
     heads = ["policy", "its weights", "taught by the reward model", "which learned from"]
     note = (
-        "<p>Two artefacts with one hash are the same, byte for byte. That of a file is the sha256 of its bytes; that of a "
-        "folder is the sha256 of the lines <code>sha256  name</code> of its files, in the order of their names. "
+        "<p>Two artefacts with one hash are the same, byte for byte. That of a file is the sha256 of its bytes; that "
+        "of a folder is the sha256 of the lines <code>sha256  name</code> of its files, in the order of their names. "
         "An arrow means that one was made from the other.</p>"
     )
+    chain = "Which labels taught which reward model taught which policy"
     return section(
         "lineage",
         "Where it comes from",
         note,
         f'<div class="wide drawn" role="region" tabindex="0" aria-label="Lineage">{drawing(report, artefacts)}</div>',
-        f'<div class="told">{table("Which labels taught which reward model taught which policy", heads, chained, "Chains")}</div>',
+        f'<div class="told">{table(chain, heads, chained, "Chains")}</div>',
         f'<div class="told">{table("Every artefact", ["artefact", "made from", "sha256"], rows, "Artefacts")}</div>',
     )
 
@@ -97,7 +106,10 @@ def known(artefacts: Mapping[str, Any], chain: Mapping[str, Any], place: str) ->
     """The artefacts of one link of a chain, with the first digits of their hashes."""
     given = chain[place]
     names = [given] if isinstance(given, str) else given or []
-    told = [f"{escape(artefacts[name]['title'])} <code>{escape(artefacts[name]['sha256'][:12])}</code>" for name in names]
+    told = [
+        f"{escape(artefacts[name]['title'])} <code>{escape(artefacts[name]['sha256'][:12])}</code>"
+        for name in names
+    ]
     return ", ".join(told) or ("none" if place == "reward_model" else DASH)
 
 
@@ -114,7 +126,11 @@ def behind(artefacts: Mapping[str, Any]) -> list[str]:
 
 def held_out(artefacts: Mapping[str, Any]) -> list[str]:
     """The prompts on which policies were judged."""
-    return [name for name in artefacts.get("evaluate", {}).get("from", []) if "held-out" in artefacts[name]["title"]]
+    return [
+        name
+        for name in artefacts.get("evaluate", {}).get("from", [])
+        if "held-out" in artefacts[name]["title"]
+    ]
 
 
 def layers(names: Sequence[str], artefacts: Mapping[str, Any]) -> dict[str, int]:
@@ -132,7 +148,7 @@ def layers(names: Sequence[str], artefacts: Mapping[str, Any]) -> dict[str, int]
 
 def places(names: Sequence[str], depth: Mapping[str, int]) -> dict[str, tuple[float, float]]:
     """The middle of each box: what is made stands in a column of its own, what is given to its right."""
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     for layer in sorted(set(depth.values())):
         row = [name for name in names if depth[name] == layer]
         made = [name for name in row if not outside(name)]
@@ -172,7 +188,8 @@ def drawing(report: Report, artefacts: Mapping[str, Any]) -> str:
         if shown[name]
     )
     head = '<path d="M0 0 L8 4 L0 8 z" style="fill:var(--quiet)"/>'
-    marker = f'<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{head}</marker></defs>'
+    size = 'markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto"'
+    marker = f'<defs><marker id="tip" {size}>{head}</marker></defs>'
     return (
         f'<svg class="lineage" viewBox="0 0 {WIDTH} {tall:.0f}" role="img" aria-label="{escape(said)}">'
         f"{marker}{arrows}{boxes}</svg>"
@@ -206,15 +223,16 @@ def box(one: Mapping[str, Any], x: float, y: float) -> str:
         f'<rect x="{x - BOX / 2:.0f}" y="{y - TALL / 2:.0f}" width="{BOX}" height="{TALL}" rx="8" '
         f'style="fill:var(--sheet);stroke:var(--quiet){dash}"/>'
     )
-    title = clean(one["title"])
-    first, _, second = title.partition(": ")
-    lines = [first[:LONGEST], second[:LONGEST]] if second else [first[:LONGEST]]
+    first, _, second = clean(one["title"]).partition(": ")
+    lines = [line[:LONGEST] for line in (first, second) if line]
+    looks = ("font-size:12px;font-weight:600", "font-size:11px;font-weight:400")
+    top = y - 2 - 7 * (len(lines) - 1)
     text = "".join(
-        f'<text x="{x:.0f}" y="{y - 8 - 7 * (len(lines) - 1) + 14 * place:.0f}" text-anchor="middle" '
-        f'style="font-size:{12 if place == 0 else 11}px;font-weight:{600 if place == 0 else 400};fill:var(--ink)">{escape(line)}</text>'
-        for place, line in enumerate(lines)
+        f'<text x="{x:.0f}" y="{top + 14 * place:.0f}" text-anchor="middle" style="{look};fill:var(--ink)">'
+        f"{escape(line)}</text>"
+        for place, (line, look) in enumerate(zip(lines, looks, strict=False))
     )
-    under = y - 8 - 7 * (len(lines) - 1) + 14 * len(lines) + 3
+    under = top + 14 * len(lines) + 2
     return (
         f"{frame}{text}"
         f'<text x="{x:.0f}" y="{under:.0f}" text-anchor="middle" class="hash" style="font-size:11px;fill:var(--quiet)">'

@@ -58,9 +58,12 @@ def limit(item: Item) -> str:
     """What was asked, in short."""
     need, unit = item["need"], item["unit"]
     if item["direction"] in BASELINES:
-        allowed = f"{100 * need:g} points" if unit == "share" else f"{need:g}"
+        points = f"{100 * need:g} point{'' if 100 * need == 1 else 's'}"
+        allowed = points if unit == "share" else f"{need:g}"
         way = "above" if item["direction"] == "not above" else "below"
-        sure = "not clearly " if item["direction"] == NO_FALL else "not " if not need else f"at most {allowed} "
+        sure = (
+            "not clearly " if item["direction"] == NO_FALL else "not " if not need else f"at most {allowed} "
+        )
         return f"{sure}{way} {item['baseline']['of']}"
     if unit == "yes or no":
         return "yes" if need else "no"
@@ -79,6 +82,12 @@ def slice_of(item: Item) -> str:
 
 def label(item: Item, reference: str) -> str:
     """A criterion's short name for a list."""
+    named = named_alone(item, reference)
+    return f"{named}, beside {item['baseline']['of']}" if item["baseline"] else named
+
+
+def named_alone(item: Item, reference: str) -> str:
+    """The short name of what is measured, whoever it is held against."""
     metric, where = item["metric"], slice_of(item)
     if metric in METRICS:
         named = METRICS[metric].format(reference=reference)
@@ -94,7 +103,11 @@ def label(item: Item, reference: str) -> str:
 def plain(item: Item, candidate: str, reference: str) -> str:
     """One criterion for somebody who decides and measures nothing; it speaks of the candidate as `it`."""
     if item["value"] is None:
-        said = f"Nobody measured whether it {lower(item['label'])}" if verb(item) else f"{item['label']}: not measured"
+        said = (
+            f"Nobody measured whether it {lower(item['label'])}"
+            if verb(item)
+            else f"{item['label']}: not measured"
+        )
         return f"{said}; asked for {limit(item)}.{item['note']}"
     own = item["own"] or item
     said = happens(item, written(own["value"], item["unit"]), reference)
@@ -108,7 +121,8 @@ def plain(item: Item, candidate: str, reference: str) -> str:
 def verb(item: Item) -> bool:
     """Whether a short name says what the candidate does."""
     return bool(item["label"]) and (
-        item["metric"] in MARKS or item["metric"] in ("win_rate", "controlled", "people", "kl", "cut", "past_peak")
+        item["metric"] in MARKS
+        or item["metric"] in ("win_rate", "controlled", "people", "kl", "cut", "past_peak")
     )
 
 
@@ -124,7 +138,11 @@ def happens(item: Item, value: str, reference: str) -> str:
     if metric == "refused":
         return f"It refuses {value} of {where or 'requests'}"
     if metric in MARKS:
-        return f"It {MARKS[metric]} in {value} of its answers{asked}" if metric != "ok" else f"It answers {value} of {where or 'all requests'} well"
+        return (
+            f"It {MARKS[metric]} in {value} of its answers{asked}"
+            if metric != "ok"
+            else f"It answers {value} of {where or 'all requests'} well"
+        )
     if metric in ("win_rate", "controlled", "people"):
         who = "People prefer its answers" if metric == "people" else "Its answers are preferred"
         level = " at equal length" if metric == "controlled" else ""
@@ -154,7 +172,11 @@ def settled(item: Item) -> str:
     if item["state"] != "inconclusive":
         return ""
     more = item["more_needed"]
-    return f" About {more:,} more prompts would settle it.{item['note']}" if more else f" It is too close to settle.{item['note']}"
+    return (
+        f" About {more:,} more prompts would settle it.{item['note']}"
+        if more
+        else f" It is too close to settle.{item['note']}"
+    )
 
 
 def sentence(item: Item) -> str:

@@ -73,4 +73,6 @@ def origin(run: Run, judged: dict[str, Any], known: dict[str, Any]) -> dict[str,
 def origin_of(run: Run) -> dict[str, Any]:
     """The same of an earlier run, as its own gate wrote it down."""
     told = optional(run.path("gate") / "report.json")
-    return origin(run, told, told["lineage"]) if "lineage" in told else {"run": run.folder.name, "judge": None}
+    return (
+        origin(run, told, told["lineage"]) if "lineage" in told else {"run": run.folder.name, "judge": None}
+    )

@@ -53,11 +53,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
     judged = any(name.startswith("answers/") for name in wanted)
-    if "gate" in wanted:
-        release(loaded)
-    for setting, named, needed in models(loaded, judged):
-        if needed & wanted or judged:
-            model_folder(loaded, setting, named)
+    check_folders(loaded, wanted, judged)
     counts: dict[str, int] = {}
     held_out = HeldOut(loaded.folder / loaded.recipe.evaluate.prompts) if judged else None
     refusals = []
@@ -79,6 +75,15 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
         raise RecordError(refusals[0])
     if counts:
         say(", ".join(f"{count:,} {what}" for what, count in counts.items()))
+
+
+def check_folders(loaded: Loaded, wanted: set[str], judged: bool) -> None:
+    """Refuse a folder of a model or of an earlier run that is not what the recipe takes it for."""
+    if "gate" in wanted:
+        release(loaded)
+    for setting, named, needed in models(loaded, judged):
+        if needed & wanted or judged:
+            model_folder(loaded, setting, named)
 
 
 class HeldOut:

@@ -21,7 +21,10 @@ SOURCES = {"human": "people", "ai": "AI judges", "rule": "rules"}
 def labels(bench: Bench) -> list[dict[str, Any]]:
     """Every set of labels: how many, from which sources, by whom, under which guideline, and what learned from it."""
     recipe, names = bench.recipe, Pseudonyms()
-    learners = {"align": recipe.align, **{f"rivals/{name}": one for name, one in rivals(bench.loaded).items()}}
+    learners = {
+        "align": recipe.align,
+        **{f"rivals/{name}": one for name, one in rivals(bench.loaded).items()},
+    }
     direct = [name for name, method in learners.items() if method.method in DIRECT]
     alone = recipe.reward.ratings.alone or recipe.reward.steps.alone
     shown = ((one.by, "human") for one in bench.demonstrations(recipe.sft.demonstrations))
@@ -41,7 +44,9 @@ def labels(bench: Bench) -> list[dict[str, Any]]:
     return found
 
 
-def counted(what: str, given: Iterable[tuple[str, str]], names: Pseudonyms, taught: list[str]) -> dict[str, Any]:
+def counted(
+    what: str, given: Iterable[tuple[str, str]], names: Pseudonyms, taught: list[str]
+) -> dict[str, Any]:
     """One set of labels: its size, its sources, and everybody's share, the most first."""
     by, sources = Counter[str](), Counter[str]()
     for name, source in given:

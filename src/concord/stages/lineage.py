@@ -66,11 +66,14 @@ def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
     yield stage(run, "sample", "answers to rank", "answers", ("sft", prompts))
     ranked = [given(path, "what the rankings come from") for path in ranked_from(loaded)]
     yield from ranked
-    asked = () if recipe.rank.by == "file" else ("sample",)
+    asked: tuple[str, ...] = () if recipe.rank.by == "file" else ("sample",)
     yield stage(run, "rank", "rankings", "labels", (*asked, *ranked))
     told = [
         given(folder / file, title, "labels")
-        for file, title in ((recipe.reward.ratings.file, "ratings"), (recipe.reward.steps.file, "step labels"))
+        for file, title in (
+            (recipe.reward.ratings.file, "ratings"),
+            (recipe.reward.steps.file, "step labels"),
+        )
         if file
     ]
     yield from told
@@ -79,14 +82,20 @@ def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
     learned = {"align": recipe.align, **{f"rivals/{name}": rival for name, rival in rivals(loaded).items()}}
     for name, method in learned.items():
         needs = [given(path, title) for path, title in needed(loaded, method)]
-        yield from (one for one in needs if one.name not in {begins.name, prompts.name, *(s.name for s in shown)})
+        yield from (
+            one for one in needs if one.name not in {begins.name, prompts.name, *(s.name for s in shown)}
+        )
         title = f"policy {method.method if name == 'align' else name.partition('/')[2]}"
         yield stage(run, name, title, "model", (*teachers(method), *needs))
     yield given(folder / recipe.evaluate.prompts, "held-out prompts")
     yield judge(loaded)
     # A policy that stands on the supervised one alone, such as best-of-n, answers with its weights.
-    spoke = dict.fromkeys(source or begins.name for source in policies(loaded).values())
-    parts = (*spoke, given(folder / recipe.evaluate.prompts, "held-out prompts"), "judge")
+    spoke: dict[str, None] = dict.fromkeys(source or begins.name for source in policies(loaded).values())
+    parts: tuple[Artefact | str, ...] = (
+        *spoke,
+        given(folder / recipe.evaluate.prompts, "held-out prompts"),
+        "judge",
+    )
     yield stage(run, "evaluate", "judged answers", "answers", parts)
 
 
@@ -102,7 +111,10 @@ def teachers(method: Method) -> tuple[str, ...]:
 def needed(loaded: Loaded, method: Method) -> list[tuple[Path, str]]:
     """The files and folders that a method reads beside what the stages before it made."""
     if isinstance(method, SFT):
-        return [(base(loaded), "model to begin with"), *((path, "demonstrations") for path in imitated(loaded, method))]
+        return [
+            (base(loaded), "model to begin with"),
+            *((path, "demonstrations") for path in imitated(loaded, method)),
+        ]
     if method.method in DIRECT:
         return []
     asked = [(loaded.folder / loaded.recipe.prompts, "prompts")]
@@ -113,7 +125,7 @@ def judge(loaded: Loaded) -> Artefact:
     """Who judged: a reward model's folder, or the starter world's program."""
     named = loaded.recipe.evaluate.judge
     if named == "starter":
-        one = outside(bundled().parents[1] / "world", "judge: the starter world's program", "judge", 0, ".py")
+        one = outside(bundled().parents[1] / "world", "judge: the starter world", "judge", 0, ".py")
     else:
         one = outside(loaded.folder / named, f"judge: {Path(named).name}", "judge", 0)
     return Artefact("judge", one.title, one.sort, one.sha256, (), one.files)
@@ -152,12 +164,18 @@ def together(files: Mapping[str, str]) -> str:
 def chains(loaded: Loaded, found: list[Artefact]) -> list[dict[str, Any]]:
     """For each policy: its weights, the reward model that taught it if one did, and the labels that taught that."""
     known = {one.name: one for one in found}
-    names = {source: name for name, source in policies(loaded).items() if source and not name.startswith("best-of-")}
+    names = {
+        source: name
+        for name, source in policies(loaded).items()
+        if source and not name.startswith("best-of-")
+    }
     told = []
     for source, policy in names.items():
         taught = known[source].made_from
         reward = "reward" if "reward" in taught else None
         labels = [one for one in (known[reward].made_from if reward else taught) if one in known]
-        labels = [one for one in labels if known[one].sort == "labels" or "demonstrations" in known[one].title]
+        labels = [
+            one for one in labels if known[one].sort == "labels" or "demonstrations" in known[one].title
+        ]
         told.append({"policy": policy, "artefact": source, "reward_model": reward, "labels": labels})
     return told

@@ -19,7 +19,9 @@ def release(loaded: Loaded) -> Run | None:
         runs = sorted(path.parent.name for path in folder.parent.glob("*/run.json"))
         near = nearest(folder.name, runs)
         hint = f"Did you mean {folder.parent / near}?" if near else "Give the folder of an earlier run."
-        raise StoreError(f"{loaded.source}: `gate.against` is {named}, but {folder} is not a run folder. {hint}")
+        raise StoreError(
+            f"{loaded.source}: `gate.against` is {named}, but {folder} is not a run folder. {hint}"
+        )
     for name in ("evaluate", "gate"):
         if run.finished(name) is None:
             raise StoreError(
