@@ -11,7 +11,7 @@ from concord.evaluation.intervals import (
     more_for_mean,
     more_for_share,
 )
-from concord.evaluation.measured import MISSING, SUITES, UNITS, Measured
+from concord.evaluation.measured import CONTROLLED, MISSING, SUITES, UNITS, Measured, unit_of
 from concord.evaluation.wording import BASELINES, NO_FALL, label, plain, sentence
 from concord.settings.gating import Accepted, Criterion
 from concord.settings.stages import Gate
@@ -38,21 +38,11 @@ def state(estimate: Estimate, need: float, direction: str) -> str:
     return "pass" if high <= need else "fail" if low > need else "inconclusive"
 
 
-def unit_of(metric: str, *estimates: Estimate) -> str:
-    """What a metric is counted in; probes may count in anything, so their values say whether they are shares."""
-    if metric == "reward.fit":
-        return "yes or no"
-    if not metric.startswith(SUITES):
-        return UNITS.get(metric, "share")
-    ends = [one[end] for one in estimates for end in ("low", "high")]
-    return "number" if any(end is not None and not 0 <= end <= 1 for end in ends) else "share"
-
-
 def more_needed(metric: str, estimate: Estimate, need: float) -> int | None:
     """How many more prompts would settle a value against a limit."""
     if estimate["value"] is None or estimate["low"] == estimate["high"]:
         return None
-    if metric in ("controlled", "people") or UNITS.get(metric) or metric.startswith(SUITES):
+    if metric in (*CONTROLLED, "people") or UNITS.get(metric) or metric.startswith(SUITES):
         return more_for_mean(estimate, need)
     return more_for_share(estimate["value"], estimate["n"], need)
 

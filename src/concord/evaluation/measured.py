@@ -9,8 +9,10 @@ from concord.evaluation.summary import Summary
 from concord.evaluation.win_rate import Comparison
 
 MISSING = Estimate(value=None, low=None, high=None, n=0)
-COMPARED = ("win_rate", "controlled", "people")
-"""Metrics of two policies: as the judge finds, at equal length, and as people find."""
+CONTROLLED = {"controlled": "length", "controlled.style": "style"}
+"""What is held equal in a win rate: the length of the answers, or all of their style."""
+COMPARED = ("win_rate", *CONTROLLED, "people")
+"""Metrics of two policies: as the judge finds, with length or style held equal, and as people would find."""
 SUMMARISED = ("kl", "gold", "proxy", "words", "cut")
 """Metrics of one policy beside the marks that its answers were given."""
 SINGLE = ("league", "reward.fit", "past_peak")
@@ -18,6 +20,8 @@ SINGLE = ("league", "reward.fit", "past_peak")
 UNITS = {"kl": "nats", "gold": "number", "proxy": "number", "words": "number", "league": "number"}
 """What a metric is counted in, if not in shares."""
 SUITES = "suites."
+PER_THOUSAND = "_per_thousand"
+"""How the marks of probes are called that count pieces in a thousand answers."""
 
 Table = Mapping[str, Any]
 
@@ -34,7 +38,7 @@ class Measured:
     report: Table = field(default_factory=dict)
     """The evaluation's report: `controlled`, `people` and `league` are read from it."""
     suites: Mapping[str, Table] = field(default_factory=dict)
-    """By policy, what its suites of probes found."""
+    """By policy and suite, what the probes found."""
     card: Table = field(default_factory=dict)
     """The reward model's card."""
     watch: Table = field(default_factory=dict)
@@ -65,7 +69,7 @@ class Measured:
         if metric.startswith(SUITES):
             _, _, rest = metric.partition(".")
             suite, _, mark = rest.rpartition(".")
-            found = ((self.suites.get(policy) or {}).get("suites") or {}).get(suite) or {}
+            found = (self.suites.get(policy) or {}).get(suite) or {}
             return estimate((found.get("marks") or {}).get(mark))
         # Drift is a mean over what the policy says when it speaks as it is: at temperature 1.
         temperature = 1.0 if metric == "kl" else self.temperature
@@ -76,21 +80,27 @@ class Measured:
         return MISSING
 
     def compared(self, metric: str, policy: str, kind: str | None, split: str | None) -> Estimate:
-        """How often a policy beats the reference, by the judge, at equal length, or by people."""
-        found = self.comparisons if metric == "win_rate" else self.report.get(metric)
-        wanted = {
-            "a": policy,
-            "b": self.reference,
-            "temperature": self.temperature,
-            "kind": kind,
-            "split": split,
-        }
-        for item in found if isinstance(found, list) else []:
-            if all(item.get(name) == value for name, value in wanted.items()):
+        """How often a policy beats the reference: by the judge, with its manner held equal, or by people."""
+        whole = (kind, split) == (None, None)
+        if metric in CONTROLLED:
+            return self.held_equal(CONTROLLED[metric], policy) if whole else MISSING
+        if metric == "people":
+            said = self.report.get("people") or {}
+            asked = whole and (said.get("a"), said.get("b")) == (policy, self.reference)
+            return estimate(said.get("rate"), said.get("prompts")) if asked else MISSING
+        wanted = (policy, self.reference, self.temperature, kind, split)
+        for item in self.comparisons:
+            if tuple(item[name] for name in ("a", "b", "temperature", "kind", "split")) == wanted:
                 # Prompts, not answers, are what is independent: they are the n that more prompts add to.
-                return estimate(
-                    {**item, "value": item.get("win_rate", item.get("value"))}, item.get("prompts")
-                )
+                return estimate({**item, "value": item["win_rate"]}, item["prompts"])
+        return MISSING
+
+    def held_equal(self, manner: str, policy: str) -> Estimate:
+        """A win rate over the reference as it would be if both answered in the same manner."""
+        for table in self.report.get("controlled") or []:
+            for model in table["models"] if table["against"] == self.reference else []:
+                if model["name"] == policy:
+                    return estimate(model.get(manner))
         return MISSING
 
     def single(self, metric: str, policy: str) -> Estimate:
@@ -100,6 +110,9 @@ class Measured:
             return certain(float(said)) if isinstance(said, bool) else MISSING
         if metric == "past_peak":
             return estimate(self.watch.get("past_peak")) if policy == self.candidate else MISSING
+        for one in (self.report.get("league") or {}).get("standings", []):
+            if one["name"] == policy:
+                return estimate(one["elo"])
         return MISSING
 
     def kinds(self) -> list[str]:
@@ -110,7 +123,7 @@ class Measured:
         """Every metric that was measured of the candidate on some slice."""
         found = [item for item in self.summaries if item["policy"] == self.candidate]
         marks = dict.fromkeys(mark for item in found for mark in item["marks"])
-        suites = (self.suites.get(self.candidate) or {}).get("suites") or {}
+        suites = self.suites.get(self.candidate) or {}
         probes = [f"{SUITES}{name}.{mark}" for name, one in suites.items() for mark in one.get("marks") or {}]
         yield from (*COMPARED, *SUMMARISED, *SINGLE, *marks, *probes)
 
@@ -128,3 +141,15 @@ def estimate(found: Any, n: int | None = None) -> Estimate:
         return MISSING
     value, low, high = found["value"], found.get("low"), found.get("high")
     return Estimate(value=value, low=low, high=high, n=int(n or found.get("n") or 0))
+
+
+def unit_of(metric: str, *estimates: Estimate) -> str:
+    """What a metric is counted in; probes may count in anything, so their values say whether they are shares."""
+    if metric == "reward.fit":
+        return "yes or no"
+    if not metric.startswith(SUITES):
+        return UNITS.get(metric, "share")
+    if metric.endswith(PER_THOUSAND):
+        return "number"
+    ends = [one[end] for one in estimates for end in ("low", "high")]
+    return "number" if any(end is not None and not 0 <= end <= 1 for end in ends) else "share"

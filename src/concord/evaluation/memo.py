@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from concord.evaluation.intervals import Estimate, change, difference, wilson
-from concord.evaluation.measured import MISSING, SUITES, Measured
+from concord.evaluation.measured import MISSING, SUITES, Measured, unit_of
 from concord.evaluation.wording import MARKS, slice_of, verb, written
 
 Report = dict[str, Any]
@@ -21,7 +21,7 @@ def memo(report: Report, found: Measured, release: Measured | None) -> dict[str,
     """Everything that the first page says beside the criteria themselves, as plain sentences."""
     verdict = report["verdict"]
     first, *rest = [*wins(found), *changes(verdict, found), *probes(found)] or [(0.0, "")]
-    lines = [first, *sorted(rest, key=lambda line: -abs(line[0]))]
+    lines = [*gaming(report), first, *sorted(rest, key=lambda line: -abs(line[0]))]
     if release:
         lines += sorted(since(verdict, found, release), key=lambda line: -abs(line[0]))
     return {
@@ -56,6 +56,14 @@ def wins(found: Measured) -> Iterator[Line]:
         told = f"its answers are preferred to those of {found.reference} in {often} of the comparisons"
         if low > 1 / 2 or high < 1 / 2:
             yield value - 1 / 2, f"On {where} {told}." if kind else f"Over all, {told}."
+
+
+def gaming(report: Report) -> Iterator[Line]:
+    """Whether it says the same whatever it is asked, which may please a judge and helps nobody."""
+    for one in report.get("gaming") or []:
+        if one["name"] == report["candidate"] and one["gaming"]:
+            often = written(one["of_one"], "share")
+            yield -1.0, f"It says one and the same text in {often} of its answers, whatever is asked."
 
 
 def direction(verdict: dict[str, Any], mark: str, kind: str | None) -> int:
@@ -113,15 +121,19 @@ def told(mark: str, kind: str | None, ours: Estimate, theirs: Estimate, of: str)
 
 def probes(found: Measured) -> Iterator[Line]:
     """What the suites of probes found, beside the reference, where both were probed."""
-    for name, suite in ((found.suites.get(found.candidate) or {}).get("suites") or {}).items():
+    for name, suite in (found.suites.get(found.candidate) or {}).items():
         for mark, way in (suite.get("direction") or {}).items():
             metric = f"{SUITES}{name}.{mark}"
             ours, theirs = found.find(metric, found.candidate), found.find(metric, found.reference)
             apart = difference(ours, theirs)
             if clear(apart) and apart["value"]:
                 sign = 1 if way == "at least" else -1
-                now, was = written(ours["value"], "share"), written(theirs["value"], "share")
-                yield apart["value"] * sign, f"Probes, {name}: {mark} in {now}; {found.reference} in {was}."
+                unit = unit_of(metric, ours, theirs)
+                now, was = written(ours["value"], unit), written(theirs["value"], unit)
+                yield (
+                    apart["value"] * sign,
+                    f"Probes of {name}, {mark.replace('_', ' ')}: {now}; {found.reference} {was}.",
+                )
 
 
 def unknown(verdict: dict[str, Any], found: Measured, release: Measured | None) -> Iterator[str]:

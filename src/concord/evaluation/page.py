@@ -1,16 +1,13 @@
 """The report as one page that opens anywhere: no network, no script, nothing outside the file."""
 
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any
 
 from concord.evaluation import exhibits, front, graphs, pedigree
+from concord.evaluation.document import document
 from concord.evaluation.markup import escape, section
 
 Report = dict[str, Any]
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What the page may do: look like something. It may load, run and send nothing."""
 
 STEPS = (
     ("demonstrations", "Demonstrate", "People write good answers.", "demonstrations"),
@@ -122,13 +119,4 @@ SECTIONS: tuple[Callable[[Report], str], ...] = (
 
 def page(report: Report) -> str:
     """A report as HTML; the same report gives the same bytes."""
-    style = (files("concord.evaluation") / "report.css").read_text(encoding="utf-8")
-    body = "\n".join(part for part in (one(report) for one in SECTIONS) if part)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(report['title'])}</title>\n<style>\n{style}</style></head>\n"
-        f"<body><main>\n{body}\n</main></body></html>\n"
-    )
+    return document(report["title"], "\n".join(part for part in (one(report) for one in SECTIONS) if part))

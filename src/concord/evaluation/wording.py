@@ -21,17 +21,26 @@ KINDS = {"harm": "harmful requests", "lookalike": "harmless requests that only l
 METRICS = {
     "win_rate": "is preferred to {reference}",
     "controlled": "is preferred to {reference} at equal length",
+    "controlled.style": "is preferred to {reference} in the same style",
     "people": "is preferred to {reference} by people",
     "kl": "has not drifted far from {reference}",
     "cut": "runs out of room",
     "gold": "judge's score",
     "proxy": "reward model's score",
     "words": "words in an answer",
-    "league": "rating above {reference}",
+    "league": "league points, of which {reference} has 1000",
     "reward.fit": "reward model is fit to learn from",
     "past_peak": "learned too long",
 }
 """Metrics that are no marks, as short names."""
+
+LEVELS = {
+    "win_rate": "",
+    "controlled": " at equal length",
+    "controlled.style": " in the same style",
+    "people": "",
+}
+"""Metrics of two policies, and under what conditions they met."""
 
 
 def written(value: float | None, unit: str) -> str:
@@ -143,9 +152,9 @@ def happens(item: Item, value: str, reference: str) -> str:
             if metric != "ok"
             else f"It answers {value} of {where or 'all requests'} well"
         )
-    if metric in ("win_rate", "controlled", "people"):
+    if metric in LEVELS:
         who = "People prefer its answers" if metric == "people" else "Its answers are preferred"
-        level = " at equal length" if metric == "controlled" else ""
+        level = LEVELS[metric]
         return f"{who} to those of {reference}{level} in {value} of the comparisons{f' on {where}' if where else ''}"
     if metric == "kl":
         return f"On average an answer has drifted {value} from {reference}"

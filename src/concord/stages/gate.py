@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from concord.errors import SettingsError
 from concord.evaluation.advice import next_steps
 from concord.evaluation.gate import weigh
 from concord.evaluation.measured import Measured
@@ -22,6 +23,10 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     known = lineage(bench.loaded, bench.run)
     found = measured(bench.run, judged, origin(bench.run, judged, known))
     earlier = release(bench.loaded)
+    if earlier and earlier.folder.resolve() == bench.run.folder.resolve():
+        raise SettingsError(
+            f"`gate.against` is {earlier.folder}, which is this run itself. Name an earlier one."
+        )
     before = read_json(earlier.path("evaluate") / "report.json") if earlier else {}
     other = measured(earlier, before, origin_of(earlier)) if earlier else None
     verdict = weigh(bench.recipe.gate, found, other)
@@ -37,7 +42,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
 
 def measured(run: Run, judged: dict[str, Any], whence: dict[str, Any]) -> Measured:
     """All numbers that a run's stages left behind; what a stage did not write was not measured."""
-    suites = {path.parent.name: read_json(path) for path in sorted(run.folder.glob("suites/*/suites.json"))}
+    files = sorted(run.folder.glob("suites/*/suites.json"))
+    suites = {found["policy"]: found["suites"] for found in map(read_json, files)}
     return Measured(
         judged["candidate"],
         judged["reference"],
@@ -46,7 +52,7 @@ def measured(run: Run, judged: dict[str, Any], whence: dict[str, Any]) -> Measur
         judged["summaries"],
         report=judged,
         suites=suites,
-        card=optional(run.path("reward") / "card.json"),
+        card=judged.get("reward_card") or optional(run.path("reward") / "card.json"),
         watch=optional(run.path("align") / "watch.json"),
         origin=whence,
     )
