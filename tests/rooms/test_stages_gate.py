@@ -198,7 +198,7 @@ def test_an_earlier_run_is_the_baseline(made: Made, tmp_path: Path) -> None:
     assert verdict["against"]["run"] == "last" and verdict["against"]["candidate"] == "ppo"
     refusals = verdict["criteria"][-1]
     assert (refusals["state"], refusals["baseline"]["value"]) == ("fail", 0.95)
-    assert "35.0 points less than the release with 95.0 %" in refusals["sentence"]
+    assert "and the release 95.0 %: 35.0 points less" in refusals["sentence"]
     # Another verdict over there, and this one is out of date.
     assert states(loaded, run)["gate"] == "done"
     decided(load(loaded.source, ["gate.win_rate=0.1"]), Run(tmp_path / "last"))

@@ -86,7 +86,7 @@ def reason(candidate: str, criteria: Sequence[dict[str, Any]]) -> str:
     wins = next(one for one in criteria if one["metric"] == "win_rate")
     though = ""
     if missed and wins["state"] == "pass":
-        though = f" {wins['plain']} That does not make up for what was missed: nothing here is weighed against another."
+        though = f" {wins['plain']} A high win rate does not make up for what was missed."
     if missed:
         return f"{' '.join(missed)}{though}"
     return f"Nothing was missed, but what follows is not shown yet. {' '.join(opened)}"

@@ -67,11 +67,13 @@ def limit(item: Item) -> str:
     """What was asked, in short."""
     need, unit = item["need"], item["unit"]
     if item["direction"] in BASELINES:
-        points = f"{100 * need:g} point{'' if 100 * need == 1 else 's'}"
-        allowed = points if unit == "share" else f"{need:g}"
         way = "above" if item["direction"] == "not above" else "below"
         sure = (
-            "not clearly " if item["direction"] == NO_FALL else "not " if not need else f"at most {allowed} "
+            "not clearly "
+            if item["direction"] == NO_FALL
+            else "not "
+            if not need
+            else f"at most {points_of(item)} "
         )
         return f"{sure}{way} {item['baseline']['of']}"
     if unit == "yes or no":
@@ -166,14 +168,36 @@ def happens(item: Item, value: str, reference: str) -> str:
 
 
 def apart(item: Item) -> str:
-    """How far a value lies from the one that it is held against."""
-    value, of = item["value"], item["baseline"]["of"]
-    share = item["unit"] == "share"
-    size = f"{100 * abs(value):.1f} points" if share else f"{abs(value):.2f}"
+    """How far a value lies from the one that it is held against, and how far it may."""
+    value, low, high, share = item["value"], item["low"], item["high"], item["unit"] == "share"
+
+    def size(number: float) -> str:
+        return f"{100 * abs(number):.1f}" if share else f"{abs(number):.2f}"
+
     way = "more" if value > 0 else "less"
+    between = ""
+    if low is not None and high is not None:
+        near, far = sorted((low, high), key=abs)
+        one_side = f" ({size(near)} to {size(far)})"
+        between = one_side if low * high >= 0 else f" (between {size(low)} less and {size(high)} more)"
     was = written(item["baseline"]["value"], item["unit"])
-    between = f", somewhere in {reach(item)}" if reach(item) else ""
-    return f"{size} {way} than {of} with {was}{between}; asked for {limit(item)}"
+    points = " points" if share else ""
+    return f"and {item['baseline']['of']} {was}: {size(value)}{points} {way}{between}; {allowed(item)}"
+
+
+def allowed(item: Item) -> str:
+    """By how much a value may be worse than a baseline, in words."""
+    if item["direction"] == NO_FALL:
+        return "a clear fall is not allowed"
+    worse = "less" if item["direction"] == "not below" else "more"
+    return f"at most {points_of(item)} {worse} is allowed" if item["need"] else f"no {worse} is allowed"
+
+
+def points_of(item: Item) -> str:
+    """A margin with its unit."""
+    need = 100 * item["need"] if item["unit"] == "share" else item["need"]
+    unit = "" if item["unit"] != "share" else " point" if need == 1 else " points"
+    return f"{need:g}{unit}"
 
 
 def settled(item: Item) -> str:
