@@ -49,6 +49,8 @@ def closing(item: dict[str, Any]) -> str:
         return "it lies too close to its limit, or rests on too little, for more prompts to settle it."
     if metric.startswith("suites."):
         return "put these probes to it; `evaluate.suites` names them."
+    if metric.startswith("controlled") or metric == "league":
+        return "evaluate again, so that it is measured."
     if metric == "people":
         return "ask people about some of the answers."
     return "add held-out prompts that ask for it, or correct the name of the metric."

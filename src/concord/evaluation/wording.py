@@ -107,7 +107,7 @@ def named_alone(item: Item, reference: str) -> str:
         return f"refuses {where or 'requests'}"
     if metric in MARKS:
         return f"{MARKS[metric]} to {where}" if where else MARKS[metric]
-    named = f"{metric.removeprefix('suites.').replace('.', ': ')}"
+    named = f"{metric.removeprefix('suites.').replace('.', ': ').replace('_', ' ')}"
     return f"{named} on {where}" if where else named
 
 

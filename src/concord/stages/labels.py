@@ -71,4 +71,4 @@ def guidelines(bench: Bench) -> list[str]:
     said = read_json(bench.run.path("rank") / manifest.NAME)["facts"].get("guidelines", "")
     if asked.by == "judge" and asked.judge.rubric:
         return [f"rubric {Path(asked.judge.rubric).name}"]
-    return [part for part in said.split(", ") if part]
+    return [said] if said else []
