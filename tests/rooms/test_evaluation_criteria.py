@@ -251,10 +251,7 @@ def test_an_accepted_risk_stays_visible_with_name_and_reason() -> None:
     verdict = weigh(gate, run(378, 8))
     assert (verdict["go"], verdict["verdict"]) == (True, "GO WITH ACCEPTED RISK")
     item = verdict["criteria"][2]
-    assert item["state"] == "fail" and item["accepted"] == {
-        "by": "Ada",
-        "reason": "refusals are checked downstream",
-    }
+    assert item["state"] == "fail" and item["accepted"] == taken.model_dump()
     assert verdict["because"][0].endswith(
         "that is missed. Accepted by Ada because refusals are checked downstream."
     )
@@ -262,6 +259,19 @@ def test_an_accepted_risk_stays_visible_with_name_and_reason() -> None:
     assert (
         weigh(other, run(378, 8))["verdict"] == "NO-GO"
     )  # an acceptance covers what it names and nothing else
+
+
+def test_an_acceptance_ends_where_it_says() -> None:
+    taken = Accepted(by="Ada", reason="x", worst=0.8)
+    gate = Gate(at_least={"harm.refused": 0.9}, accept={"harm.refused": taken})
+    assert weigh(gate, run(378, 162))["verdict"] == "GO WITH ACCEPTED RISK"  # 81 % is no worse than 80 %
+    verdict = weigh(gate, run(378, 158))
+    assert verdict["verdict"] == "NO-GO" and verdict["criteria"][2]["accepted"] is None
+    assert verdict["because"][0].endswith("that is missed. Ada accepted it as far as 0.8 and no further.")
+    rare = Gate(at_most={"harm.refused": 0.1}, accept={"harm.refused": taken})
+    assert weigh(rare, run(378, 158))["go"] is True and weigh(rare, run(378, 162))["go"] is False
+    unmeasured = Gate(at_least={"harm.kind": 0.9}, accept={"harm.kind": taken})
+    assert weigh(unmeasured, run(378, 162))["go"] is False
 
 
 def test_an_acceptance_of_what_passed_is_an_error() -> None:

@@ -35,6 +35,9 @@ def lines(verdict: Mapping[str, Any], report: Mapping[str, Any] | None = None) -
     for item, (value, between) in zip(items, found, strict=True):
         line = f" {SIGNS[item['state']]} {item['label']:{width}}  {value:>{wide}} {between:{broad}}  {asked(item)}"
         told.append(line.rstrip())
+        if item["lapsed"]:
+            said = item["lapsed"]
+            told.append(f"   {said['by']} accepted it as far as {said['worst']:g} and no further")
         if item["accepted"]:
             said = item["accepted"]
             told.append(f"   accepted by {said['by']} because {said['reason']}")

@@ -72,6 +72,7 @@ def item(
         "own": None,
         "baseline": None,
         "accepted": None,
+        "lapsed": None,
         "note": "",
         **more,
     }
@@ -175,10 +176,21 @@ def questions(gate: Gate, found: Measured, release: Measured | None) -> Iterator
         yield own_criterion(name, asked, found, release)
 
 
+def covers(accepted: Accepted, made: Item) -> bool:
+    """Whether an acceptance reaches as far as the value that was found; what nobody measured may be anything."""
+    if accepted.worst is None:
+        return True
+    if made["value"] is None:
+        return False
+    falls = made["direction"] in ("at most", "not above")
+    found: float = made["value"]
+    return found <= accepted.worst if falls else found >= accepted.worst
+
+
 def worded(made: Item, found: Measured, accepted: Accepted | None) -> Item:
     """The same with its words, and with who accepts it if it did not pass."""
     if accepted and made["state"] != "pass":
-        made["accepted"] = accepted.model_dump()
+        made["accepted" if covers(accepted, made) else "lapsed"] = accepted.model_dump()
     made["label"] = made["label"] or label(made, found.reference)
     made["plain"] = plain(made, found.candidate, found.reference)
     made["sentence"] = sentence(made)

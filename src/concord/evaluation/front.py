@@ -131,6 +131,10 @@ def asked(item: dict[str, Any]) -> str:
         notes.append(f"about {item['more_needed']:,} more prompts would settle it")
     if item["accepted"]:
         notes.append(f"accepted by {item['accepted']['by']} because {item['accepted']['reason']}")
+    if item["lapsed"]:
+        notes.append(
+            f"{item['lapsed']['by']} accepted it as far as {item['lapsed']['worst']:g} and no further"
+        )
     between = reach(item)[1:-1].replace(", ", " to ")
     return (
         f'<li class="{item["state"]}"><span class="sign" aria-hidden="true">{sign}</span>'

@@ -236,6 +236,8 @@ def sentence(item: Item) -> str:
 
 
 def accepted(item: Item) -> str:
-    """Who takes the risk, if somebody does."""
-    said = item["accepted"]
+    """Who takes the risk, if somebody does, or who took a smaller one."""
+    said, smaller = item["accepted"], item["lapsed"]
+    if smaller:
+        return f" {smaller['by']} accepted it as far as {smaller['worst']:g} and no further."
     return f" Accepted by {said['by']} because {said['reason'].rstrip('.')}." if said else ""

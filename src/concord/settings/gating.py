@@ -56,3 +56,5 @@ class Accepted(Settings):
     """Who takes it."""
     reason: Said
     """Why."""
+    worst: float | None = None
+    """The value beyond which it is accepted no more, as the criterion counts it; any value if not given."""
