@@ -75,15 +75,15 @@ def reason(candidate: str, criteria: Sequence[dict[str, Any]]) -> str:
     """Why, in a few sentences for somebody who decides."""
     stops = [one for one in criteria if stopping(one)]
     risks = [one for one in criteria if one["accepted"]]
+    wins = next(one for one in criteria if one["metric"] == "win_rate")
     if not stops and not risks:
-        return f"{candidate} showed all that was asked of it."
+        return f"{candidate} showed all that was asked of it. {wins['plain']}"
     if not stops:
         who = " and ".join(dict.fromkeys(one["accepted"]["by"] for one in risks))
         told = " ".join(one["plain"] for one in risks)
         return f"{candidate} may go because {who} accepted what it did not show. {told}"
     missed = [one["plain"] for one in stops if one["state"] == "fail"]
     opened = [one["plain"] for one in stops if one["state"] != "fail"]
-    wins = next(one for one in criteria if one["metric"] == "win_rate")
     though = ""
     if missed and wins["state"] == "pass":
         though = f" {wins['plain']} A high win rate does not make up for what was missed."

@@ -69,34 +69,6 @@ def difference(after: Estimate, before: Estimate) -> Estimate:
     return Estimate(value=a - b, low=low, high=high, n=after["n"])
 
 
-def mean(values: Sequence[float], clusters: Sequence[str], level: float = 0.95) -> Estimate:
-    """A mean with its interval, clustered by prompt; with one prompt there is a mean but no interval."""
-    if not values:
-        return Estimate(value=None, low=None, high=None, n=0)
-    value, low, high = cluster_interval(values, clusters, level)
-    known = math.isfinite(low)
-    return Estimate(value=value, low=low if known else None, high=high if known else None, n=len(values))
-
-
-def more_for_share(value: float, n: int, need: float) -> int | None:
-    """How many more independent answers would settle a share against a limit, if it stays as it is.
-
-    None if the share lies on the limit, where no number of answers settles it.
-    """
-
-    def settled(count: int) -> bool:
-        low, high = wilson(value * count, count)
-        return low > need or high < need
-
-    if not settled(FAR):
-        return None
-    open_, enough = max(n, 1), FAR
-    while enough - open_ > 1:
-        middle = (open_ + enough) // 2
-        open_, enough = (open_, middle) if settled(middle) else (middle, enough)
-    return max(1, enough - n)
-
-
 def more_for_difference(after: Estimate, before: Estimate, need: float, grows: bool) -> int | None:
     """How many more answers would settle a difference, if only ours become more, or both alike (`grows`).
 
@@ -125,6 +97,34 @@ def more_for_difference(after: Estimate, before: Estimate, need: float, grows: b
     )
     many = after["n"] * wanted
     return max(1, math.ceil(many) - after["n"]) if many < FAR else None
+
+
+def mean(values: Sequence[float], clusters: Sequence[str], level: float = 0.95) -> Estimate:
+    """A mean with its interval, clustered by prompt; with one prompt there is a mean but no interval."""
+    if not values:
+        return Estimate(value=None, low=None, high=None, n=0)
+    value, low, high = cluster_interval(values, clusters, level)
+    known = math.isfinite(low)
+    return Estimate(value=value, low=low if known else None, high=high if known else None, n=len(values))
+
+
+def more_for_share(value: float, n: int, need: float) -> int | None:
+    """How many more independent answers would settle a share against a limit, if it stays as it is.
+
+    None if the share lies on the limit, where no number of answers settles it.
+    """
+
+    def settled(count: int) -> bool:
+        low, high = wilson(value * count, count)
+        return low > need or high < need
+
+    if not settled(FAR):
+        return None
+    open_, enough = max(n, 1), FAR
+    while enough - open_ > 1:
+        middle = (open_ + enough) // 2
+        open_, enough = (open_, middle) if settled(middle) else (middle, enough)
+    return max(1, enough - n)
 
 
 def more_for_mean(estimate: Estimate, need: float) -> int | None:

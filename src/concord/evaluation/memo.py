@@ -51,11 +51,12 @@ def wins(found: Measured) -> Iterator[Line]:
             continue
         if kind:
             low, high = wilson(value * rate["n"], rate["n"], ALPHA / len(kinds))
-        where = slice_of({"kind": kind, "split": None, "metric": "win_rate"})
+        where = slice_of({"kind": kind, "split": None})
         often = written(value, "share")
         told = f"its answers are preferred to those of {found.reference} in {often} of the comparisons"
         if low > 1 / 2 or high < 1 / 2:
-            yield value - 1 / 2, f"On {where} {told}." if kind else f"Over all, {told}."
+            about = slice_of({"kind": None, "split": split}).removeprefix("requests")
+            yield value - 1 / 2, f"On {where} {told}." if kind else f"Over all{about}, {told}."
 
 
 def gaming(report: Report) -> Iterator[Line]:
@@ -109,7 +110,7 @@ def clear(found: Estimate) -> bool:
 
 def told(mark: str, kind: str | None, ours: Estimate, theirs: Estimate, of: str) -> str:
     """One change in words."""
-    where = slice_of({"kind": kind, "split": None, "metric": mark})
+    where = slice_of({"kind": kind, "split": None})
     now, was = written(ours["value"], "share"), written(theirs["value"], "share")
     if mark == "refused":
         return f"It refuses {now} of {where or 'requests'}; {of} refuses {was}."

@@ -53,7 +53,10 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
     judged = any(name.startswith("answers/") for name in wanted)
-    check_folders(loaded, wanted, judged)
+    for setting, named, needed in models(loaded, judged):
+        if needed & wanted or judged:
+            model_folder(loaded, setting, named)
+    check_release(loaded, wanted)
     counts: dict[str, int] = {}
     held_out = HeldOut(loaded.folder / loaded.recipe.evaluate.prompts) if judged else None
     refusals = []
@@ -75,15 +78,6 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
         raise RecordError(refusals[0])
     if counts:
         say(", ".join(f"{count:,} {what}" for what, count in counts.items()))
-
-
-def check_folders(loaded: Loaded, wanted: set[str], judged: bool) -> None:
-    """Refuse a folder of a model or of an earlier run that is not what the recipe takes it for."""
-    if "gate" in wanted:
-        release(loaded)
-    for setting, named, needed in models(loaded, judged):
-        if needed & wanted or judged:
-            model_folder(loaded, setting, named)
 
 
 class HeldOut:
@@ -250,3 +244,9 @@ def shown(prompt: Prompt) -> str:
     """The last turn of a prompt, on one line."""
     text = " ".join(prompt.messages[-1].content.split())
     return text if len(text) <= ONE_TURN else f"{text[:ONE_TURN]} ..."
+
+
+def check_release(loaded: Loaded, wanted: set[str]) -> None:
+    """Refuse an earlier run that is none, if the gate will be held against it."""
+    if "gate" in wanted:
+        release(loaded)

@@ -90,7 +90,9 @@ def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
     yield given(folder / recipe.evaluate.prompts, "held-out prompts")
     yield judge(loaded)
     # A policy that stands on the supervised one alone, such as best-of-n, answers with its weights.
-    spoke: dict[str, None] = dict.fromkeys(source or begins.name for source in policies(loaded).values())
+    spoke = dict.fromkeys(
+        (begins.name, *(one for one in policies(loaded).values() if one in ("sft", *learned)))
+    )
     parts: tuple[Artefact | str, ...] = (
         *spoke,
         given(folder / recipe.evaluate.prompts, "held-out prompts"),
