@@ -123,6 +123,7 @@ def test_run_does_everything_and_skips_it_the_next_time(
     assert told.out.splitlines() == [
         *(f"{name:12} {'done in 1.5 s':26} runs/r/{name}" for name in NAMES),
         "Everything on one page: runs/r/report.html",
+        "",
         "The gate says go.",
         "  Win rate is 51 %: that is open.",
     ]
@@ -139,11 +140,14 @@ def test_a_no_go_is_an_exit_code(stages: Stages, capsys: pytest.CaptureFixture[s
     stages.go = False
     assert main(["run", "r.yaml"]) == GateRefused.exit_code
     told = capsys.readouterr()
-    assert told.err.endswith("The gate says no-go.\n  Win rate is 51 %: that is open.\n")
+    assert told.err.endswith("NO-GO: the gate does not let the candidate pass.\n")
+    assert told.out.endswith("The gate says no-go.\n  Win rate is 51 %: that is open.\n")
     assert "gate         done" in told.out
     assert main(["gate", "r.yaml", "--json"]) == GateRefused.exit_code
     told = capsys.readouterr()
-    assert json.loads(told.out)["error"]["kind"] == "GateRefused"
+    value = json.loads(told.out)
+    assert (value["error"]["kind"], value["error"]["exit"]) == ("GateRefused", GateRefused.exit_code)
+    assert value["verdict"]["go"] is False
     assert main(["sft", "r.yaml"]) == 0
 
 

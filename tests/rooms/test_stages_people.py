@@ -45,6 +45,7 @@ def bench(folder: Path, completions: list[Completion], **asked: Any) -> Any:
         completions=completions,
         say=said.append,
         said=said,
+        facts={},
     )
 
 
@@ -106,12 +107,17 @@ def test_it_serves_until_every_list_is_ranked_and_keeps_what_was_sampled(tmp_pat
     assert [ranking.tiers for ranking in found] == [((2,), (0, 1)), ((1,), (0,))]  # equal texts share a tier
     assert found[0].completions[2].seed == 1 and found[0].completions[0].logprobs == (-0.5, -0.25)
     assert all(ranking.by.startswith("annotator-") and ranking.source == "human" for ranking in found)
+    assert one.facts == {"guidelines": "no guideline for 2"}
     assert any("all answers are the same" in line for line in one.said) and "2 judgements to give" in "".join(
         one.said
     )
     with closing(Store.open(str(tmp_path / "run" / "people"))) as store, store.reading() as session:
         used = session.scalars(select(Used)).one()
     assert (used.folder, used.length) == (str(tmp_path / "run"), 2)
+
+
+def test_versions_of_the_guideline_are_told_with_their_counts() -> None:
+    assert people.under({2: 1200, 0: 3, 1: 40}) == "no guideline for 3, version 1 for 40, version 2 for 1,200"
 
 
 def test_given_again_it_goes_on_where_it_was_and_asks_for_what_is_new_alone(tmp_path: Path) -> None:

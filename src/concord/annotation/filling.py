@@ -31,6 +31,11 @@ class Queue:
         done, total = self.count()
         return total - done
 
+    def guidelines(self) -> dict[int, int]:
+        """How many answers were given under which version of the guideline; 0 stands for none."""
+        with self.store.reading() as session:
+            return dict(records.guidelines(session, session.get_one(Project, self.project), self.tasks))
+
     def rankings(self, folder: str) -> list[Ranking]:
         """What people said; written down too is who takes it, for the day on which a prompt has to be forgotten."""
         with self.store.writing() as session:

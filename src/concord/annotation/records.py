@@ -1,5 +1,6 @@
 """Between the store and the records of the rest of the house: prompts, completions, rankings."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,12 @@ def rankings(session: Session, project: Project, tasks: frozenset[int] | None = 
             yield Ranking(
                 known.prompt, (better, known.completions[known.groups[int(position)][0]]), ((0,), (1,)), by
             )
+
+
+def guidelines(session: Session, project: Project, tasks: frozenset[int]) -> Counter[int]:
+    """How many answers were given under which version of the guideline; 0 stands for none."""
+    given = answered(session, project, Judgement.kind.in_(ANSWERS))
+    return Counter(int(said.get("guideline") or 0) for row, said, _ in given if row.task_id in tasks)
 
 
 def demonstrations(session: Session, project: Project) -> Iterator[Demonstration]:

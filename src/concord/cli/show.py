@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from concord.cli import verdict as verdicts
 from concord.cli.ahead import widest
 from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
@@ -103,8 +104,7 @@ def lines(value: Mapping[str, Any]) -> list[str]:
     told += [f"  {win(item)}" for item in value["win_rates"] if item["split"] == split]
     verdict = value["verdict"]
     if verdict:
-        told.append(f"The gate says {'go' if verdict.get('go') else 'no-go'}.")
-        told += [f"  {reason}" for reason in verdict.get("because", [])]
+        told += verdicts.fitted(verdicts.lines(verdict))
     if value["page"]:
         told.append(f"Everything on one page: {value['page']}")
     told += [f"Damaged: {flaw}. Redo the stage with --again, or restore it." for flaw in value["flaws"]]

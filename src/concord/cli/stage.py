@@ -1,9 +1,12 @@
 """The verbs that carry out stages: one stage each, and `run` for all of them."""
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from concord.cli import verdict as verdicts
 from concord.cli.ahead import Errand, foretell, known, parts, refuse_if_early, widest, with_all_above
 from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
@@ -29,6 +32,9 @@ def stage(args: argparse.Namespace, voice: Voice) -> int:
     from concord.runs import load
     from concord.stages.plan import plan
 
+    against = getattr(args, "against", None)
+    if against:  # a path given here counts from here, and one in a recipe from the recipe
+        args.overrides = [*args.overrides, f"gate.against={json.dumps(str(Path(against).absolute()))}"]
     loaded = load(args.recipe, args.overrides)
     tasks = plan(loaded)
     rival = getattr(args, "rival", None)
@@ -65,7 +71,7 @@ def carry(errand: Errand, voice: Voice) -> int:
         outcomes = carry_out(errand.loaded, place, errand.names, errand.again, voice.say)
         verdict = verdict_of(place) if "gate" in errand.names else None
     tell(errand, outcomes, verdict, voice)
-    return 0
+    return GateRefused.exit_code if verdict is not None and not verdict.get("go") else 0
 
 
 def tell(errand: Errand, outcomes: "Sequence[Outcome]", verdict: dict[str, Any] | None, voice: Voice) -> None:
@@ -90,17 +96,25 @@ def tell(errand: Errand, outcomes: "Sequence[Outcome]", verdict: dict[str, Any] 
     if verdict is None:
         voice.tell(lines, value)
         return
+    voice.tell([*lines, "", *told(verdict, errand.folder)], {**value, "verdict": verdict, **refusal(verdict)})
+    if not verdict.get("go") and not voice.as_json:
+        raise GateRefused(f"NO-GO: the gate does not let {verdict.get('candidate', 'the candidate')} pass.")
+
+
+def told(verdict: Mapping[str, Any], folder: Path) -> list[str]:
+    """The verdict as lines that standard output can show."""
+    from concord.records.files import read_json
+
+    page = folder / "report.json"
+    return verdicts.fitted(verdicts.lines(verdict, read_json(page) if page.is_file() else None))
+
+
+def refusal(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """A no-go as the error that it is, for a machine: it stands beside the verdict in the one object."""
     if verdict.get("go"):
-        voice.tell([*lines, "The gate says go.", *reasons(verdict)], {**value, "verdict": verdict})
-        return
-    if not voice.as_json:
-        voice.tell(lines, {})
-    raise GateRefused("\n".join(["The gate says no-go.", *reasons(verdict)]))
-
-
-def reasons(verdict: Mapping[str, Any]) -> list[str]:
-    """The verdict's reasons, one a line."""
-    return [f"  {reason}" for reason in verdict.get("because", [])]
+        return {}
+    reason = verdict.get("reason") or " ".join(verdict.get("because", []))
+    return {"error": {"kind": "GateRefused", "message": reason, "exit": GateRefused.exit_code}}
 
 
 def verdict_of(place: "Run") -> dict[str, Any] | None:
@@ -128,6 +142,9 @@ def asks_stage(parser: Parser) -> None:
     verb = parser.prog.rpartition(" ")[2]
     if verb == "align":
         parser.add_argument("--rival", metavar="NAME", help="make this one of the recipe's rivals instead")
+    if verb == "gate":
+        meaning = "the earlier run whose figures criteria may take as their baseline"
+        parser.add_argument("--against", metavar="RUN", help=meaning)
     parser.set_defaults(verb=verb)
 
 

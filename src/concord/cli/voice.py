@@ -45,7 +45,8 @@ class Voice:
 
     def _write(self, line: str, stream: TextIO) -> None:
         # A file name may hold bytes that no encoding knows; they are shown, not tripped over.
-        text = line.encode("utf-8", "backslashreplace").decode("utf-8")
+        known = getattr(stream, "encoding", None) or "utf-8"
+        text = line.encode(known, "backslashreplace").decode(known)
         try:
             print(text, file=stream, flush=True)
         except BrokenPipeError:

@@ -1,10 +1,9 @@
 """What to do next, derived from the numbers of a report and from nothing else."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
-from concord.evaluation.intervals import Estimate
+from concord.evaluation.intervals import Estimate, difference
 
 Report = dict[str, Any]
 
@@ -31,27 +30,47 @@ def next_steps(report: Report) -> list[str]:
 
 
 def about_criteria(report: Report) -> Iterator[str]:
-    """Each criterion of the gate that did not pass."""
-    for item in (report["verdict"] or {}).get("criteria", []):
-        title = item.get("title", item["name"])
+    """Each criterion of the gate that did not pass: those that were missed first."""
+    items = (report["verdict"] or {}).get("criteria", [])
+    for item in items:
         if item["state"] == "fail":
-            yield f"The gate's question about the {title} was missed. {remedy(item)}"
-        elif item["state"] == "inconclusive" and item.get("more_needed"):
-            more = f"{item['more_needed']:,}"
-            yield f"The {title} is open. About {more} more held-out prompts of that sort would settle it."
-        elif item["state"] == "inconclusive":
-            yield f"The {title} could not be settled. Add held-out prompts that ask for it."
+            yield f"Missed \N{EN DASH} {item['label']}: {remedy(item)}"
+    for item in items:
+        if item["state"] == "inconclusive":
+            yield f"Open \N{EN DASH} {item['label']}: {closing(item)}"
+
+
+def closing(item: dict[str, Any]) -> str:
+    """What would settle a criterion that is open."""
+    metric = item["metric"]
+    if item["more_needed"]:
+        return f"about {item['more_needed']:,} more held-out prompts of that sort would settle it."
+    if item["value"] is not None or item["note"]:
+        return "it lies too close to its limit, or rests on too little, for more prompts to settle it."
+    if metric.startswith("suites."):
+        return "put these probes to it; `evaluate.suites` names them."
+    if metric.startswith("controlled") or metric == "league":
+        return "evaluate again, so that it is measured."
+    if metric == "people":
+        return "ask people about some of the answers."
+    return "add held-out prompts that ask for it, or correct the name of the metric."
 
 
 def remedy(item: dict[str, Any]) -> str:
     """What usually mends a criterion."""
-    if item["name"] == "win_rate":
-        return "Rank more answers of the present policy, or train longer at the same price of drift."
-    if item["name"] == "kl":
-        return "Raise `align.kl` or learn fewer rounds, so that the policy stays nearer to what people wrote."
-    kind = item["name"].rpartition(".")[0]
+    metric, kind = item["metric"], item["kind"]
+    if metric in ("win_rate", "controlled", "people"):
+        return "rank more answers of the present policy, or train longer at the same price of drift."
+    if metric == "kl":
+        return "raise `align.kl` or learn fewer rounds, so that the policy stays nearer to what people wrote."
+    if metric == "past_peak":
+        return "learn fewer rounds, or go back to the weights at the judge's peak."
+    if metric == "reward.fit":
+        return "read the reward model's card, and rank what it is weak on before anything is aligned with it."
+    if metric == "words":
+        return "rank pairs in which the better one is short, and look at the win rate at equal length."
     what = f"prompts of kind {kind}" if kind else "such prompts"
-    return f"Add demonstrations and rankings of {what}."
+    return f"add demonstrations and rankings of {what}."
 
 
 def about_kinds(report: Report) -> Iterator[str]:
@@ -116,12 +135,6 @@ def about_best_of(report: Report) -> Iterator[str]:
 
 
 def below(one: Estimate, other: Estimate) -> bool:
-    """Whether one share lies clearly under another: the whole interval of their difference is below 0.
-
-    The interval is Newcombe's, which joins the two distances that matter: (u1 - p1) and (p2 - l2).
-    """
-    value, high = one["value"], one["high"]
-    rival, low = other["value"], other["low"]
-    if value is None or high is None or rival is None or low is None:
-        return False
-    return value - rival + math.hypot(high - value, rival - low) < 0
+    """Whether one share lies clearly under another: the whole interval of their difference is below 0."""
+    high = difference(one, other)["high"]
+    return high is not None and high < 0

@@ -19,11 +19,11 @@ class Estimate(TypedDict):
     n: int
 
 
-def wilson(count: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share: honest also near 0 and 1 and for few answers."""
+def wilson(count: float, n: int, alpha: float = 0.05) -> tuple[float, float]:
+    """Wilson's interval of a share, 95 % if nothing else is said: honest also near 0 and 1 and for few answers."""
     from statsmodels.stats.proportion import proportion_confint  # slow to load, and few stages need it
 
-    low, high = proportion_confint(count, n, alpha=0.05, method="wilson")
+    low, high = proportion_confint(count, n, alpha=alpha, method="wilson")
     return float(low), float(high)
 
 
@@ -51,6 +51,52 @@ def change(after: Estimate, before: Estimate, alpha: float) -> Estimate:
     counts = a * after["n"], after["n"], b * before["n"], before["n"]
     low, high = confint_proportions_2indep(*counts, method="newcomb", compare="diff", alpha=alpha)
     return Estimate(value=a - b, low=float(low), high=float(high), n=after["n"])
+
+
+def difference(after: Estimate, before: Estimate) -> Estimate:
+    """The difference of two estimates of different answers, each with an interval of its own.
+
+    L = (a - b) - sqrt((a - la)^2 + (ub - b)^2), and U alike: Newcombe's way for any two intervals (MOVER). With
+    Wilson's intervals of two shares it is what `change` computes; clustered and asymmetric ones keep their shape.
+    """
+    a, la, ua = after["value"], after["low"], after["high"]
+    b, lb, ub = before["value"], before["low"], before["high"]
+    if a is None or b is None:
+        return Estimate(value=None, low=None, high=None, n=0)
+    low = high = None
+    if la is not None and ua is not None and lb is not None and ub is not None:
+        low, high = a - b - math.hypot(a - la, ub - b), a - b + math.hypot(ua - a, b - lb)
+    return Estimate(value=a - b, low=low, high=high, n=after["n"])
+
+
+def more_for_difference(after: Estimate, before: Estimate, need: float, grows: bool) -> int | None:
+    """How many more answers would settle a difference, if only ours become more, or both alike (`grows`).
+
+    None if it lies on the limit, or if the other side's own interval is wider than what is to be told apart.
+    """
+    found = difference(after, before)
+    value, low, high = found["value"], found["low"], found["high"]
+    if value is None or low is None or high is None:
+        return None
+    # The end that must clear the limit, as the root of the squares of our distance and of theirs.
+    up = value < need
+    ours = (
+        ((after["high"] or 0.0) - (after["value"] or 0.0))
+        if up
+        else (after["value"] or 0.0) - (after["low"] or 0.0)
+    )
+    whole = high - value if up else value - low
+    theirs = max(0.0, whole**2 - ours**2)
+    room = (value - need) ** 2
+    wanted = (
+        (whole**2 / room if room else math.inf)
+        if grows
+        else ours**2 / (room - theirs)
+        if room > theirs
+        else math.inf
+    )
+    many = after["n"] * wanted
+    return max(1, math.ceil(many) - after["n"]) if many < FAR else None
 
 
 def mean(values: Sequence[float], clusters: Sequence[str], level: float = 0.95) -> Estimate:

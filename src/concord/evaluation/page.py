@@ -1,21 +1,13 @@
 """The report as one page that opens anywhere: no network, no script, nothing outside the file."""
 
-from importlib.resources import files
+from collections.abc import Callable
 from typing import Any
 
-from concord.evaluation import exhibits, graphs
-from concord.evaluation.markup import escape, figure, paragraphs, percent, section, span
+from concord.evaluation import exhibits, front, graphs, pedigree
+from concord.evaluation.document import document
+from concord.evaluation.markup import escape, section
 
 Report = dict[str, Any]
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What the page may do: look like something. It may load, run and send nothing."""
-
-STATES = {
-    "pass": ("\N{CHECK MARK}", "passed"),
-    "fail": ("\N{BALLOT X}", "missed"),
-    "inconclusive": ("?", "open"),
-}
 
 STEPS = (
     ("demonstrations", "Demonstrate", "People write good answers.", "demonstrations"),
@@ -28,100 +20,6 @@ STEPS = (
     ("gate", "Gate", "Only what is shown may leave the house.", ""),
 )
 """The loop, in the words of the command line and in plain ones."""
-
-
-def page(report: Report) -> str:
-    """A report as HTML; the same report gives the same bytes."""
-    parts = (
-        verdict(report),
-        loop(report),
-        exhibits.replies(report),
-        exhibits.win_rates(report),
-        exhibits.by_kind(report),
-        exhibits.everyone(report),
-        graphs.training(report),
-        graphs.pursuit(report),
-        graphs.reward_model(report),
-        exhibits.lost(report),
-        graphs.costs(report),
-        following(report),
-        terms(report),
-    )
-    style = (files("concord.evaluation") / "report.css").read_text(encoding="utf-8")
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(report['title'])}</title>\n<style>\n{style}</style></head>\n"
-        f"<body><main>\n{body}\n</main></body></html>\n"
-    )
-
-
-def verdict(report: Report) -> str:
-    """The first thing to read: may it go, and why."""
-    found = report["verdict"]
-    name = escape(report["candidate"])
-    if found is None:
-        state, words = "open", f"No gate was asked about {name}."
-    elif found["go"]:
-        state, words = "go", f"GO: {name} showed all that was asked of it."
-    else:
-        states = [item["state"] for item in found["criteria"]]
-        missed, opened = states.count("fail"), states.count("inconclusive")
-        state, words = "stop", f"NO-GO: {name} {shortfall(missed, opened, len(states))}"
-    items = "".join(asked(item) for item in (found or {}).get("criteria", []))
-    rows = f'<ul class="criteria">{items}</ul>' if items else ""
-    because = (found or {}).get("because") or []
-    if because:
-        rows += f"<details><summary>In full sentences</summary>{paragraphs(because)}</details>"
-    top = f'<p class="run">{escape(report["title"])}</p><h1>{words}</h1>'
-    return f'<header class="{state}">{top}<p class="lead">{headline(report)}</p>{rows}</header>'
-
-
-def shortfall(missed: int, opened: int, total: int) -> str:
-    """What kept a candidate from passing, in words."""
-    left = f"{opened} {'is' if opened == 1 else 'are'} still open"
-    if missed:
-        return f"missed {missed} of {total} criteria" + (f", and {left}." if opened else ".")
-    return f"missed none of {total} criteria, but {left}."
-
-
-def headline(report: Report) -> str:
-    """The main result in one sentence."""
-    split = "new" if "new" in report["splits"] else None
-    wanted = (report["candidate"], report["temperature"], split, None)
-    found = {
-        item["b"]: item
-        for item in report["comparisons"]
-        if (item["a"], item["temperature"], item["split"], item["kind"]) == wanted
-    }
-    if not found:
-        return "Nothing was compared."
-    where = "about things that nobody had annotated" if split else "that no stage had seen"
-    wins = " and ".join(
-        f"{escape(b)} in {percent(item['win_rate'])} [{span(item['low'], item['high'])}]"
-        for b, item in found.items()
-    )
-    return f"On prompts {where}, its answers beat those of {wins}. 50 % would be no difference."
-
-
-def asked(item: dict[str, Any]) -> str:
-    """One question of the gate as a line."""
-    sign, word = STATES[item["state"]]
-    kl = item["name"] == "kl"
-    value, need = (figure(item[name]) if kl else percent(item[name], 1) for name in ("value", "need"))
-    value = value if item["value"] is not None else "not measured"
-    reach = span(item["low"], item["high"], *((1, 2) if kl else (100, 1)))
-    more = f"; about {item['more_needed']:,} more would settle it" if item.get("more_needed") else ""
-    title = escape(item.get("title", item["name"]))
-    limit = f"{item.get('direction', 'need')} {need}"
-    return (
-        f'<li class="{item["state"]}"><span class="sign" aria-hidden="true">{sign}</span>'
-        f'<span class="question">{title}<small>{word}; asked for {escape(limit)}{more}</small></span>'
-        f'<span class="value">{value}<small>{reach}</small></span></li>'
-    )
 
 
 def loop(report: Report) -> str:
@@ -175,7 +73,7 @@ def terms(report: Report) -> str:
             "more, dearer."
         )
     items = "".join(f"<li>{escape(text)}</li>" for text in assumed)
-    noted = {name: value for name, value in what.items() if name != "starter"}
+    noted = {name: value for name, value in what.items() if name != "starter" and value is not None}
     lines = ((escape(label(name)), escape(fact(value))) for name, value in noted.items())
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
     listed = f"<h3>This run</h3><dl>{facts}</dl>" if facts else ""
@@ -196,3 +94,29 @@ def fact(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+SECTIONS: tuple[Callable[[Report], str], ...] = (
+    front.memo,
+    pedigree.labels,
+    pedigree.lineage,
+    front.in_full,
+    loop,
+    exhibits.replies,
+    exhibits.win_rates,
+    exhibits.by_kind,
+    exhibits.everyone,
+    graphs.training,
+    graphs.pursuit,
+    graphs.reward_model,
+    exhibits.lost,
+    graphs.costs,
+    following,
+    terms,
+)
+"""The page from top to bottom: each part is a function of the report, and says nothing if it has nothing to show."""
+
+
+def page(report: Report) -> str:
+    """A report as HTML; the same report gives the same bytes."""
+    return document(report["title"], "\n".join(part for part in (one(report) for one in SECTIONS) if part))

@@ -67,7 +67,12 @@ def keys_of(name: str) -> list[str]:
     keys: list[str] = []
     while parts:
         if get_origin(here) is dict and not methods(get_args(here)[1]):
-            return [*keys, ".".join(parts)]
+            here = get_args(here)[1]
+            fields = here.model_fields if is_section(here) else {}
+            ends = next((place for place in range(1, len(parts)) if parts[place] in fields), len(parts))
+            keys.append(".".join(parts[:ends]))
+            del parts[:ends]
+            continue
         keys.append(parts.pop(0))
         here = below(here, keys[-1])
     return keys

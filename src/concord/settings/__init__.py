@@ -19,6 +19,7 @@ from concord.settings.direct import (
     SimPO,
     Smoothed,
 )
+from concord.settings.gating import Accepted, Criterion
 from concord.settings.imitation import SFT, Between, Distill, Divergence, Rejection
 from concord.settings.judging import (
     Contains,
@@ -59,10 +60,12 @@ __all__ = [
     "PPO",
     "RLOO",
     "SFT",
+    "Accepted",
     "Alpha",
     "Averaged",
     "Between",
     "Contains",
+    "Criterion",
     "DiscoPOP",
     "Distill",
     "Divergence",

@@ -1,10 +1,12 @@
 """Settings of the stages that do not learn: sampling, ranking, evaluation, gate."""
 
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from concord.settings.closed import Settings
+from concord.settings.gating import Accepted, Criterion
 from concord.settings.judging import Habits, Judging, Rule
 from concord.settings.people import People
 from concord.settings.quantities import Count, Positive, Price, Share
@@ -95,3 +97,32 @@ class Gate(Settings):
     """Marks that must not fall clearly below the supervised policy's on any kind of request."""
     at_most: dict[str, Share] = {}
     """Marks that must be rare enough: `mark` or `kind.mark`, such as `unsafe: 0.02`."""
+    criteria: dict[str, Criterion] = {}
+    """Whatever else it must show, each under a name of your own."""
+    against: str | None = None
+    """An earlier run's folder, relative to the recipe: the release that criteria may take as their baseline."""
+    accept: dict[str, Accepted] = {}
+    """Criteria that may stay missed or open, by name: somebody takes the risk, with a name and a reason."""
+
+    def names(self) -> tuple[str, ...]:
+        """The name of every criterion, as verdicts and acceptances use it."""
+        falls = (f"no_fall.{mark}" for mark in self.no_fall)
+        return ("win_rate", "kl", *self.at_least, *self.at_most, *falls, *self.criteria)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Gate":
+        own = set(self.names()[: -len(self.criteria)]) if self.criteria else set()
+        twice = sorted(own & set(self.criteria))
+        if twice:
+            raise ValueError(f"criteria: {twice[0]} is asked for already under that name; call it otherwise")
+        for name, one in self.criteria.items():
+            if "release" in (one.not_below, one.not_above) and self.against is None:
+                raise ValueError(
+                    f"criteria: {name} is held against the release, so `gate.against` must name its run"
+                )
+        for name in self.accept:
+            if name not in self.names():
+                near = get_close_matches(name, self.names(), n=1)
+                hint = f"the nearest is {near[0]}" if near else f"there are {', '.join(self.names())}"
+                raise ValueError(f"accept: there is no criterion {name}; {hint}")
+        return self

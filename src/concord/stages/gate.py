@@ -1,26 +1,84 @@
 """Stage gate: go or no-go, with reasons, and the page that shows them."""
 
 from pathlib import Path
+from typing import Any
 
-from concord.evaluation.gate import decide
+from concord.errors import SettingsError
+from concord.evaluation.advice import next_steps
+from concord.evaluation.gate import weigh
+from concord.evaluation.measured import Measured
+from concord.evaluation.memo import memo
 from concord.evaluation.page import page
-from concord.evaluation.report import report
-from concord.evaluation.summary import summarise
-from concord.evaluation.win_rate import compare
-from concord.records.files import read_json, read_rows, write_json, write_text
+from concord.records.files import read_json, write_json, write_text
+from concord.runs import Run
 from concord.stages.bench import Bench
+from concord.stages.labels import labels
+from concord.stages.lineage import lineage
+from concord.stages.release import release
 
 
 def work(bench: Bench, folder: Path, key: str) -> None:
     """Hold the candidate against what the recipe asks of it; a no-go is a finding, not a failure."""
-    judged = bench.run.path("evaluate")
-    data = {**read_json(judged / "findings.json"), "rows": list(read_rows(judged / "answers.jsonl"))}
-    candidate, temperature = data["candidate"], data["temperature"]
-    compared = compare(data["rows"], [(candidate, "sft")])
-    verdict = decide(bench.recipe.gate, compared, summarise(data["rows"]), candidate, "sft", temperature)
+    judged = read_json(bench.run.path("evaluate") / "report.json")
+    known = lineage(bench.loaded, bench.run)
+    found = measured(bench.run, judged, origin(bench.run, judged, known))
+    earlier = release(bench.loaded)
+    if earlier and earlier.folder.resolve() == bench.run.folder.resolve():
+        raise SettingsError(
+            f"`gate.against` is {earlier.folder}, which is this run itself. Name an earlier one."
+        )
+    before = read_json(earlier.path("evaluate") / "report.json") if earlier else {}
+    other = measured(earlier, before, origin_of(earlier)) if earlier else None
+    verdict = weigh(bench.recipe.gate, found, other)
+    content = {**judged, "verdict": verdict, "lineage": known, "labels": labels(bench)}
+    content["next"] = next_steps(content)
+    content["memo"] = memo(content, found, other)
     write_json(folder / "verdict.json", verdict)
-    content = report({**data, "verdict": verdict})
     shown = page(content)
     for place in (folder, bench.run.folder):
         write_json(place / "report.json", content)
         write_text(place / "report.html", shown)
+
+
+def measured(run: Run, judged: dict[str, Any], whence: dict[str, Any]) -> Measured:
+    """All numbers that a run's stages left behind; what a stage did not write was not measured."""
+    files = sorted(run.folder.glob("suites/*/suites.json"))
+    suites = {found["policy"]: found["suites"] for found in map(read_json, files)}
+    return Measured(
+        judged["candidate"],
+        judged["reference"],
+        judged["temperature"],
+        judged["comparisons"],
+        judged["summaries"],
+        report=judged,
+        suites=suites,
+        card=judged.get("reward_card") or optional(run.path("reward") / "card.json"),
+        watch=optional(run.path("align") / "watch.json"),
+        origin=whence,
+    )
+
+
+def optional(file: Path) -> dict[str, Any]:
+    """A file's object, or nothing if no stage had a reason to write it."""
+    return dict(read_json(file)) if file.is_file() else {}
+
+
+def origin(run: Run, judged: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """Which run the numbers are of: judge, prompts and supervised policy by content hash."""
+    hashes = {one["name"]: one["sha256"] for one in known["artefacts"]}
+    held_out = next(one["sha256"] for one in known["artefacts"] if one["title"].startswith("held-out"))
+    return {
+        "run": run.folder.name,
+        "judge": hashes["judge"],
+        "held_out": held_out,
+        "reference": hashes["sft"],
+        "policy": hashes["align"],
+    }
+
+
+def origin_of(run: Run) -> dict[str, Any]:
+    """The same of an earlier run, as its own gate wrote it down."""
+    told = optional(run.path("gate") / "report.json")
+    return (
+        origin(run, told, told["lineage"]) if "lineage" in told else {"run": run.folder.name, "judge": None}
+    )

@@ -14,6 +14,7 @@ from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT, RightAnswer
 from concord.stages.plan import content, rivals
+from concord.stages.release import release
 from concord.world import known
 
 FORMAT = 1
@@ -55,6 +56,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     for setting, named, needed in models(loaded, judged):
         if needed & wanted or judged:
             model_folder(loaded, setting, named)
+    check_release(loaded, wanted)
     counts: dict[str, int] = {}
     held_out = HeldOut(loaded.folder / loaded.recipe.evaluate.prompts) if judged else None
     refusals = []
@@ -246,3 +248,9 @@ def shown(prompt: Prompt) -> str:
     """The last turn of a prompt, on one line."""
     text = " ".join(prompt.messages[-1].content.split())
     return text if len(text) <= ONE_TURN else f"{text[:ONE_TURN]} ..."
+
+
+def check_release(loaded: Loaded, wanted: set[str]) -> None:
+    """Refuse an earlier run that is none, if the gate will be held against it."""
+    if "gate" in wanted:
+        release(loaded)

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -36,12 +36,19 @@ def ask(bench: Bench) -> list[Ranking]:
             with telling(bench, queue):
                 (serve if own else wait)(bench, queue)
         found = queue.rankings(str(bench.run.folder.absolute()))
+        bench.facts["guidelines"] = under(queue.guidelines())
     if not found:
         raise JudgeError(
             f"Nobody has ranked anything in {store.name}: every list was skipped or left out. "
             "Sample answers that differ, or ask other people."
         )
     return found
+
+
+def under(versions: Mapping[int, int]) -> str:
+    """Under which versions of the guideline people ranked, and how often each, for the stage's facts."""
+    told = {version: f"version {version}" if version else "no guideline" for version in versions}
+    return ", ".join(f"{told[version]} for {versions[version]:,}" for version in sorted(versions))
 
 
 def where(bench: Bench) -> str:

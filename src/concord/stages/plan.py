@@ -10,6 +10,7 @@ from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
 from concord.settings import SFT, Method, RightAnswer
+from concord.stages.release import sealed
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
@@ -96,7 +97,7 @@ def plan(loaded: Loaded) -> list[Task]:
     tasks.append(
         Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone), (), whole["evaluate"])
     )
-    tasks.append(Task("gate", ("evaluate",), (), whole["gate"]))
+    tasks.append(Task("gate", ("evaluate",), sealed(loaded), whole["gate"]))
     return tasks
 
 
