@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, make, show, stage, web
+from concord.cli import data, demo, doctor, make, serve, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -22,6 +22,7 @@ VERBS: dict[str, Verb] = {
         *stage.STAGES,
         stage.RUN,
         web.WEB,
+        serve.SERVE,
         show.SHOW,
         doctor.DOCTOR,
         demo.DEMO,
