@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -287,9 +286,6 @@ def test_one_server_at_a_time_writes_a_log_and_no_secret_is_told(tmp_path: Path)
         assert httpx2.post(f"{url}/chat/completions", json=body("a")).status_code == 401
         headers = {"authorization": f"Bearer {token}"}
         assert httpx2.post(f"{url}/chat/completions", json=body("a"), headers=headers).status_code == 200
-        listening = socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])))
-        assert listening.getpeername()[0] == "127.0.0.1"
-        listening.close()
         words = [sys.executable, "-m", "concord", "serve", "starter", "--port", "0", "--log", str(log)]
         second = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
         assert second.returncode == 8 and "in use" in second.stderr

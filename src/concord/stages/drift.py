@@ -31,9 +31,9 @@ def examine(
     reference, name = reference_of(against, policy, served)
     drift = measure(served.rows, reference, size)
     found = told(drift, served.rows)
-    chosen, why = to_rank(drift, served.rows, reference, most)
+    wanted, why = to_rank(drift, served.rows, reference, most)
     if prompts is not None:
-        formats.write_prompts(prompts, chosen)
+        formats.write_prompts(prompts, wanted)
     return {
         "log": str(log),
         "against": name,
@@ -45,7 +45,7 @@ def examine(
         "sight": sight(drift, served.rows, reference),
         "prompts": why,
         "prompts_file": str(prompts) if prompts is not None else None,
-        "checklist": checklist(found["alarms"], served.rows, reference, len(chosen)),
+        "checklist": checklist(found["alarms"], served.rows, reference, len(wanted)),
     }
 
 
