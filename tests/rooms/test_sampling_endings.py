@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from concord.models import Policy
 from concord.sampling import Request, Said, Slots
-from concord.sampling.endings import Ear
+from concord.sampling.endings import Ear, Mouth, cut
 
 SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
 families: Any = importlib.util.module_from_spec(SPEC)
@@ -111,3 +113,40 @@ def test_cancel(name: str, policies: dict[str, Policy]) -> None:
     assert sorted(ended) == kept
     assert [spoken[number] for number in kept] == [ended[number] for number in kept]
     assert [ended[number] for number in kept] == [texts[number] for number in kept]
+
+
+@settings(max_examples=300)
+@given(
+    st.text("abé\u4e2d", max_size=30),
+    st.lists(st.text("abé\u4e2d", min_size=1, max_size=4), max_size=3),
+    st.lists(st.integers(1, 5), min_size=1, max_size=30),
+)
+def test_pieces_are_the_text_up_to_its_end_and_nothing_has_to_be_taken_back(
+    text: str, ends: list[str], sizes: list[int]
+) -> None:
+    """Tokens are runs of bytes, cut anywhere; an answer stops with the token that completes an ending."""
+    raw, tokens, start = text.encode(), list[bytes](), 0
+    while start < len(raw):
+        size = sizes[len(tokens) % len(sizes)]
+        tokens.append(raw[start : start + size])
+        start += size
+
+    def decode(ids: list[int]) -> str:
+        return b"".join(tokens[one] for one in ids).decode("utf-8", "replace")
+
+    mouth, said, heard = Mouth(ends, decode), "", list[int]()
+    for token in range(len(tokens)):
+        heard.append(token)
+        if any(end in decode(heard) for end in ends) or token == len(tokens) - 1:
+            break
+        said += mouth.hear(token)
+    whole = cut(decode(heard), ends)
+    assert whole.startswith(said)
+    assert said + mouth.last(whole) == whole
+
+
+def test_what_may_become_an_ending_is_held_back_until_it_is_known() -> None:
+    letters = "xENyEND"
+    mouth = Mouth(["END"], lambda ids: "".join(letters[one] for one in ids))
+    assert [mouth.hear(token) for token in range(6)] == ["x", "", "", "ENy", "", ""]
+    assert mouth.last(cut(letters, ["END"])) == ""

@@ -146,6 +146,10 @@ class Template:
         kept = list(tokens[:-1]) if tokens and tokens[-1] in self.stops.tokens else list(tokens)
         return str(self.tokenizer.decode(kept, skip_special_tokens=False))
 
+    def dialogue(self, messages: Sequence[Message]) -> list[int]:
+        """Ids up to the place where the assistant begins to speak, not kept: for what is asked by strangers."""
+        return self._render(messages, ready=True)
+
     def prompt(self, prompt: Prompt) -> list[int]:
         """Ids up to the place where the assistant begins to speak."""
         return self.prompts([prompt])[0]

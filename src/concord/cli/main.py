@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, make, mirror, next, show, stage, web
+from concord.cli import data, demo, doctor, drift, make, mirror, next, serve, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -23,6 +23,8 @@ VERBS: dict[str, Verb] = {
         stage.RUN,
         next.NEXT,
         web.WEB,
+        serve.SERVE,
+        drift.DRIFT,
         show.SHOW,
         mirror.MIRROR,
         doctor.DOCTOR,

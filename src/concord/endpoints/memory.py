@@ -1,32 +1,23 @@
 """Answers kept on disk by what was asked, so that a stage that was stopped asks nothing twice."""
 
 import json
-import os
 import threading
-import weakref
 from pathlib import Path
 from typing import Any
 
-from concord.records.files import dumps, storing
+from concord.records.files import dumps
+from concord.records.growing import Growing
 
 
 class Memory:
     """A file that only grows: a line for each answer, on the disk before it is used."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self._known: dict[str, Any] = {}
         self._lock = threading.Lock()
-        with storing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            raw = path.read_bytes() if path.exists() else b""
-            whole = raw[: raw.rfind(b"\n") + 1]
-            if len(whole) < len(raw):  # somebody was stopped in the middle of a line
-                os.truncate(path, len(whole))
-            for line in whole.splitlines():
-                self._learn(line)
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        weakref.finalize(self, os.close, self._file)
+        self._file = Growing(path)
+        for line in self._file.lines():
+            self._learn(line)
 
     def _learn(self, line: bytes) -> None:
         try:
@@ -41,9 +32,6 @@ class Memory:
 
     def keep(self, asked: str, answer: Any) -> None:
         """Write an answer down."""
-        line = dumps({"asked": asked, "answer": answer}).encode("utf-8", "replace") + b"\n"
-        with self._lock, storing(self.path):
-            while line:
-                line = line[os.write(self._file, line) :]
-            os.fsync(self._file)
+        with self._lock:
+            self._file.add([dumps({"asked": asked, "answer": answer})])
             self._known[asked] = answer

@@ -8,7 +8,7 @@ while slots.busy:
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from concord.records.text import Finish
 from concord.sampling.decoder import decoder
 from concord.sampling.draw import Manner, draw, entropies, filtered, uniform
 from concord.sampling.endings import Ear
+from concord.sampling.looks import Look, looks
 
 PLACES, TOKENS = 256, 2**16
 """Most answers side by side, and most tokens that they and their prompts may come to: bounded memory."""
@@ -41,6 +42,8 @@ class Request:
     manner: Manner = PLAIN
     ends: Sequence[str] = ()
     """Texts that end the answer, beside the model's own stop tokens."""
+    tops: int | None = None
+    """How many of the likeliest tokens are told at each place, with the network's own log-probabilities."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Heard:
     tokens: list[tuple[int, int]]
     """Every answer's number and its new token."""
     ended: list[Said]
+    looks: dict[int, Look] = field(default_factory=dict)
+    """For answers that asked for it, what the network itself thinks of the new token."""
 
 
 @dataclass
@@ -148,7 +153,7 @@ class Slots:
         if not self.rows:
             return Heard([], [])
         said = self._draw()
-        heard = said.tolist()
+        heard, seen = said.tolist(), self._look(said)
         stops = self.policy.template.stops.tokens
         ended = []
         for place, (row, token) in enumerate(zip(self.rows, heard, strict=True)):
@@ -160,6 +165,7 @@ class Slots:
         result = Heard(
             [(row.number, token) for row, token in zip(self.rows, heard, strict=True)],
             self._finished(ended, heard),
+            seen,
         )
         if ended:
             said = said[self._leave(ended)]
@@ -241,6 +247,16 @@ class Slots:
         self._numbers[1][self._places, self._said] = entropies(logprobs, chances)
         self._said += 1
         return tokens
+
+    def _look(self, said: Tensor) -> dict[int, Look]:
+        """What the network thinks of the new tokens, for the rows that asked."""
+        asking = [(place, row) for place, row in enumerate(self.rows) if row.request.tops is not None]
+        if not asking:
+            return {}
+        places = [place for place, _ in asking]
+        found = looks(self._logits[places], said[places], max(row.request.tops or 0 for _, row in asking))
+        pairs = zip(asking, found, strict=True)
+        return {row.number: Look(one.logprob, one.tops[: row.request.tops]) for (_, row), one in pairs}
 
     def _finished(self, ended: list[int], heard: list[int]) -> list[Said]:
         """What ended, with all that was noted down of it."""

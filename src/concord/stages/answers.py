@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from concord import formats
@@ -77,6 +78,7 @@ class Examiner:
                 "gold": judged,
                 "proxy": scored,
                 "finish": one.finish,
+                "logprob": fmean(one.logprobs) if one.logprobs else None,
                 "words": len(one.text.split()),
                 "marks": self.marks(one),
             }
