@@ -34,7 +34,7 @@ from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.people import People
 from concord.settings.recipe import Recipe
-from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
+from concord.settings.rewards import HoldOut, Members, Ratings, Reward, Segments, Steps
 from concord.settings.speaking import (
     GRPO,
     PPO,
@@ -46,7 +46,7 @@ from concord.settings.speaking import (
     ReMax,
     Rollouts,
 )
-from concord.settings.stages import Evaluate, Gate, Rank, Sample
+from concord.settings.stages import Evaluate, Gate, Rank, RewardLimits, Sample
 
 __all__ = [
     "CPO",
@@ -73,6 +73,7 @@ __all__ = [
     "Gate",
     "GroupLoss",
     "Habits",
+    "HoldOut",
     "Judging",
     "Learning",
     "Length",
@@ -92,6 +93,7 @@ __all__ = [
     "Rejection",
     "Renewed",
     "Reward",
+    "RewardLimits",
     "RightAnswer",
     "Rollouts",
     "Sample",

@@ -67,6 +67,17 @@ class Segments(Settings):
     """How far the score must move for a segment to end, for `change`."""
 
 
+class HoldOut(Settings):
+    """What is kept back to judge the reward model by, beyond a share of the prompts."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the prompts, about."""
+    by: Literal["prompts", "clusters"] = "clusters"
+    """Prompts drawn one by one, or whole groups of prompts that use the same words."""
+    clusters: Annotated[int, Field(ge=2)] = 20
+    """Groups that all prompts are put into; fewer where there are few prompts."""
+
+
 class Reward(Settings):
     """Find the scores under which people's rankings are least surprising."""
 
@@ -84,8 +95,8 @@ class Reward(Settings):
     """Learning rate at its highest."""
     batch: Count = 16
     """Rankings in an optimiser step."""
-    hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the prompts whose rankings are kept back to judge the reward model."""
+    hold_out: Annotated[float, Field(ge=0, lt=1)] | HoldOut = 0.1
+    """Share of the prompts whose rankings are kept back to judge the reward model, or how they are chosen."""
     aspects: dict[str, Positive] = {}
     """Aspects that are told apart, each with its weight in the score; none means that all guidance is of one."""
     ratings: Ratings = Ratings()
