@@ -47,14 +47,18 @@ def page(report: Report) -> str:
         following(report),
         terms(report),
     )
+    return document(report["title"], "\n".join(part for part in parts if part))
+
+
+def document(title: str, body: str) -> str:
+    """A body as a whole page that loads, runs and sends nothing."""
     style = (files("concord.evaluation") / "report.css").read_text(encoding="utf-8")
-    body = "\n".join(part for part in parts if part)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(report['title'])}</title>\n<style>\n{style}</style></head>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n"
         f"<body><main>\n{body}\n</main></body></html>\n"
     )
 

@@ -179,7 +179,7 @@ def ceiling(
 
 
 def agreements(lists: Sequence[Listed]) -> tuple[list[float], list[str]]:
-    """For every two rankings of the same two answers to a prompt that see a difference: alike or not, and the prompt."""
+    """For any two rankings of the same two answers that see a difference: whether alike, and the prompt."""
     votes: dict[tuple[str, str, str], list[int]] = {}
     for item in lists:
         tiers = item.get("tiers") or ()

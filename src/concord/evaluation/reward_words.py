@@ -39,8 +39,8 @@ def measured(card: Mapping[str, Any]) -> Iterator[str]:
     yield f"{told}; {'no temperature mends that' if warm is None else f'a temperature of {warm:.2f} mends them best'}."
     if long["lists"]:
         yield (
-            f"On {long['lists']:,} lists of three and more: tau-b {number(long['tau_b'])}, NDCG {number(long['ndcg'])}, "
-            f"regret {number(long['regret'])}, best of four {ranged(long['best_of_4'])}."
+            f"On {long['lists']:,} lists of three and more: tau-b {number(long['tau_b'])}, "
+            f"NDCG {number(long['ndcg'])}, regret {number(long['regret'])}, best of four {ranged(long['best_of_4'])}."
         )
     groups = card["clusters"]
     if groups:
@@ -52,7 +52,7 @@ def measured(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"On groups of prompts of which it saw none: {ranged(groups['unseen'])}."
     of = card["people"]
     if of["of_ceiling"]["value"] is not None:
-        yield f"People agree with each other in {ranged(of['agreement'])}; it reaches {ranged(of['of_ceiling'])} of that."
+        yield f"People agree in {ranged(of['agreement'])}; it reaches {ranged(of['of_ceiling'])} of that."
 
 
 def beside(card: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from concord.errors import RecordError
 from concord.evaluation.clusters import Clusters, clustered
 from concord.models.folder import ALONE
 from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, parted, prompt_of, seed_of
-from concord.settings import HoldOut
+from concord.settings import HoldOut, Reward
 from concord.stages.bench import Bench
 
 Guided = TypeVar("Guided", Ranking, Rating, StepLabels)
@@ -105,6 +105,14 @@ def drawn_groups(groups: Clusters, share: float, seed: int) -> set[int]:
         if not held or more <= share * len(groups.of):
             held.add(group)
     return held
+
+
+def taught(asked: Reward, found: Guidance) -> Iterator[Prompt]:
+    """The prompts of all that is learned from, each as often as it is met."""
+    if not (asked.ratings.alone or asked.steps.alone):
+        yield from (one.prompt for one in found.shown)
+    for more in (None if asked.steps.alone else found.ratings, found.steps):
+        yield from (one.completion.prompt for one in more or ())
 
 
 def checked(records: Stream[Told], path: Path, known: Collection[str]) -> Stream[Told]:

@@ -22,7 +22,7 @@ from concord.scoring import Aspects, Ensemble, Process
 from concord.scoring.learned import read
 from concord.stages import cards, scorers
 from concord.stages.bench import Bench
-from concord.stages.guidance import Guidance, Lessons, groups_of, guidance, lessons
+from concord.stages.guidance import Guidance, Lessons, groups_of, guidance, lessons, taught
 from concord.stages.learn import learn
 from concord.stages.worker import STATE
 
@@ -217,7 +217,7 @@ def tell_card(bench: Bench, folder: Path, found: Guidance, scorer: Scorer) -> No
     file = folder / "held_out.jsonl"
     write_rows(file, tried(found.kept))
     rows = tried.drawn(read_rows(file))
-    learned = {one.prompt.id for one in found.shown}
+    learned = {one.id for one in taught(bench.recipe.reward, found)}
     limits = bench.recipe.gate.reward
     card = cards.made(scorer, rows, found.kept, groups_of(bench), learned, limits)
     card["left_out"] = tried.left_out
