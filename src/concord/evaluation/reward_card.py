@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from concord.evaluation.intervals import Estimate, mean, share
-from concord.evaluation.reward_lists import ceiling, whole
+from concord.evaluation.reward_ceiling import ceiling
+from concord.evaluation.reward_lists import whole
 from concord.evaluation.reward_quality import Listed, Pair, accuracy, accuracy_by, card, pairs
 from concord.evaluation.reward_sureness import UNKNOWN, sureness
 

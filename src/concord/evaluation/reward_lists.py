@@ -1,6 +1,6 @@
 """How well a reward model orders whole lists: rank correlation, NDCG, regret, likelihood, best of four, ties."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import comb
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import kendalltau, mannwhitneyu
 
-from concord.evaluation.intervals import Estimate, mean, share
+from concord.evaluation.intervals import mean, share
 from concord.evaluation.reward_quality import Listed
 from concord.records import digest
 
@@ -144,56 +144,3 @@ def ties_score(lists: Sequence[Listed]) -> dict[str, Any] | None:
     }
     weights = (0.30, 0.30, 0.20, 0.20, 0.01)
     return {"score": float(np.dot(weights, list(parts.values()))), "prompts": len(both), **parts}
-
-
-def ceiling(
-    lists: Sequence[Listed], accuracy: Mapping[str, tuple[float, int]], seed: int = 0
-) -> dict[str, Any]:
-    """How often two who ranked the same answers agree where both see a difference, and accuracy over that.
-
-    `accuracy` is each prompt's credit and comparisons. The interval is a bootstrap over prompts.
-    """
-    alike, clusters = agreements(lists)
-    agreed = share(alike, clusters)
-    if not alike or not sum(alike):
-        return {"agreement": agreed, "of_ceiling": Estimate(value=None, low=None, high=None, n=0)}
-    prompts = sorted(accuracy.keys() | set(clusters))
-    table = np.zeros((4, len(prompts)))
-    place = {prompt: number for number, prompt in enumerate(prompts)}
-    for prompt, (credit, count) in accuracy.items():
-        table[:2, place[prompt]] = credit, count
-    for prompt, value in zip(clusters, alike, strict=True):
-        table[2:, place[prompt]] += value, 1
-    drawn = np.random.default_rng(seed).multinomial(len(prompts), [1 / len(prompts)] * len(prompts), 1000)
-    right, count, same, all_ = table @ drawn.T
-    known = (count > 0) & (same > 0)
-    ratios = right[known] / count[known] / (same[known] / all_[known])
-    low, high = np.quantile(ratios, (0.025, 0.975)) if len(prompts) > 1 and known.any() else (None, None)
-    total = table.sum(1)
-    value = float(total[0] / total[1] / (total[2] / total[3]))
-    ends = (None, None) if low is None else (float(low), float(high))
-    return {
-        "agreement": agreed,
-        "of_ceiling": Estimate(value=value, low=ends[0], high=ends[1], n=int(total[1])),
-    }
-
-
-def agreements(lists: Sequence[Listed]) -> tuple[list[float], list[str]]:
-    """For any two rankings of the same two answers that see a difference: whether alike, and the prompt."""
-    votes: dict[tuple[str, str, str], list[int]] = {}
-    for item in lists:
-        tiers = item.get("tiers") or ()
-        tier_of = {place: tier for tier, members in enumerate(tiers) for place in members}
-        texts = sorted((item["texts"][place], place) for place in tier_of)
-        for number, (one, mine) in enumerate(texts):
-            for other, theirs in texts[number + 1 :]:
-                if one != other and tier_of[mine] != tier_of[theirs]:
-                    vote = votes.setdefault((item["prompt_id"], one, other), [0, 0])
-                    vote[tier_of[mine] > tier_of[theirs]] += 1
-    values: list[float] = []
-    clusters: list[str] = []
-    for (prompt, _, _), (first, second) in votes.items():
-        same = comb(first, 2) + comb(second, 2)
-        values += [1.0] * same + [0.0] * (first * second)
-        clusters += [prompt] * (same + first * second)
-    return values, clusters

@@ -12,6 +12,7 @@ from concord.scoring import Learned, Ordered, right_results, rules
 from concord.stages.bench import Bench
 from concord.stages.guidance import of_aspects
 from concord.stages.judged import judged
+from concord.stages.leaving import without_flagged
 from concord.world import GoldJudge, Panel
 
 Work = Callable[[Bench, Path], Iterable[Ranking]]
@@ -19,7 +20,10 @@ Work = Callable[[Bench, Path], Iterable[Ranking]]
 
 def work(bench: Bench, folder: Path, key: str) -> None:
     """Rank the sampled completions, or take in the rankings that people made."""
-    formats.write_rankings(folder / "rankings.jsonl", RANKERS[bench.recipe.rank.by](bench, folder))
+    found = RANKERS[bench.recipe.rank.by](bench, folder)
+    if bench.recipe.rank.leave_out == "flagged":
+        found = without_flagged(bench, folder, found)
+    formats.write_rankings(folder / "rankings.jsonl", found)
 
 
 def by_file(bench: Bench, folder: Path) -> Iterable[Ranking]:
