@@ -43,7 +43,11 @@ def clustered(texts: Mapping[str, str], count: int, seed: int = 0) -> Clusters |
     if count < 2:
         return None
     reader = TfidfVectorizer(
-        sublinear_tf=True, max_features=WORDS, max_df=0.5, token_pattern=r"(?u)\b\w\w+\b"
+        sublinear_tf=True,
+        max_features=WORDS,
+        max_df=0.5,
+        stop_words="english",
+        token_pattern=r"(?u)\b\w\w+\b",
     )
     with threadpool_limits(1):
         try:

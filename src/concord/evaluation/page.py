@@ -1,15 +1,12 @@
 """The report as one page that opens anywhere: no network, no script, nothing outside the file."""
 
-from importlib.resources import files
 from typing import Any
 
-from concord.evaluation import exhibits, graphs
+from concord.evaluation import exhibits, graphs, reward_page
+from concord.evaluation.document import document
 from concord.evaluation.markup import escape, figure, paragraphs, percent, section, span
 
 Report = dict[str, Any]
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What the page may do: look like something. It may load, run and send nothing."""
 
 STATES = {
     "pass": ("\N{CHECK MARK}", "passed"),
@@ -42,25 +39,13 @@ def page(report: Report) -> str:
         graphs.training(report),
         graphs.pursuit(report),
         graphs.reward_model(report),
+        reward_page.reward_card(report.get("reward_card")),
         exhibits.lost(report),
         graphs.costs(report),
         following(report),
         terms(report),
     )
     return document(report["title"], "\n".join(part for part in parts if part))
-
-
-def document(title: str, body: str) -> str:
-    """A body as a whole page that loads, runs and sends nothing."""
-    style = (files("concord.evaluation") / "report.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n"
-        f"<body><main>\n{body}\n</main></body></html>\n"
-    )
 
 
 def verdict(report: Report) -> str:

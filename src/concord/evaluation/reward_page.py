@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from concord.evaluation.document import document
 from concord.evaluation.graphs import accuracy_row, claims
 from concord.evaluation.markup import escape, figure, paragraphs, percent, section, span, table
-from concord.evaluation.page import document
 from concord.evaluation.reward_words import lines
 
 Card = Mapping[str, Any]
