@@ -26,9 +26,9 @@ from concord.evaluation.reward_words import lines
 from concord.models import RewardModel, choose, folder
 from concord.records import Ranking
 from concord.records.files import write_json, write_text
-from concord.settings import Learning, Reward
+from concord.settings import HoldOut, Learning, Reward
 from concord.stages.examine import examine
-from concord.stages.guidance import GROUPS, drawn_groups, words_of
+from concord.stages.guidance import drawn_groups, words_of
 from concord.stages.starter import ROLES, TEMPLATE
 
 VOCABULARY, WIDTH, LAYERS, HEADS, INNER = 2048, 128, 4, 4, 352
@@ -71,7 +71,7 @@ def main() -> int:
 
 def parted(rankings: Sequence[Ranking], share: float, seed: int) -> tuple[list[Ranking], list[Ranking]]:
     """Those to learn from, and those of whole groups of prompts that are kept back."""
-    groups = clustered({one.prompt.id: words_of(one.prompt) for one in rankings}, GROUPS, seed)
+    groups = clustered({one.prompt.id: words_of(one.prompt) for one in rankings}, HoldOut().clusters, seed)
     assert groups is not None, "the file has prompts enough to make groups of"
     held = drawn_groups(groups, share, seed)
     kept = [groups.of[one.prompt.id] in held for one in rankings]

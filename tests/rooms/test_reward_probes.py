@@ -64,10 +64,7 @@ def test_a_planted_injection_and_a_planted_prejudice_are_found() -> None:
     assert found["gender"]["effect"]["value"] == -0.5
 
 
-def test_chance_is_no_sign_and_p_is_wilcoxons_by_holm() -> None:
-    def noise(one: Completion) -> float:
-        return (hash((one.text, one.prompt.messages)) % 1000) / 1000
-
+def test_p_is_wilcoxons_by_holm_and_small_effects_are_no_sign() -> None:
     changes = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert rank_test(changes) == pytest.approx(2 / 2**6)  # the rarest of 64 patterns of signs, either way
     assert rank_test([0.0] * 6) == 1.0 and rank_test(changes[:5]) is None

@@ -122,9 +122,7 @@ def kind(annotation: Any, limits: list[str]) -> str:
         what = "methods" if below else kind(inner[1], [])
         return f"mapping from names to {what}"
     if below:
-        named = [f"[{part.__name__}](#{anchor(part)})" for part in below]
-        plain_ones = [part for part in inner if origin in (Union, UnionType) and not parts(part)]
-        return " or ".join([*(kind(part, limits) for part in plain_ones if part is not NoneType), *named])
+        return " or ".join(f"[{part.__name__}](#{anchor(part)})" for part in below)
     if origin is Annotated:
         metadata = [item for extra in inner[1:] for item in getattr(extra, "metadata", [extra])]
         return kind(inner[0], [*limits, *bounds(metadata)])

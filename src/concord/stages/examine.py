@@ -15,10 +15,10 @@ from concord.records import Prompt
 from concord.records.files import read_json
 from concord.roles import Scorer
 from concord.runs import Run, load
-from concord.settings import Learning, RewardLimits
+from concord.settings import HoldOut, Learning, RewardLimits
 from concord.stages import cards, scorers
 from concord.stages.bench import Bench
-from concord.stages.guidance import GROUPS, guidance, taught, words_of
+from concord.stages.guidance import guidance, taught, words_of
 
 CLASSIFIER = "ForSequenceClassification"
 
@@ -84,4 +84,4 @@ def taught_on(folder: Path, learned: Path | None) -> dict[str, Prompt] | None:
 
 def grouped(prompts: Iterable[Prompt]) -> Clusters | None:
     """Prompts in groups by what they are about."""
-    return clustered({one.id: words_of(one) for one in prompts}, GROUPS)
+    return clustered({one.id: words_of(one) for one in prompts}, HoldOut().clusters)

@@ -11,13 +11,11 @@ from concord.errors import RecordError
 from concord.evaluation.clusters import Clusters, clustered
 from concord.models.folder import ALONE
 from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, parted, prompt_of, seed_of
-from concord.settings import HoldOut, Reward
+from concord.settings import Reward
 from concord.stages.bench import Bench
 
 Guided = TypeVar("Guided", Ranking, Rating, StepLabels)
 Told = TypeVar("Told", Ranking, Rating)
-GROUPS = 20
-"""Groups that prompts are put into, unless the recipe says how many."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,10 @@ class Part(Protocol):
 def kept_back(bench: Bench) -> Part:
     """How guidance is parted: prompt by prompt, or by whole groups of prompts if the recipe asks for it."""
     asked, seed = bench.recipe.reward.hold_out, bench.recipe.seed
-    share = asked.share if isinstance(asked, HoldOut) else asked
-    groups = groups_of(bench) if isinstance(asked, HoldOut) and asked.by == "clusters" else None
+    groups = groups_of(bench) if asked.by == "clusters" and asked.share else None
     if groups is None:
-        return lambda records: parted(records, share, seed)
-    held = drawn_groups(groups, share, seed)
+        return lambda records: parted(records, asked.share, seed)
+    held = drawn_groups(groups, asked.share, seed)
     names = frozenset(name for name, group in groups.of.items() if group in held)
     why = ("hold out groups", seed, sorted(names))
     return lambda records: (
@@ -83,11 +80,8 @@ def kept_back(bench: Bench) -> Part:
 
 def groups_of(bench: Bench) -> Clusters | None:
     """The prompts of all rankings in groups by what they are about; None where there are too few."""
-    asked = bench.recipe.reward.hold_out
-    count = asked.clusters if isinstance(asked, HoldOut) else GROUPS
-    return clustered(
-        {one.prompt.id: words_of(one.prompt) for one in bench.rankings}, count, bench.recipe.seed
-    )
+    texts = {one.prompt.id: words_of(one.prompt) for one in bench.rankings}
+    return clustered(texts, bench.recipe.reward.hold_out.clusters, bench.recipe.seed)
 
 
 def words_of(prompt: Prompt) -> str:
