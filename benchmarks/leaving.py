@@ -1,6 +1,6 @@
 """Does it pay to leave out the rankings of annotators who were flagged, on the starter world?
 
-python -m benchmarks.leaving [--seeds 8] [--lists 200] [--overlap 3]
+python -m benchmarks.leaving [--seeds 8] [--first 0] [--lists 200] [--overlap 3]
 
 Ten simulated people rank lists of four answers, each list by some of them: two rank upside down, one always ranks
 as shown, one hands in what another did. A reward model learns from everything, from what is left after
@@ -47,13 +47,14 @@ def main() -> int:
     """All seeds, and the differences between the arms with their intervals over the seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--lists", type=int, default=200)
     parser.add_argument("--tried", type=int, default=300)
     parser.add_argument("--overlap", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
     rounds = []
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
         rounds.append(one_round(seed, args.lists, args.tried, args.overlap))
         print(f"seed {seed}: {rounds[-1]}", file=sys.stderr, flush=True)
     print(json.dumps([one.__dict__ for one in rounds]))
@@ -74,7 +75,7 @@ def gained(rounds: Sequence[Round], arm: int) -> str:
     return f"{gap:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def one_round(seed: int, count: int, tried: int, overlap: int) -> Round:
+def one_round(seed: int, count: int, tried: int, overlap: int, epochs: int = 2) -> Round:
     """One seed: rankings, flags, and a reward model for each arm."""
     pool, fresh = lists(Plan(pool=count, tried=tried), seed)
     rankings, compute = ranked(pool, seed, overlap), choose("cpu", "float32")
@@ -84,7 +85,7 @@ def one_round(seed: int, count: int, tried: int, overlap: int) -> Round:
         [one for one in rankings if one.by not in out],
         [one for one in rankings if one.by not in VICIOUS],
     )
-    right = tuple(accuracy([taught(some, seed, compute)], fresh) for some in arms)
+    right = tuple(accuracy([taught(some, seed, epochs, compute)], fresh) for some in arms)
     return Round(seed, tuple(sorted(out)), right)
 
 
@@ -97,10 +98,10 @@ def ranked(pool: Sequence[Answers], seed: int, overlap: int) -> list[Ranking]:
     return found
 
 
-def taught(rankings: Sequence[Ranking], seed: int, compute: Compute) -> Learned:
+def taught(rankings: Sequence[Ranking], seed: int, epochs: int, compute: Compute) -> Learned:
     """A reward model that begins as the bundled model and learns from these rankings."""
     model = RewardModel.load(bundled(), compute)
-    settings, desk = Reward(hold_out=0.0), Desk(seed, Learning())
+    settings, desk = Reward(epochs=epochs, hold_out=0.0), Desk(seed, Learning())
     learn(reward.build(settings, desk, model, rankings), desk, compute)  # type: ignore[arg-type]
     return Learned(model)
 
