@@ -1,6 +1,6 @@
 """A small reward model learned from nothing on any file of rankings, and its report card.
 
-python -m benchmarks.cards FILE [--epochs 3] [--share 0.2] [--seed 0] [--context 768] [--out FOLDER]
+python -m benchmarks.cards FILE [--answers 2400] [--epochs 3] [--share 0.2] [--context 768] [--out FOLDER]
 
 A byte-level BPE and a Llama of about a million random weights are made from the file's own text. Whole groups of
 prompts are kept back; the model learns from the others, and `concord evaluate reward` draws up its card.
@@ -24,7 +24,7 @@ from concord.evaluation.clusters import clustered
 from concord.evaluation.reward_page import card_page
 from concord.evaluation.reward_words import lines
 from concord.models import RewardModel, choose, folder
-from concord.records import Ranking
+from concord.records import Ranking, digest
 from concord.records.files import write_json, write_text
 from concord.settings import HoldOut, Learning, Reward
 from concord.stages.examine import examine
@@ -49,24 +49,37 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--answers", type=int, default=2400, help="most of them, by prompts drawn by lot")
     parser.add_argument("--context", type=int, default=768)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
     place = args.out or ROOT / ".bench" / "cards" / args.file.name.partition(".")[0]
-    rankings = formats.read_rankings(args.file).records
+    file = place / "rankings.jsonl"
+    rankings = some(formats.read_rankings(args.file).records, args.answers, args.seed)
+    formats.write_rankings(file, rankings)
     shown, kept = parted(rankings, args.share, args.seed)
     print(f"{len(shown)} rankings to learn from, {len(kept)} of other groups of prompts", file=sys.stderr)
     began = time.monotonic()
     teach(place / "model", shown, args.epochs, args.rate, args.context, args.seed)
     print(f"learned in {time.monotonic() - began:.0f} s", file=sys.stderr)
     formats.write_rankings(place / "learned.jsonl", shown)
-    card = examine(place / "model", args.file, place / "learned.jsonl")
+    card = examine(place / "model", file, place / "learned.jsonl")
     write_json(place / "card.json", card)
     write_text(place / "card.html", card_page(card))
     print("\n".join(lines(card)))
     return 0
+
+
+def some(rankings: Sequence[Ranking], most: int, seed: int) -> list[Ranking]:
+    """Rankings drawn by their prompts' names until they hold so many answers."""
+    found: list[Ranking] = []
+    for one in sorted(rankings, key=lambda one: digest("some", seed, one.prompt.id)):
+        if sum(len(other.completions) for other in found) + len(one.completions) > most:
+            break
+        found.append(one)
+    return found
 
 
 def parted(rankings: Sequence[Ranking], share: float, seed: int) -> tuple[list[Ranking], list[Ranking]]:
@@ -83,7 +96,7 @@ def parted(rankings: Sequence[Ranking], share: float, seed: int) -> tuple[list[R
 
 def teach(place: Path, shown: Sequence[Ranking], epochs: int, rate: float, most: int, seed: int) -> None:
     """A reward model from nothing but these rankings, in a folder."""
-    compute = choose("cpu", "float32")
+    compute = choose()
     torch.manual_seed(seed)
     template = Template(tokenizer(texts(shown), most))
     folder.save(network(template.tokenizer, most), template, place)
