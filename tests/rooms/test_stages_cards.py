@@ -190,6 +190,7 @@ def test_the_card_of_any_reward_model(
         examine(judge, rankings, rankings)
 
 
+@pytest.mark.slow
 def test_what_a_run_learned_from_is_known(tmp_path: Path, base: Path) -> None:
     made = bench(tmp_path, base, "reward.hold_out={share: 0.3, by: clusters, clusters: 3}")
     carried_out(made)
@@ -197,7 +198,8 @@ def test_what_a_run_learned_from_is_known(tmp_path: Path, base: Path) -> None:
     (made.run.folder / "resolved.yaml").write_text(json.dumps(made.recipe.model_dump(mode="json")))
     card = examine(made.run.path("reward"), made.run.path("rank") / "rankings.jsonl")
     own = read_json(made.run.path("reward") / cards.NAME)
-    assert card["accuracy"] == own["accuracy"] and card["lists"] == own["lists"]
+    for name in ("accuracy", "lists", "clusters", "probes", "fit"):
+        assert card[name] == own[name], name
     assert card["fit_accuracy"]["n"] == 3 * (48 - own["lists"])
 
 

@@ -27,13 +27,15 @@ def examine(folder: Path, file: Path, learned: Path | None = None) -> dict[str, 
     """The card of a reward model on a file of rankings.
 
     What it learned from is known of a run's own model, or told by `learned`: then its fit is told apart from what it
-    does on prompts that it has not seen, and groups of prompts of which it saw none are named.
+    does on prompts that it has not seen, and groups of prompts of which it saw none are named. The limits are those
+    of the run, or the usual ones.
     """
     scorer = scorer_in(folder)
     rankings = formats.read_rankings(file).records
-    taught = taught_on(folder, learned)
-    fresh = [one for one in rankings if taught is None or one.prompt.id not in taught]
-    known = [one for one in rankings if taught is not None and one.prompt.id in taught]
+    run = run_of(folder)
+    seen = taught_on(run, learned)
+    fresh = [one for one in rankings if seen is None or one.prompt.id not in seen]
+    known = [one for one in rankings if seen is not None and one.prompt.id in seen]
     if not fresh:
         raise RecordError(
             f"{file} holds {len(rankings)} rankings, and the model has learned from the prompts of all of them, so "
@@ -43,8 +45,9 @@ def examine(folder: Path, file: Path, learned: Path | None = None) -> dict[str, 
     rows = tried.drawn(list(tried(fresh)))
     fitted = cards.Tried(scorer)
     old = fitted.drawn(list(fitted(known)))
-    groups = grouped([*(taught or {}).values(), *(one.prompt for one in fresh)])
-    card = cards.made(scorer, rows, fresh, groups, taught, RewardLimits(), old)
+    groups = grouped([*(seen or {}).values(), *(one.prompt for one in fresh)], run)
+    limits = run.recipe.gate.reward if run else RewardLimits()
+    card = cards.made(scorer, rows, fresh, groups, seen, limits, old)
     about = {"model": str(folder), "rankings": str(file), "left_out": tried.left_out + fitted.left_out}
     return dict(finite({**about, **card}))
 
@@ -68,20 +71,25 @@ def scorer_in(folder: Path) -> Scorer:
     )
 
 
-def taught_on(folder: Path, learned: Path | None) -> dict[str, Prompt] | None:
+def run_of(folder: Path) -> Bench | None:
+    """The bench of the reward stage that made a model, if its folder lies in a run."""
+    recipe = folder.parent / "resolved.yaml"
+    if not recipe.is_file() or not (folder.parent / "run.json").is_file():
+        return None
+    loaded = load(recipe)
+    # File names in a recipe count from the folder of the original, not of the run's copy.
+    origin = Path(str(read_json(folder.parent / "run.json").get("recipe") or loaded.source.absolute()))
+    return Bench(replace(loaded, folder=origin.parent), Run(folder.parent), "reward", lambda line: None)
+
+
+def taught_on(run: Bench | None, learned: Path | None) -> dict[str, Prompt] | None:
     """The prompts that a model has learned from, by name; None if nobody knows."""
     if learned is not None:
         return {one.prompt.id: one.prompt for one in formats.read_rankings(learned).records}
-    made = folder.parent / "run.json"
-    if not made.is_file() or not (folder.parent / "resolved.yaml").is_file():
-        return None
-    loaded = load(folder.parent / "resolved.yaml")
-    # File names in a recipe count from the folder of the original, not of the run's copy.
-    origin = Path(str(read_json(made).get("recipe") or loaded.source.absolute())).parent
-    bench = Bench(replace(loaded, folder=origin), Run(folder.parent), "reward", lambda line: None)
-    return {one.id: one for one in taught(bench.recipe.reward, guidance(bench))}
+    return {one.id: one for one in taught(run.recipe.reward, guidance(run))} if run else None
 
 
-def grouped(prompts: Iterable[Prompt]) -> Clusters | None:
-    """Prompts in groups by what they are about."""
-    return clustered({one.id: words_of(one) for one in prompts}, HoldOut().clusters)
+def grouped(prompts: Iterable[Prompt], run: Bench | None) -> Clusters | None:
+    """Prompts in groups by what they are about, as the run does it if there is one."""
+    count, seed = (run.recipe.reward.hold_out.clusters, run.recipe.seed) if run else (HoldOut().clusters, 0)
+    return clustered({one.id: words_of(one) for one in prompts}, count, seed)
