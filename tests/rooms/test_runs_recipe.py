@@ -108,7 +108,8 @@ def test_errors_read_as_the_house_says(here: Path) -> None:
         (
             "rank: {zzzz: 3}",
             "r.yaml:1: `rank.zzzz` is not a setting of Rank. "
-            "Its settings are by, rankings, raters, noise, lapses, habits, judge, scorer, rules, tie, people.",
+            "Its settings are by, rankings, raters, noise, lapses, habits, judge, scorer, rules, tie, people, "
+            "leave_out.",
         ),
         (
             "seed: 1\nalign: {method: ppp}",

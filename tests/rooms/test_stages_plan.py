@@ -125,6 +125,10 @@ def test_everything_is_done_and_stays_so(asked: Asked, run: Run) -> None:
         ("rank.noise=2", ["rank"]),
         ("reward.epochs=9", ["reward"]),
         ("align.kl=0.5", ["align"]),
+        (
+            "gate.reward.accuracy=0.6",
+            ["align"],
+        ),  # which the reward model may stop; DPO and SFT do not read it
         ("rivals.dpo.beta=0.5", ["rivals/dpo"]),
         ("rivals.more.epochs=9", ["rivals/more"]),
         ("evaluate.curve=7", [name for name in ALL if name.startswith("answers/")]),

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, drift, make, mirror, next, serve, show, stage, web
+from concord.cli import card, data, demo, doctor, drift, make, mirror, next, serve, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
         data.IMPORT,
         data.EXPORT,
         *stage.STAGES,
+        card.CARD,
         stage.RUN,
         next.NEXT,
         web.WEB,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from concord.evaluation import exhibits, front, graphs, pedigree
+from concord.evaluation import exhibits, front, graphs, pedigree, reward_page
 from concord.evaluation.document import document
 from concord.evaluation.markup import escape, section
 
@@ -109,6 +109,7 @@ SECTIONS: tuple[Callable[[Report], str], ...] = (
     graphs.training,
     graphs.pursuit,
     graphs.reward_model,
+    lambda report: reward_page.reward_card(report.get("reward_card")),
     exhibits.lost,
     graphs.costs,
     following,

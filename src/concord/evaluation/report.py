@@ -21,7 +21,7 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
     """Everything known about a run, from its answers and what its stages left behind.
 
     `rows` (answers) is needed. Optional: `stages`, `metrics` (by stage), `best_of_n` (scored samples),
-    `reward` (lists by the names in CARDS), `verdict`, `what`, `candidate`, `reference`, `temperature`,
+    `reward` (lists by the names in CARDS), `reward_card`, `verdict`, `what`, `candidate`, `reference`, `temperature`,
     `title`. What is missing is left out of the page.
     """
     rows: Sequence[Row] = data["rows"]
@@ -44,6 +44,7 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
         "stages": list(data.get("stages") or []),
         "curves": curves(data, names, chief),
         "reward_model": {name: card(reward.get(name) or []) for name in CARDS},
+        "reward_card": data.get("reward_card"),
         "samples": samples(rows, shown(names, candidate, reference), temperature),
         "losses": losses(rows, candidate, reference, temperature) if candidate != reference else [],
     }

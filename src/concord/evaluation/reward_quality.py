@@ -1,6 +1,6 @@
 """A report card for a reward model: how often, where and how surely it agrees with those who ranked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,10 @@ from scipy.stats import pearsonr
 from concord.evaluation.intervals import Estimate, share
 
 Listed = Mapping[str, Any]
-"""Answers to one prompt: prompt_id, kind, split, texts, scores, and tiers (best first) or gold scores."""
+"""Answers to one prompt: prompt_id, kind, split, texts, scores, and tiers (best first) or gold scores.
+
+What may be known besides: tags of the prompt, who ranked (`by`), and who wrote each answer (`writers`).
+"""
 
 EQUAL = 1e-9
 """Numbers closer than this are the same."""
@@ -34,6 +37,8 @@ class Pair:
     """Score of the better one less score of the worse one."""
     longer: int
     """Words of the better one less words of the worse one."""
+    item: Listed
+    """The list that it comes from."""
 
     @property
     def credit(self) -> float:
@@ -65,7 +70,7 @@ def pairs(lists: Sequence[Listed]) -> list[Pair]:
         for better, worse, gap in ordered(item):
             lead, longer = scores[better] - scores[worse], lengths[better] - lengths[worse]
             place = (item["prompt_id"], item.get("kind"), item.get("split"))
-            found.append(Pair(*place, gap, float(lead), longer))
+            found.append(Pair(*place, gap, float(lead), longer, item))
     return found
 
 
@@ -74,10 +79,14 @@ def accuracy(found: Sequence[Pair]) -> Estimate:
     return share([pair.credit for pair in found], [pair.prompt for pair in found])
 
 
-def accuracy_by(found: Sequence[Pair], key: Callable[[Pair], str | None]) -> dict[str, Estimate]:
-    """The same for each group of comparisons; those without a group are left out."""
-    names = sorted({name for pair in found if (name := key(pair)) is not None})
-    return {name: accuracy([pair for pair in found if key(pair) == name]) for name in names}
+def accuracy_by(found: Sequence[Pair], key: Callable[[Pair], Iterable[str | None]]) -> dict[str, Estimate]:
+    """The same for each group of comparisons; one may be in several groups, or in none."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in found:
+        for name in dict.fromkeys(key(pair)):
+            if name:
+                groups.setdefault(name, []).append(pair)
+    return {name: accuracy(groups[name]) for name in sorted(groups)}
 
 
 def calibration(found: Sequence[Pair]) -> dict[str, Any]:
@@ -123,9 +132,9 @@ def card(lists: Sequence[Listed]) -> dict[str, Any] | None:
         "pairs": len(found),
         "judged_by": "ranking" if any(item.get("tiers") for item in lists) else "judge",
         "accuracy": accuracy(found),
-        "by_kind": accuracy_by(found, lambda pair: pair.kind),
-        "by_split": accuracy_by(found, lambda pair: pair.split),
-        "by_gap": accuracy_by(found, lambda pair: pair.gap),
+        "by_kind": accuracy_by(found, lambda pair: [pair.kind]),
+        "by_split": accuracy_by(found, lambda pair: [pair.split]),
+        "by_gap": accuracy_by(found, lambda pair: [pair.gap]),
         "better_is_shorter": accuracy([pair for pair in found if pair.longer < 0]),
         "better_is_longer": accuracy([pair for pair in found if pair.longer > 0]),
         "calibration": calibration(found),

@@ -35,7 +35,7 @@ from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.people import People
 from concord.settings.recipe import Recipe
-from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
+from concord.settings.rewards import HoldOut, Members, Ratings, Reward, Segments, Steps
 from concord.settings.speaking import (
     GRPO,
     PPO,
@@ -47,7 +47,7 @@ from concord.settings.speaking import (
     ReMax,
     Rollouts,
 )
-from concord.settings.stages import Evaluate, Gate, Rank, Sample
+from concord.settings.stages import Evaluate, Gate, Rank, RewardLimits, Sample
 
 __all__ = [
     "CPO",
@@ -76,6 +76,7 @@ __all__ = [
     "Gate",
     "GroupLoss",
     "Habits",
+    "HoldOut",
     "Judging",
     "Learning",
     "Length",
@@ -95,6 +96,7 @@ __all__ = [
     "Rejection",
     "Renewed",
     "Reward",
+    "RewardLimits",
     "RightAnswer",
     "Rollouts",
     "Sample",

@@ -1,6 +1,6 @@
 """Settings of reward models."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -67,6 +67,22 @@ class Segments(Settings):
     """How far the score must move for a segment to end, for `change`."""
 
 
+class HoldOut(Settings):
+    """What is kept back to judge the reward model by; a number alone is the share."""
+
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the prompts that are kept back with all their rankings."""
+    by: Literal["prompts", "clusters"] = "prompts"
+    """Prompts drawn one by one, or about as many in whole groups of prompts that use the same words."""
+    clusters: Annotated[int, Field(ge=2)] = 20
+    """Groups that all prompts are put into; fewer where there are few prompts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_alone(cls, given: Any) -> Any:
+        return {"share": given} if isinstance(given, int | float | str) else given
+
+
 class Reward(Settings):
     """Find the scores under which people's rankings are least surprising."""
 
@@ -84,8 +100,8 @@ class Reward(Settings):
     """Learning rate at its highest."""
     batch: Count = 16
     """Rankings in an optimiser step."""
-    hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the prompts whose rankings are kept back to judge the reward model."""
+    hold_out: HoldOut = HoldOut()
+    """What is kept back to judge the reward model by."""
     aspects: dict[str, Positive] = {}
     """Aspects that are told apart, each with its weight in the score; none means that all guidance is of one."""
     ratings: Ratings = Ratings()

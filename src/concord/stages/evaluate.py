@@ -7,10 +7,12 @@ from typing import Any
 
 from concord import __version__, formats
 from concord.evaluation.report import report
+from concord.evaluation.reward_fit import fit
 from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Run
 from concord.stages.answers import judge
 from concord.stages.bench import Bench, rollouts
+from concord.stages.cards import NAME as CARD
 from concord.stages.plan import plan, policies
 
 FEW = 8
@@ -44,8 +46,18 @@ def findings(bench: Bench) -> dict[str, Any]:
             "fresh": scored(rows(run.path("answers/sft") / "many.jsonl")),
             "own": scored(rows(run.path(f"answers/{method}") / "many.jsonl")),
         },
+        "reward_card": reward_card(bench),
         "what": what(bench),
     }
+
+
+def reward_card(bench: Bench) -> dict[str, Any] | None:
+    """The reward model's report card, held against the limits of today's recipe; None if it has none."""
+    path = bench.run.path("reward") / CARD
+    if not path.is_file():
+        return None
+    card: dict[str, Any] = read_json(path)
+    return {**card, "fit": fit(card, bench.recipe.gate.reward)}
 
 
 def judged(bench: Bench, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

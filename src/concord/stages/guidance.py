@@ -1,14 +1,17 @@
 """What a reward model may learn from, and what of it is kept back to judge the model by."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from concord.errors import RecordError
+from concord.evaluation.clusters import Clusters, clustered
 from concord.models.folder import ALONE
-from concord.records import Ranking, Rating, StepLabels, Stream, digest, parted, prompt_of, seed_of
+from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, parted, prompt_of, seed_of
+from concord.settings import Reward
 from concord.stages.bench import Bench
 
 Guided = TypeVar("Guided", Ranking, Rating, StepLabels)
@@ -39,18 +42,71 @@ class Lessons:
 
 def guidance(bench: Bench) -> Guidance:
     """All that the recipe names; everything about one prompt is learned from or kept back together."""
-    asked, seed = bench.recipe.reward, bench.recipe.seed
+    asked = bench.recipe.reward
     ranked = bench.run.path("rank") / "rankings.jsonl"
-    shown, kept = parted(checked(bench.rankings, ranked, asked.aspects), asked.hold_out, seed)
+    part = kept_back(bench)
+    shown, kept = part(checked(bench.rankings, ranked, asked.aspects))
     ratings = steps = kept_steps = None
     if asked.ratings.file:
         path = bench.loaded.folder / asked.ratings.file
         told = checked(bench.stream(path, "ratings"), path, asked.aspects)
-        ratings, _ = parted(told, asked.hold_out, seed)
+        ratings, _ = part(told)
     if asked.steps.file:
         labels = bench.stream(bench.loaded.folder / asked.steps.file, "steps")
-        steps, kept_steps = parted(labels, asked.hold_out, seed)
+        steps, kept_steps = part(labels)
     return Guidance(shown, kept, ratings, steps, kept_steps)
+
+
+class Part(Protocol):
+    """What parts guidance of any kind: to learn from, and kept back."""
+
+    def __call__(self, records: Stream[Guided], /) -> tuple[Stream[Guided], Stream[Guided]]: ...
+
+
+def kept_back(bench: Bench) -> Part:
+    """How guidance is parted: prompt by prompt, or by whole groups of prompts if the recipe asks for it."""
+    asked, seed = bench.recipe.reward.hold_out, bench.recipe.seed
+    groups = groups_of(bench) if asked.by == "clusters" and asked.share else None
+    if groups is None:
+        return lambda records: parted(records, asked.share, seed)
+    held = drawn_groups(groups, asked.share, seed)
+    names = frozenset(name for name, group in groups.of.items() if group in held)
+    why = ("hold out groups", seed, sorted(names))
+    return lambda records: (
+        records.where(lambda one: prompt_of(one).id not in names, "shown", *why),
+        records.where(lambda one: prompt_of(one).id in names, "kept", *why),
+    )
+
+
+def groups_of(bench: Bench) -> Clusters | None:
+    """The prompts of all rankings in groups by what they are about; None where there are too few."""
+    texts = {one.prompt.id: words_of(one.prompt) for one in bench.rankings}
+    return clustered(texts, bench.recipe.reward.hold_out.clusters, bench.recipe.seed)
+
+
+def words_of(prompt: Prompt) -> str:
+    """What a prompt is about: what its user said."""
+    return "\n".join(one.content for one in prompt.messages if one.role == "user")
+
+
+def drawn_groups(groups: Clusters, share: float, seed: int) -> set[int]:
+    """Groups drawn by lot until they hold the share of the prompts; one is always drawn, and one always left."""
+    sizes = Counter(groups.of.values())
+    order = sorted(sizes, key=lambda group: digest("hold out", seed, groups.names[group], group))
+    held: set[int] = set()
+    for group in order[:-1]:
+        more = sum(sizes[one] for one in held) + sizes[group]
+        if not held or more <= share * len(groups.of):
+            held.add(group)
+    return held
+
+
+def taught(asked: Reward, found: Guidance) -> Iterator[Prompt]:
+    """The prompts of all that is learned from, each as often as it is met."""
+    if not (asked.ratings.alone or asked.steps.alone):
+        yield from (one.prompt for one in found.shown)
+    for more in (None if asked.steps.alone else found.ratings, found.steps):
+        yield from (one.completion.prompt for one in more or ())
 
 
 def checked(records: Stream[Told], path: Path, known: Collection[str]) -> Stream[Told]:

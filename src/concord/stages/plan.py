@@ -16,6 +16,8 @@ SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
 IN_CONTEXT = "in-context-"
 """How the policy is called that is shown demonstrations and learns nothing."""
+WITHOUT_REWARD = frozenset({"cpo", "distill", "dpo", "kto", "orpo", "sft", "simpo"})
+"""Methods that read no reward model, so that none can stop them."""
 FORMAT = 2
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
@@ -81,9 +83,11 @@ def plan(loaded: Loaded) -> list[Task]:
         Task("reward", ("sft", "rank"), guided, whole["reward"]),
     ]
     before = ("sft", "rank", "reward")
-    tasks.append(Task("align", before, read(loaded, recipe.align), whole["align"], alone=False))
-    for name, rival in rivals(loaded).items():
-        tasks.append(Task(f"rivals/{name}", before, read(loaded, rival), whole["rivals"][name], alone=False))
+    made = {"align": (recipe.align, whole["align"])}
+    made |= {f"rivals/{name}": (rival, whole["rivals"][name]) for name, rival in rivals(loaded).items()}
+    for name, (method, asked) in made.items():
+        limits = {} if method.method in WITHOUT_REWARD else {"gate.reward": whole["gate"]["reward"]}
+        tasks.append(Task(name, before, read(loaded, method), {**asked, **limits}, alone=False))
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
@@ -93,7 +97,6 @@ def plan(loaded: Loaded) -> list[Task]:
         asked = (*model, *held_out, *shown)
         tasks.append(Task(f"answers/{name}", needs, asked, whole["evaluate"], alone=False))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
-    made = ("align", *(f"rivals/{name}" for name in rivals(loaded)))
     tasks.append(
         Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone), (), whole["evaluate"])
     )

@@ -12,6 +12,7 @@ from concord.scoring import Learned, Ordered, right_results, rules
 from concord.stages.bench import Bench
 from concord.stages.guidance import of_aspects
 from concord.stages.judged import judged
+from concord.stages.leaving import without_flagged
 from concord.world import GoldJudge, Panel
 
 Work = Callable[[Bench, Path], Iterable[Ranking]]
@@ -24,6 +25,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     if named and bench.recipe.rank.by != "file":
         path = bench.loaded.folder / named
         found = of_aspects(chain(by_file(bench, folder), found), path, bench.recipe.reward.aspects)
+    if bench.recipe.rank.leave_out == "flagged":
+        found = without_flagged(bench, folder, found)
     formats.write_rankings(folder / "rankings.jsonl", found)
 
 

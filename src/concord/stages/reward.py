@@ -12,21 +12,23 @@ import torch
 
 from concord.algorithms import Course, process, reward
 from concord.errors import ModelError
+from concord.evaluation.report import finite
+from concord.evaluation.reward_words import lines
 from concord.models import RewardModel
-from concord.records import MARKS, Completion, Ranking, StepLabels, manifest
+from concord.records import MARKS, Completion, StepLabels, manifest
 from concord.records.files import read_rows, write_json, write_rows
 from concord.roles import Scorer
 from concord.scoring import Aspects, Ensemble, Process
 from concord.scoring.learned import read
-from concord.stages import scorers
+from concord.stages import cards, scorers
 from concord.stages.bench import Bench
-from concord.stages.guidance import Guidance, Lessons, guidance, lessons
+from concord.stages.guidance import Guidance, Lessons, groups_of, guidance, lessons, taught
 from concord.stages.learn import learn
 from concord.stages.worker import STATE
 
 EXAMPLES = 8
 TOGETHER = 4096
-"""Rankings that are scored at once."""
+"""Step labels that are judged at once."""
 PROCESS = "process"
 Build = Callable[[Bench, RewardModel], Course]
 
@@ -42,7 +44,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     if what != scorers.PLAIN:
         write_json(folder / scorers.NAME, what)
     scorer = made(what, folder, bench)
-    write_rows(folder / "held_out.jsonl", scored(found.kept, scorer, bool(asked.aspects)))
+    tell_card(bench, folder, found, scorer)
     if found.kept_steps is not None:
         kept = judged(found.kept_steps, scorer_of_steps(what, folder, bench))
         write_rows(folder / "held_out_steps.jsonl", kept)
@@ -209,24 +211,19 @@ def prove(folder: Path, model: RewardModel, tries: Sequence[Completion], bench: 
         )
 
 
-def scored(rankings: Iterable[Ranking], scorer: Scorer, aspects: bool) -> Iterator[dict[str, Any]]:
-    """Rankings beside the model's scores, for its report card."""
-    left = iter(rankings)
-    while some := list(islice(left, TOGETHER)):
-        said = [one for ranking in some for one in ranking.completions]
-        flat = iter(scorer.score(said))
-        apart = iter(scorer.spreads(said)) if isinstance(scorer, Ensemble) else None
-        for ranking in some:
-            yield {
-                "prompt_id": ranking.prompt.id,
-                "kind": ranking.prompt.tags[0] if ranking.prompt.tags else None,
-                "split": ranking.prompt.tags[1] if len(ranking.prompt.tags) > 1 else None,
-                "texts": [one.text for one in ranking.completions],
-                "tiers": [list(tier) for tier in ranking.tiers],
-                "scores": [next(flat) for _ in ranking.completions],
-                **({"aspect": ranking.aspect} if aspects else {}),
-                **({"spreads": [next(apart) for _ in ranking.completions]} if apart else {}),
-            }
+def tell_card(bench: Bench, folder: Path, found: Guidance, scorer: Scorer) -> None:
+    """Score what was kept back, and draw up the report card."""
+    tried = cards.Tried(scorer, bool(bench.recipe.reward.aspects))
+    file = folder / "held_out.jsonl"
+    write_rows(file, tried(found.kept))
+    rows = tried.drawn(read_rows(file))
+    learned = {one.id for one in taught(bench.recipe.reward, found)}
+    limits = bench.recipe.gate.reward
+    card = cards.made(scorer, rows, found.kept, groups_of(bench), learned, limits)
+    card["left_out"] = tried.left_out
+    write_json(folder / cards.NAME, finite(card))
+    for line in lines(card):
+        bench.say(line)
 
 
 def judged(labels: Iterable[StepLabels], scorer: Process) -> Iterator[dict[str, Any]]:
