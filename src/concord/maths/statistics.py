@@ -69,9 +69,22 @@ def cluster_interval(
 ) -> tuple[float, float, float]:
     """A mean and the range that it can be trusted to, when values of one cluster tell partly the same.
 
-    values [M], clusters [M] (labels, such as prompt ids) -> (mean, low, high):  mean -+ t sqrt(v), with
-    v = G / (G - 1) sum_g (sum of cluster g's deviations)^2 / M^2 and t of G - 1 degrees of freedom. With one
-    value a cluster it is Student's interval. One cluster shows no spread: (mean, -inf, inf).
+    values [M], clusters [M] (labels, such as prompt ids) -> (mean, low, high):  mean -+ t e, with e of
+    `cluster_error` and t of G - 1 degrees of freedom. With one value a cluster it is Student's interval. One
+    cluster shows no spread: (mean, -inf, inf).
+    """
+    mean, error, count = cluster_error(values, clusters)
+    if count == 1:
+        return mean, -math.inf, math.inf
+    reach = student_quantile(level, count - 1) * error
+    return mean, mean - reach, mean + reach
+
+
+def cluster_error(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float, int]:
+    """A mean, its standard error when values of one cluster tell partly the same, and how many clusters there are.
+
+    values [M], clusters [M] -> (mean, e, G):  e^2 = G / (G - 1) sum_g (sum of cluster g's deviations)^2 / M^2. With
+    one value a cluster it is the sample's standard deviation over sqrt(M). One cluster shows no spread: inf.
     """
     numbers = np.asarray(values, dtype=float)
     index = np.unique(np.asarray(clusters), return_inverse=True)[1].reshape(-1)
@@ -81,10 +94,8 @@ def cluster_interval(
     sums = np.bincount(index, weights=numbers - mean)
     count = len(sums)
     if count == 1:
-        return mean, -math.inf, math.inf
-    error = math.sqrt(count / (count - 1) * float(sums @ sums)) / len(numbers)
-    reach = student_quantile(level, count - 1) * error
-    return mean, mean - reach, mean + reach
+        return mean, math.inf, 1
+    return mean, math.sqrt(count / (count - 1) * float(sums @ sums)) / len(numbers), count
 
 
 @cache
