@@ -154,8 +154,10 @@ def following(report: Report) -> str:
 def terms(report: Report) -> str:
     """What this rests on, said plainly, and everything that was noted about the run."""
     what = report["what"]
+    waiver = what.get("waiver")
+    judge = f"Beware: {waiver}" if waiver else "The judge took no part in training."
     assumed = [
-        "The judge took no part in training. It is one judge: what it cannot see, this page cannot show.",
+        f"{judge} It is one judge: what it cannot see, this page cannot show.",
         "Intervals are 95 %: Wilson's for shares, and clustered by prompt wherever a prompt was answered or "
         "compared more than once. They cover the choice of prompts and samples, not another training with "
         "another seed.",
@@ -176,7 +178,7 @@ def terms(report: Report) -> str:
             "more, dearer."
         )
     items = "".join(f"<li>{escape(text)}</li>" for text in assumed)
-    noted = {name: value for name, value in what.items() if name != "starter"}
+    noted = {name: value for name, value in what.items() if name != "starter" and value not in (None, {})}
     lines = ((escape(label(name)), escape(fact(value))) for name, value in noted.items())
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
     listed = f"<h3>This run</h3><dl>{facts}</dl>" if facts else ""

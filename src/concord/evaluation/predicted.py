@@ -1,6 +1,7 @@
 """Prediction-powered intervals: what people would say, from few labels of theirs and many of a judge's."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -124,9 +125,15 @@ def labels_of(
 def people(
     rows: Sequence[Row], said: Sequence[Mapping[str, Any]], a: str, b: str, temperature: float
 ) -> dict[str, Any] | None:
-    """What people would say of two policies on all held-out prompts; None if nobody was asked."""
+    """What people would say of two policies on all held-out prompts; None if nobody was asked.
+
+    If nobody compared these two, it is of the two that were compared most.
+    """
     if not said:
         return None
+    met = Counter(frozenset((one["a"], one["b"])) for one in said)
+    if frozenset((a, b)) not in met:
+        b, a = sorted(met.most_common(1)[0][0])
     labels, unseen = labels_of(rows, said, a, b, temperature)
     seen = {label.prompt for label in labels}
     duels: list[Duel] = between(rows, a, b, temperature)

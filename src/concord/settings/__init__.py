@@ -1,6 +1,7 @@
 """Settings: typed, frozen, few, and readable without loading any model library."""
 
 from concord.settings.closed import Settings
+from concord.settings.comparing import Contestant, Waiver
 from concord.settings.direct import (
     CPO,
     DPO,
@@ -63,6 +64,7 @@ __all__ = [
     "Averaged",
     "Between",
     "Contains",
+    "Contestant",
     "DiscoPOP",
     "Distill",
     "Divergence",
@@ -101,4 +103,5 @@ __all__ = [
     "Smoothed",
     "Steps",
     "ValidJson",
+    "Waiver",
 ]
