@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, make, show, stage, web
+from concord.cli import answers, data, demo, doctor, make, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -23,6 +23,7 @@ VERBS: dict[str, Verb] = {
         stage.RUN,
         web.WEB,
         show.SHOW,
+        answers.ANSWERS,
         doctor.DOCTOR,
         demo.DEMO,
     )
@@ -81,7 +82,8 @@ def act(name: str, words: list[str], voice: Voice) -> int:
 
 def overview() -> list[str]:
     """What `concord --help` prints."""
-    verbs = [f"  {name:10} {verb.sentence}" for name, verb in VERBS.items()]
+    width = max(map(len, VERBS))
+    verbs = [f"  {name:{width}} {verb.sentence}" for name, verb in VERBS.items()]
     return [
         "usage: concord VERB ...",
         "",

@@ -5,6 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from concord.maths.statistics import distinct
 
@@ -70,30 +74,48 @@ def plain(text: str) -> str:
 
 
 def groups(words: Sequence[str]) -> tuple[list[float], list[str]]:
-    """The shares of the largest groups of texts that are alike, and a text of each."""
-    left = Counter(words)
-    shares, texts = [], []
-    for _ in range(FEW_TEXTS):
-        if not left:
-            break
-        listed = list(left)
-        spread = listed[:: max(1, len(listed) // (TRIED // 2))]
-        tried = dict.fromkeys([text for text, _ in left.most_common(TRIED // 2)] + spread)
-        best = max((alike(text, listed) for text in tried), key=lambda some: sum(left[one] for one in some))
-        shares.append(sum(left[one] for one in best) / len(words))
-        texts.append(max(best, key=lambda one: left[one]))
-        for one in best:
-            del left[one]
-    order = sorted(range(len(shares)), key=lambda place: -shares[place])
-    return [shares[place] for place in order], [texts[place] for place in order]
-
-
-def alike(text: str, others: Sequence[str]) -> list[str]:
-    """Which texts are one with this: nearly all of their words are common to both (Jaccard)."""
-    mine = set(text.split())
+    """The shares of the largest groups of texts that are alike, largest first, and a text of each."""
+    counted = Counter(words)
+    listed = list(counted)
+    counts, table = np.array([counted[text] for text in listed], float), bags(listed)
+    left = np.ones(len(listed), bool)
     found = []
-    for other in others:
-        theirs = set(other.split())
-        if other == text or len(mine & theirs) >= ALIKE * len(mine | theirs):
-            found.append(other)
+    for _ in range(FEW_TEXTS):
+        if not left.any():
+            break
+        one = likest(table, np.where(left, counts, 0.0))
+        found.append(
+            (float(counts[one].sum()) / len(words), listed[max(one, key=lambda place: counts[place])])
+        )
+        left[one] = False
+    found.sort(key=lambda group: -group[0])
+    return [share for share, _ in found], [text for _, text in found]
+
+
+def bags(texts: Sequence[str]) -> Any:
+    """[texts, words] which words each text has; a text without words has itself."""
+    from scipy.sparse import csr_array
+
+    places: dict[str, int] = {}
+    rows, columns = [], []
+    for row, text in enumerate(texts):
+        for word in set(text.split()) or {text}:
+            rows.append(row)
+            columns.append(places.setdefault(word, len(places)))
+    return csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(texts), len(places)))
+
+
+def likest(table: Any, counts: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The texts of the largest group that is found: those nearly all of whose words are one text's (Jaccard).
+
+    It is looked for around the most frequent texts, and around some from the whole file.
+    """
+    left = np.flatnonzero(counts)
+    often = left[np.argsort(-counts[left], kind="stable")][: TRIED // 2]
+    tried = np.unique(np.concatenate([often, left[:: max(1, len(left) // (TRIED // 2))]]))
+    common = (table[left] @ table[tried].T).toarray()
+    sizes = table.sum(axis=1)
+    alike = common >= ALIKE * (sizes[left][:, None] + sizes[tried][None] - common)
+    best = int(np.argmax(counts[left] @ alike))
+    found: NDArray[np.intp] = left[alike[:, best]]
     return found

@@ -41,8 +41,8 @@ class Fit:
 def fit(shares: Sequence[float], x: Floats, clusters: NDArray[np.intp]) -> Fit:
     """P(win) = sigma(x b) by maximum likelihood; shares of a win count as what they are.
 
-    The errors are those of the sandwich, summed by prompt if a prompt has several duels (else HC1). Too few prompts,
-    columns that say the same, and outcomes that the columns part without an error have no answer.
+    The errors are those of the sandwich, summed by prompt (HC1 if each prompt has one duel). Too few prompts, columns
+    that say the same, and outcomes that the columns part without an error have no answer.
     """
     import statsmodels.api as sm  # slow to load, and few stages need it
 
@@ -57,13 +57,11 @@ def fit(shares: Sequence[float], x: Floats, clusters: NDArray[np.intp]) -> Fit:
         raise NoAnswer(
             "who won can be told from what is held equal without one error, so no rate is likeliest"
         )
-    single = prompts == len(y)
-    kind: dict[str, object] = (
-        {"cov_type": "HC1"} if single else {"cov_type": "cluster", "cov_kwds": {"groups": clusters}}
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shares of a win are no counts, which the family calls strange
-        found = sm.GLM(y, x, family=sm.families.Binomial()).fit(tol=1e-10, maxiter=200, **kind)
+        found = sm.GLM(y, x, family=sm.families.Binomial()).fit(
+            tol=1e-10, maxiter=200, cov_type="cluster", cov_kwds={"groups": clusters}
+        )
     if not (found.converged and np.isfinite(found.bse).all()):
         raise NoAnswer("the regression did not settle")
     return Fit(np.asarray(found.params), np.asarray(found.bse), prompts - width, len(y))

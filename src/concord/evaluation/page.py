@@ -1,5 +1,6 @@
 """The report as one page that opens anywhere: no network, no script, nothing outside the file."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
@@ -48,6 +49,21 @@ def page(report: Report) -> str:
         following(report),
         terms(report),
     )
+    return document(report["title"], parts)
+
+
+def comparison(found: Report) -> str:
+    """The comparison of models from files as a page of its own."""
+    words = f"{len(found['models'])} models on {found['prompts']:,} prompts"
+    head = (
+        f'<header class="open"><p class="run">{escape(found["files"])}</p><h1>{words}</h1>'
+        f"{paragraphs(found['told'])}</header>"
+    )
+    return document(words, (head, standings.raw(found), standings.comparisons(found)))
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """Some parts as one page."""
     style = (files("concord.evaluation") / "report.css").read_text(encoding="utf-8")
     body = "\n".join(part for part in parts if part)
     return (
@@ -55,7 +71,7 @@ def page(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(report['title'])}</title>\n<style>\n{style}</style></head>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n"
         f"<body><main>\n{body}\n</main></body></html>\n"
     )
 

@@ -14,7 +14,7 @@ Pair = tuple[str, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Contrast:
     """One criterion of two models, and whether its difference is more than chance."""
 
     a: str
@@ -30,7 +30,7 @@ class Test:
     """"higher", "lower", or "no clear difference" by the adjusted p."""
 
 
-def tested(a: str, b: str, criterion: str, pairs: Sequence[Pair]) -> Test | None:
+def contrast(a: str, b: str, criterion: str, pairs: Sequence[Pair]) -> Contrast | None:
     """One test; None if nothing can be told from fewer than two prompts.
 
     A mark that each prompt has once is McNemar's, exactly. All else is Student's test of the mean difference, with
@@ -44,11 +44,11 @@ def tested(a: str, b: str, criterion: str, pairs: Sequence[Pair]) -> Test | None
     marked = {value for _, *both in pairs for value in both} <= {0.0, 1.0}
     if plain and marked:
         method, p = "McNemar's exact test", mcnemar(gaps)
-    elif len(set(gaps)) == 1:  # no spread: a t would be infinite, but all of them had the same sign
-        method, p = "sign test", signs(gaps[0], len(set(prompts)))
+    elif not cluster_error(gaps, prompts)[1]:  # no spread: a t would be infinite, but all had the same sign
+        method, p = "sign test", signs(sum(gaps), len(set(prompts)))
     else:
         method, p = "Student's paired test", student(gaps, prompts)
-    return Test(a, b, criterion, mean(gaps, prompts), method, p, p, "")
+    return Contrast(a, b, criterion, mean(gaps, prompts), method, p, p, "")
 
 
 def mcnemar(gaps: Sequence[float]) -> float:
@@ -74,7 +74,7 @@ def student(gaps: Sequence[float], prompts: Sequence[str]) -> float:
     return float(2 * t.sf(abs(value) / error, count - 1))
 
 
-def family(tests: Iterable[Test | None]) -> list[Test]:
+def family(tests: Iterable[Contrast | None]) -> list[Contrast]:
     """Tests that are read together, with Holm's p."""
     from statsmodels.stats.multitest import multipletests
 
@@ -88,7 +88,7 @@ def family(tests: Iterable[Test | None]) -> list[Test]:
     ]
 
 
-def says(test: Test, p: float) -> str:
+def says(test: Contrast, p: float) -> str:
     """What a test says at its level."""
     if p >= LEVEL:
         return "no clear difference"
@@ -128,10 +128,10 @@ def gold_of(kind: str, row: Row) -> object:
     return row["gold"] if row.get("kind") == kind else None
 
 
-def compared(rows: Sequence[Row], a: str, others: Iterable[str], temperature: float) -> list[Test]:
+def compared(rows: Sequence[Row], a: str, others: Iterable[str], temperature: float) -> list[Contrast]:
     """One policy against some others by every criterion, as one family."""
-    found: list[Test | None] = []
+    found: list[Contrast | None] = []
     for b in others:
         values = criteria(list(meetings(rows, a, b, temperature)))
-        found += [tested(a, b, name, pairs) for name, pairs in values.items()]
+        found += [contrast(a, b, name, pairs) for name, pairs in values.items()]
     return family(found)

@@ -17,6 +17,40 @@ def comparisons(report: Report) -> str:
     return "".join(part(report) for name, part in parts.items() if report.get(name))
 
 
+def raw(found: Report) -> str:
+    """Win rates over one model, as a file of answers gives them."""
+    rows = [
+        [
+            escape(one["a"]),
+            share(one["rate"]),
+            bar(one["rate"]["value"], one["rate"]["low"], one["rate"]["high"]),
+            percent(one["error"], 2),
+            f"{one['ties']:,}",
+            needed(one),
+        ]
+        for one in sorted(found["win_rates"], key=lambda one: -one["rate"]["value"])
+    ]
+    heads = [
+        "model",
+        "wins",
+        "",
+        "standard error",
+        "ties",
+        f"more prompts for ±{100 * found['half']:g} points",
+    ]
+    caption = (
+        f"Over {escape(found['against'])}; a tie is half a win; small: 95 % intervals, clustered by prompt"
+    )
+    return section("wins", "How often each wins", table(caption, heads, rows, "Win rates"))
+
+
+def needed(one: Mapping[str, Any]) -> str:
+    """How many more prompts would narrow an interval, and how many would settle who is better."""
+    narrow = "" if one["more_to_narrow"] is None else f"{one['more_to_narrow']:,}"
+    lead = one["more_to_lead"]
+    return f"{narrow}<small>{f'{lead:,} to tell who is better' if lead else ''}</small>"
+
+
 def sameness(report: Report) -> str:
     """Models that answer every prompt alike."""
     found = [one for one in report["gaming"] if one["gaming"]]
