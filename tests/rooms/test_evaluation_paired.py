@@ -75,6 +75,12 @@ def test_peoples_word_meets_the_judges_on_the_same_answers() -> None:
         few is not None and few["rate"]["value"] is None and "on 9 prompts; 10 are needed" in few["refused"]
     )
     assert people(rows, [], "ppo", "sft", 1.0) is None
+    # 30 prompts more that both answer alike: people saw a third of the others, so a third of these counts as seen
+    for place in range(60, 90):
+        rows += [answer(name, str(place), 1.0, text="the same") for name in ("ppo", "sft")]
+    more = people(rows, preferences(rankings), "ppo", "sft", 1.0)
+    assert more is not None and (more["labels"], more["same"], more["others"]) == (20, 10, 60)
+    assert more["alone"]["value"] == pytest.approx((0.75 * 20 + 0.5 * 10) / 30)
 
 
 def test_paired_tests_by_other_hands_and_holms_price() -> None:

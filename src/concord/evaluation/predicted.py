@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -11,7 +11,7 @@ from concord.evaluation.answers import Row, by_prompt
 from concord.evaluation.duels import Duel, between, outcome, rate
 from concord.evaluation.intervals import Estimate, share
 from concord.maths.statistics import cluster_error, student_quantile
-from concord.records import Ranking
+from concord.records import Ranking, digest
 
 FEWEST = 10
 """Prompts that people must have compared; fewer show no spread to speak of."""
@@ -122,6 +122,20 @@ def labels_of(
     return labels, unseen
 
 
+def same(duels: Sequence[Duel], seen: Collection[str]) -> list[Label]:
+    """Prompts that both policies answer word for word alike: ties that nobody is asked about.
+
+    As large a share of them counts as labelled as of the others; else what people saw would not be like the rest.
+    """
+    told = [
+        duel for duel in duels if duel.texts and duel.texts[0] == duel.texts[1] and duel.prompt not in seen
+    ]
+    other = {duel.prompt for duel in duels} - {duel.prompt for duel in told}
+    share_seen = len(other & set(seen)) / len(other) if other else 0.0
+    order = sorted(told, key=lambda duel: digest("same", duel.prompt))
+    return [Label(duel.prompt, 0.5, duel.share) for duel in order[: round(share_seen * len(told))]]
+
+
 def people(
     rows: Sequence[Row], said: Sequence[Mapping[str, Any]], a: str, b: str, temperature: float
 ) -> dict[str, Any] | None:
@@ -138,14 +152,16 @@ def people(
     seen = {label.prompt for label in labels}
     duels: list[Duel] = between(rows, a, b, temperature)
     found: dict[str, Any] = {"a": a, "b": b, "labels": len(labels), "prompts": len(seen), "unseen": unseen}
+    ties = same(duels, seen)
+    labels, seen, found["same"] = [*labels, *ties], seen | {tie.prompt for tie in ties}, len(ties)
     found["judge"] = rate(duels)
-    if len(seen) < FEWEST:
+    if found["prompts"] < FEWEST:
         nothing = Estimate(value=None, low=None, high=None, n=len(labels))
         return {
             **found,
             "rate": nothing,
             "alone": nothing,
-            "refused": f"people compared answers of {a} and {b} on {len(seen)} prompts; {FEWEST} are needed",
+            "refused": f"people compared answers of {a} and {b} on {found['prompts']} prompts; {FEWEST} are needed",
         }
     others = [(duel.prompt, duel.share) for duel in duels if duel.prompt not in seen]
     decided = [label for label in labels if label.people != 0.5 and label.judge != 0.5]

@@ -164,6 +164,10 @@ def people(report: Report) -> str:
     )
     caption = f"Win rate of {a} over {b}; people compared answers to {found['prompts']:,} prompts"
     told = [found["refused"]] if found["refused"] else worth(found)
+    if found["same"]:
+        told.append(
+            f"{found['same']:,} prompts that both answer word for word alike count as ties beside them."
+        )
     if found["unseen"]:
         told.append(
             f"{found['unseen']:,} comparisons of people are of answers that the judge never saw; left out."

@@ -70,11 +70,11 @@ def speaking(bench: Bench, name: str) -> tuple[Policy | None, Speaker]:
     else:
         folder = bench.model(policies(bench.loaded)[name])
     policy = Policy.load(folder, bench.compute)
-    n = int(name.removeprefix("best-of-")) if name.startswith("best-of-") and one is None else 1
+    n = int(name.removeprefix("best-of-")) if name.startswith("best-of-") else 1
 
     def here(occasion: str, temperature: float) -> Sampler:
         sampler = bench.speaker(policy, name, occasion, temperature, asked.longest, n)
-        return taught(bench, sampler, policy) if name.startswith(IN_CONTEXT) and one is None else sampler
+        return taught(bench, sampler, policy) if name.startswith(IN_CONTEXT) else sampler
 
     return policy, here
 

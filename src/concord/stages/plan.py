@@ -56,7 +56,7 @@ def policies(loaded: Loaded) -> dict[str, str]:
     if recipe.evaluate.in_context:
         found[f"{IN_CONTEXT}{recipe.evaluate.in_context}"] = ""
     for name in contestants(loaded):
-        if name in found:
+        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
             raise SettingsError(
                 f"{loaded.source}: the contestant {name} has the name of a policy of this run. Call it otherwise."
             )
