@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import card, data, demo, doctor, drift, make, mirror, next, serve, show, stage, web
+from concord.cli import answers, card, data, demo, doctor, drift, make, mirror, next, serve, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
         data.IMPORT,
         data.EXPORT,
         *stage.STAGES,
+        answers.ANSWERS,
         card.CARD,
         stage.RUN,
         next.NEXT,
@@ -86,7 +87,8 @@ def act(name: str, words: list[str], voice: Voice) -> int:
 
 def overview() -> list[str]:
     """What `concord --help` prints."""
-    verbs = [f"  {name:10} {verb.sentence}" for name, verb in VERBS.items()]
+    width = max(map(len, VERBS))
+    verbs = [f"  {name:{width}} {verb.sentence}" for name, verb in VERBS.items()]
     return [
         "usage: concord VERB ...",
         "",

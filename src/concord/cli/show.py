@@ -87,7 +87,7 @@ def json_in(file: Path) -> dict[str, Any]:
 
 def win_rates(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Who beat whom, over all kinds of prompts."""
-    fields = ("a", "b", "temperature", "split", "win_rate", "low", "high", "prompts")
+    fields = ("a", "b", "temperature", "split", "win_rate", "low", "high", "prompts", "more_to_lead")
     found = [item for item in report.get("comparisons", []) if item.get("kind") is None]
     return [{field: item.get(field) for field in fields} for item in found]
 
@@ -119,7 +119,9 @@ def win(item: Mapping[str, Any]) -> str:
     between = ""
     if item["low"] is not None and item["high"] is not None:
         between = f" [{item['low']:.1%}, {item['high']:.1%}]"
-    return f"{item['a']} over {item['b']}: {rate}{between} {where}, temperature {item['temperature']}"
+    more = item["more_to_lead"]
+    open_ = f"; about {more:,} more prompts would tell who is better" if more else ""
+    return f"{item['a']} over {item['b']}: {rate}{between} {where}, temperature {item['temperature']}{open_}"
 
 
 def not_a_run(folder: Path) -> str:

@@ -125,36 +125,36 @@ def best_of(found: Any) -> str:
     return f'<div class="figures">{"".join(drawn)}</div>{told}'
 
 
+GAINS = {"gold": ("Gain against drift", "Judge's score"), "proxy": ("Reward against drift", "Reward")}
+"""What is held against drift: a title, and what it is."""
+
+
 def frontier(report: Report) -> str:
-    """Every policy but the base model by how far it drifted and how good the judge finds it."""
-    series = []
+    """Every policy but the base model by how far it drifted, and how good judge and reward model find it."""
+    return "".join(gain(report, side) for side in GAINS)
+
+
+def gain(report: Report, side: str) -> str:
+    """One opinion of every policy against the drift that it cost."""
     colours = colours_of(report)
-    for name in (name for name in report["policies"] if name in colours):
-        item = next(
-            (
-                item
-                for item in report["summaries"]
-                if (item["policy"], item["temperature"]) == (name, report["temperature"])
-                and item["split"] is None
-                and item["kind"] is None
-            ),
-            None,
-        )
-        if item is None or item["kl"]["value"] is None or item["gold"]["value"] is None:
-            continue
-        gold = item["gold"]
-        low, high = ([gold["low"]], [gold["high"]]) if gold["low"] is not None else ([], [])
-        series.append(Series(name, [item["kl"]["value"]], [gold["value"]], low, high, colours[name]))
-    if len(series) < 2:  # one point is no comparison
+    found = [one for one in report["frontier"] if one["policy"] in colours and one[side]["value"] is not None]
+    if len(found) < 2:  # one point is no comparison
         return ""
+    series = []
+    for one in found:
+        low, high = ([one[side][end]] if one[side]["low"] is not None else [] for end in ("low", "high"))
+        name, place = one["policy"], colours[one["policy"]]
+        series.append(Series(name, [one["kl"]["value"]], [one[side]["value"]], low, high, place))
+    title, what = GAINS[side]
     ends = ", ".join(f"{one.name} drift {figure(one.x[0])}, score {figure(one.y[0])}" for one in series)
     label = f"drift from {report['reference']} (nats an answer)"
-    chart = Chart("frontier", f"Judge's score against drift: {ends}.", label, series, dots=True)
+    chart = Chart(f"frontier-{side}", f"{what} against drift: {ends}.", label, series, dots=True)
+    best = ", ".join(escape(one["policy"]) for one in found if one["on"][side])
     words = (
-        f"Each policy at temperature {report['temperature']:g}: the judge's mean score with its interval, "
-        "against the drift that it cost. Up and to the left is better: much gained for little drift."
+        f"Each policy at temperature {report['temperature']:g}: the mean with its interval, against the drift that it "
+        f"cost. Up and to the left is better. Nobody gives more for less drift than these: {best}."
     )
-    return drawing(draw(chart), "Gain against drift", words)
+    return drawing(draw(chart), title, words)
 
 
 def drifts(report: Report) -> str:

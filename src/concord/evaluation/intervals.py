@@ -2,10 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import TypedDict
 
 from concord.maths.statistics import cluster_interval
 
+COUNTED = frozenset((0.0, 0.5, 1.0))
+"""Outcomes that can be counted: lost, tied, won."""
+
+WIDE = NormalDist().inv_cdf(0.975)
+"""Standard errors on either side that hold 95 % of chance."""
 FAR = 1_000_000
 """More prompts than anyone would judge: beyond this a question counts as open."""
 
@@ -28,13 +34,16 @@ def wilson(count: float, n: int, alpha: float = 0.05) -> tuple[float, float]:
 
 
 def share(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
-    """A share with its interval: Wilson if every prompt counts once, else clustered by prompt."""
+    """A share with its interval: Wilson if every prompt counts once, else clustered by prompt.
+
+    Chances that a judge gives are no counts, so they have Student's interval and not Wilson's.
+    """
     count = len(values)
     if count == 0:
         return Estimate(value=None, low=None, high=None, n=0)
     prompts = len(set(clusters))
     mean = sum(values) / count
-    if prompts == count:
+    if prompts == count and COUNTED.issuperset(values):
         low, high = wilson(sum(values), count)
     elif len(set(values)) == 1:  # no spread at all would claim certainty; the prompts are what is independent
         low, high = wilson(mean * prompts, prompts)
@@ -111,20 +120,13 @@ def mean(values: Sequence[float], clusters: Sequence[str], level: float = 0.95) 
 def more_for_share(value: float, n: int, need: float) -> int | None:
     """How many more independent answers would settle a share against a limit, if it stays as it is.
 
-    None if the share lies on the limit, where no number of answers settles it.
+    Wilson's interval leaves the limit as soon as (value - need)^2 n > z^2 need (1 - need). None if the share lies on
+    the limit, where no number of answers settles it.
     """
-
-    def settled(count: int) -> bool:
-        low, high = wilson(value * count, count)
-        return low > need or high < need
-
-    if not settled(FAR):
+    if value == need:
         return None
-    open_, enough = max(n, 1), FAR
-    while enough - open_ > 1:
-        middle = (open_ + enough) // 2
-        open_, enough = (open_, middle) if settled(middle) else (middle, enough)
-    return max(1, enough - n)
+    enough = math.floor(WIDE**2 * need * (1 - need) / (value - need) ** 2) + 1
+    return max(1, enough - n) if enough < FAR else None
 
 
 def more_for_mean(estimate: Estimate, need: float) -> int | None:
@@ -134,3 +136,29 @@ def more_for_mean(estimate: Estimate, need: float) -> int | None:
         return None
     wanted = estimate["n"] * ((high - low) / 2 / (value - need)) ** 2
     return max(1, math.ceil(wanted) - estimate["n"]) if wanted < FAR else None
+
+
+def more_prompts(estimate: Estimate, prompts: int, half: float) -> int | None:
+    """About how many more prompts would narrow an interval to so much on either side; 0 if it is as narrow already.
+
+    Widths shrink with the root of the number of prompts, whether or not a prompt was answered more than once. None
+    where there is no interval yet.
+    """
+    low, high = estimate["low"], estimate["high"]
+    if low is None or high is None:
+        return None
+    wanted = prompts * ((high - low) / 2 / half) ** 2
+    return max(0, math.ceil(wanted) - prompts) if wanted < FAR else None
+
+
+def more_to_lead(estimate: Estimate, prompts: int, need: float = 0.5) -> int | None:
+    """About how many more prompts would show on which side of a limit a share lies; 0 if that is shown already."""
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None or low is None or high is None or value == need:
+        return None
+    if low > need or high < need:
+        return 0
+    if prompts == estimate["n"]:
+        return more_for_share(value, prompts, need)
+    more = more_prompts(estimate, prompts, abs(value - need))
+    return more if more is None else max(1, more)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from concord.evaluation import exhibits, front, graphs, pedigree, reward_page
+from concord.evaluation import exhibits, front, graphs, pedigree, reward_page, standings
 from concord.evaluation.document import document
-from concord.evaluation.markup import escape, section
+from concord.evaluation.markup import escape, paragraphs, section
 
 Report = dict[str, Any]
 
@@ -20,6 +20,17 @@ STEPS = (
     ("gate", "Gate", "Only what is shown may leave the house.", ""),
 )
 """The loop, in the words of the command line and in plain ones."""
+
+
+def comparison(found: Report) -> str:
+    """The comparison of models from files as a page of its own."""
+    words = f"{len(found['models'])} models on {found['prompts']:,} prompts"
+    head = (
+        f'<header class="open"><p class="run">{escape(found["files"])}</p><h1>{words}</h1>'
+        f"{paragraphs(found['told'])}</header>"
+    )
+    parts = (head, standings.raw(found), standings.comparisons(found))
+    return document(words, "\n".join(part for part in parts if part))
 
 
 def loop(report: Report) -> str:
@@ -51,8 +62,10 @@ def following(report: Report) -> str:
 def terms(report: Report) -> str:
     """What this rests on, said plainly, and everything that was noted about the run."""
     what = report["what"]
+    waiver = what.get("waiver")
+    judge = f"Beware: {waiver}" if waiver else "The judge took no part in training."
     assumed = [
-        "The judge took no part in training. It is one judge: what it cannot see, this page cannot show.",
+        f"{judge} It is one judge: what it cannot see, this page cannot show.",
         "Intervals are 95 %: Wilson's for shares, and clustered by prompt wherever a prompt was answered or "
         "compared more than once. They cover the choice of prompts and samples, not another training with "
         "another seed.",
@@ -73,7 +86,7 @@ def terms(report: Report) -> str:
             "more, dearer."
         )
     items = "".join(f"<li>{escape(text)}</li>" for text in assumed)
-    noted = {name: value for name, value in what.items() if name != "starter" and value is not None}
+    noted = {name: value for name, value in what.items() if name != "starter" and value not in (None, {})}
     lines = ((escape(label(name)), escape(fact(value))) for name, value in noted.items())
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
     listed = f"<h3>This run</h3><dl>{facts}</dl>" if facts else ""
@@ -106,6 +119,7 @@ SECTIONS: tuple[Callable[[Report], str], ...] = (
     exhibits.win_rates,
     exhibits.by_kind,
     exhibits.everyone,
+    standings.comparisons,
     graphs.training,
     graphs.pursuit,
     graphs.reward_model,

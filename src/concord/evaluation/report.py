@@ -7,6 +7,7 @@ from typing import Any
 
 from concord.evaluation.advice import next_steps
 from concord.evaluation.answers import Row, kinds, policies, splits, temperatures
+from concord.evaluation.comparing import comparing
 from concord.evaluation.examples import losses, samples
 from concord.evaluation.overoptimisation import best_of_n, drift, training_curve
 from concord.evaluation.reward_quality import card
@@ -21,15 +22,15 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
     """Everything known about a run, from its answers and what its stages left behind.
 
     `rows` (answers) is needed. Optional: `stages`, `metrics` (by stage), `best_of_n` (scored samples),
-    `reward` (lists by the names in CARDS), `reward_card`, `verdict`, `what`, `candidate`, `reference`, `temperature`,
-    `title`. What is missing is left out of the page.
+    `reward` (lists by the names in CARDS), `reward_card`, `people` (their comparisons), `verdict`, `what`,
+    `candidate`, `reference`, `temperature`, `title`. What is missing is left out of the page.
     """
     rows: Sequence[Row] = data["rows"]
     names = policies(rows)
     verdict = data.get("verdict")
     chief = {**roles(rows, names), **known(verdict or {}), **known(data)}
     candidate, reference, temperature = chief["candidate"], chief["reference"], chief["temperature"]
-    reward = data.get("reward") or {}
+    reward, summaries = data.get("reward") or {}, summarise(rows)
     content: dict[str, Any] = {
         "title": data.get("title") or "A run of Concord",
         **chief,
@@ -40,7 +41,8 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
         "what": dict(data.get("what") or {}),
         "verdict": verdict,
         "comparisons": [asdict(item) for item in compare(rows, usual_pairs(names))],
-        "summaries": [asdict(item) for item in summarise(rows)],
+        "summaries": [asdict(item) for item in summaries],
+        **comparing(rows, data.get("people") or [], summaries, names, chief),
         "stages": list(data.get("stages") or []),
         "curves": curves(data, names, chief),
         "reward_model": {name: card(reward.get(name) or []) for name in CARDS},

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from concord.evaluation.answers import Row, cells, lies_in, meetings, temperatures
-from concord.evaluation.intervals import share
+from concord.evaluation.duels import outcome
+from concord.evaluation.intervals import more_prompts, more_to_lead, share
 
-EQUAL = 1e-9
-"""Scores of the judge that differ by less than this are a tie."""
+HALF = 0.03
+"""Half the width of the interval that is narrow enough to speak of single points."""
 
 REFERENCES = ("sft", "sft-same-budget")
 """Whom every other policy is measured against: imitation, and imitation with all of the guidance's budget."""
@@ -30,19 +31,18 @@ class Comparison:
     ties: int
     prompts: int
     """Different prompts among them: with several answers a prompt, only prompts are independent."""
-
-
-def outcome(ours: Row, theirs: Row) -> float:
-    """1 for a win, 0 for a loss, and a half for a tie."""
-    gap = float(ours["gold"]) - float(theirs["gold"])
-    if abs(gap) <= EQUAL:
-        return 0.5
-    return 1.0 if gap > 0 else 0.0
+    more_to_lead: int | None = None
+    """About how many more prompts would show which of the two is better; None if no number would."""
+    more_to_narrow: int | None = None
+    """About how many more would narrow the interval to 3 points on either side."""
 
 
 def between(rows: Sequence[Row], a: str, b: str, temperature: float) -> list[Comparison]:
     """Two policies at one temperature, over all prompts and over every split and kind."""
-    pairs = [(ours, outcome(ours, theirs)) for ours, theirs in meetings(rows, a, b, temperature)]
+    pairs = [
+        (ours, outcome(float(ours["gold"]), float(theirs["gold"])))
+        for ours, theirs in meetings(rows, a, b, temperature)
+    ]
     found = []
     for split, kind in cells([ours for ours, _ in pairs]):
         inside = [(ours["prompt_id"], value) for ours, value in pairs if lies_in(ours, (split, kind))]
@@ -53,8 +53,11 @@ def between(rows: Sequence[Row], a: str, b: str, temperature: float) -> list[Com
         value, low, high = rate["value"], rate["low"], rate["high"]
         assert value is not None and low is not None and high is not None, "pairs have a share"
         ties = sum(value == 0.5 for value in values)
-        counts = (len(values), ties, len(set(prompts)))
-        found.append(Comparison(a, b, temperature, split, kind, value, low, high, *counts))
+        count = len(set(prompts))
+        more = more_to_lead(rate, count), more_prompts(rate, count, HALF)
+        found.append(
+            Comparison(a, b, temperature, split, kind, value, low, high, len(values), ties, count, *more)
+        )
     return found
 
 

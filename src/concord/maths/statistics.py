@@ -69,9 +69,9 @@ def cluster_interval(
 ) -> tuple[float, float, float]:
     """A mean and the range that it can be trusted to, when values of one cluster tell partly the same.
 
-    values [M], clusters [M] (labels, such as prompt ids) -> (mean, low, high):  mean -+ t sqrt(v), with
-    v = G / (G - 1) sum_g (sum of cluster g's deviations)^2 / M^2 and t of G - 1 degrees of freedom. With one
-    value a cluster it is Student's interval. One cluster shows no spread: (mean, -inf, inf).
+    values [M], clusters [M] (labels, such as prompt ids) -> (mean, low, high):  mean -+ t e, with e of
+    `cluster_error` and t of G - 1 degrees of freedom. With one value a cluster it is Student's interval. One
+    cluster shows no spread: (mean, -inf, inf).
     """
     mean, error, count = cluster_error(values, clusters)
     if count == 1:
@@ -81,7 +81,11 @@ def cluster_interval(
 
 
 def cluster_error(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float, int]:
-    """A mean, its standard error as `cluster_interval` has it, and the number of clusters; inf for one cluster."""
+    """A mean, its standard error when values of one cluster tell partly the same, and how many clusters there are.
+
+    values [M], clusters [M] -> (mean, e, G):  e^2 = G / (G - 1) sum_g (sum of cluster g's deviations)^2 / M^2. With
+    one value a cluster it is the sample's standard deviation over sqrt(M). One cluster shows no spread: inf.
+    """
     numbers = np.asarray(values, dtype=float)
     index = np.unique(np.asarray(clusters), return_inverse=True)[1].reshape(-1)
     if numbers.ndim != 1 or len(numbers) == 0 or index.shape != numbers.shape:

@@ -1,6 +1,7 @@
 """Settings: typed, frozen, few, and readable without loading any model library."""
 
 from concord.settings.closed import Settings
+from concord.settings.comparing import Contestant, Waiver
 from concord.settings.direct import (
     CPO,
     DPO,
@@ -65,6 +66,7 @@ __all__ = [
     "Averaged",
     "Between",
     "Contains",
+    "Contestant",
     "Criterion",
     "DiscoPOP",
     "Distill",
@@ -106,4 +108,5 @@ __all__ = [
     "Smoothed",
     "Steps",
     "ValidJson",
+    "Waiver",
 ]

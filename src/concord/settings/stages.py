@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from concord.settings.closed import Settings
+from concord.settings.comparing import Contestant, Waiver
 from concord.settings.gating import Accepted, Criterion
 from concord.settings.judging import Habits, Judging, Rule
-from concord.settings.people import People
+from concord.settings.people import People, Slug
 from concord.settings.quantities import Count, Positive, Price, Share
 
 
@@ -77,6 +78,12 @@ class Evaluate(Settings):
     """Most tokens in an answer."""
     curve: Annotated[int, Field(ge=0)] = 100
     """Prompts answered more often, for the best-of-n curve and the reward model's card; 0 leaves both out."""
+    contestants: dict[Slug, Contestant] = {}
+    """Models from elsewhere that answer the same prompts before the same judge."""
+    people: str | None = None
+    """File of rankings, relative to the recipe, in which people compare policies' answers to held-out prompts."""
+    waiver: Waiver | None = None
+    """Who accepts that the judge also taught, and why; without it such a judge is refused."""
 
     @field_validator("temperatures")
     @classmethod

@@ -1,20 +1,23 @@
 """Stage answers: one policy answers the held-out prompts, and judge and reward model say what they think."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from concord import formats
 from concord.algorithms.experience import as_said, likelihood
+from concord.endpoints import Chat
 from concord.models import Policy, RewardModel
-from concord.records import Completion, Prompt, digest
+from concord.records import Completion, Prompt, digest, seed_of
 from concord.records.files import write_rows
 from concord.roles import Sampler, Scorer
-from concord.sampling import InContext
+from concord.sampling import InContext, Remote
 from concord.scoring import Learned
 from concord.stages.bench import Bench
-from concord.stages.plan import IN_CONTEXT, policies
+from concord.stages.contestants import contestants, described, model_of
+from concord.stages.independence import refuse_a_teacher
+from concord.stages.plan import IN_CONTEXT, content, policies
 from concord.world import GoldJudge
 
 CURVE_SAMPLES = 32
@@ -28,26 +31,63 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     name = bench.stage.removeprefix("answers/")
     asked = bench.recipe.evaluate
     prompts = bench.read(formats.read_prompts, bench.loaded.folder / asked.prompts)
-    policy = Policy.load(bench.model(policies(bench.loaded)[name]), bench.compute)
-    n = int(name.removeprefix("best-of-")) if name.startswith("best-of-") else 1
+    policy, speaker = speaking(bench, name)
     examiner = Examiner(judge(bench), bench.scorer)
+    plain = measured(bench, name, policy)
     rows = []
     for temperature in asked.temperatures:
-        sampler = bench.speaker(policy, name, "answers", temperature, asked.longest, n)
-        shown = name.startswith(IN_CONTEXT)
-        if shown:
-            sampler = taught(bench, sampler, policy)
-        said = sampler.sample(prompts, 1)
-        plain = temperature == 1 and n == 1 and not shown
-        drifts = drift(bench, policy, said) if plain else [None] * len(said)
+        said = speaker("answers", temperature).sample(prompts, 1)
+        drifts = drift(bench, plain, said) if plain and temperature == 1 else [None] * len(said)
         for row, kl in zip(examiner.rows(said), drifts, strict=True):
             rows.append({"policy": name, "temperature": temperature, **row, "kl": kl})
     write_rows(folder / "answers.jsonl", rows)
     more = CURVE_SAMPLES if name == "sft" else OWN_SAMPLES if name == bench.recipe.align.method else 0
     if more and asked.curve:
         drawn = some(prompts, asked.curve)
-        said = bench.speaker(policy, name, "many", 1.0, asked.longest).sample(drawn, more)
-        write_rows(folder / "many.jsonl", gathered(examiner.rows(said), more))
+        write_rows(
+            folder / "many.jsonl", gathered(examiner.rows(speaker("many", 1.0).sample(drawn, more)), more)
+        )
+
+
+Speaker = Callable[[str, float], Sampler]
+"""Who answers on an occasion at a temperature."""
+
+
+def speaking(bench: Bench, name: str) -> tuple[Policy | None, Speaker]:
+    """A policy or a contestant by its name: its network, if it is on this machine, and how it speaks."""
+    asked, one = bench.recipe.evaluate, contestants(bench.loaded).get(name)
+    if one is not None and one.endpoint is not None:
+        chat = Chat(one.endpoint, bench.run.cache / f"contestant-{name}.jsonl")
+        bench.facts["contestant"] = described(bench.loaded, one)
+
+        def elsewhere(occasion: str, temperature: float) -> Sampler:
+            return Remote(chat, name, seed_of(bench.seed, occasion, temperature), temperature, asked.longest)
+
+        return None, elsewhere
+    if one is not None:
+        folder = model_of(bench.loaded, one)
+        assert folder is not None, "a contestant without an endpoint has a folder"
+        bench.facts["contestant"] = f"{described(bench.loaded, one)}, content {content(folder)[:16]}"
+    else:
+        folder = bench.model(policies(bench.loaded)[name])
+    policy = Policy.load(folder, bench.compute)
+    n = int(name.removeprefix("best-of-")) if name.startswith("best-of-") else 1
+
+    def here(occasion: str, temperature: float) -> Sampler:
+        sampler = bench.speaker(policy, name, occasion, temperature, asked.longest, n)
+        return taught(bench, sampler, policy) if name.startswith(IN_CONTEXT) else sampler
+
+    return policy, here
+
+
+def measured(bench: Bench, name: str, policy: Policy | None) -> Policy | None:
+    """The policy, if its answers have a drift: they are drawn from it alone, in the supervised policy's token ids."""
+    if policy is None or name.startswith(("best-of-", IN_CONTEXT)):
+        return None
+    if name in contestants(bench.loaded) and not policy.template.same_ids(bench.reference.template):
+        bench.say(f"{name} has other token ids than the supervised policy, so its drift is not measured.")
+        return None
+    return policy
 
 
 def taught(bench: Bench, sampler: Sampler, policy: Policy) -> InContext:
@@ -94,10 +134,12 @@ class Examiner:
 
 
 def judge(bench: Bench) -> Scorer:
-    """Who judges: never anything that a stage of this run has learned from."""
+    """Who judges: never anything that a stage of this run has learned from, unless somebody accepts it by name."""
     named = bench.recipe.evaluate.judge
     if named == "starter":
         return GoldJudge()
+    if accepted := refuse_a_teacher(bench.loaded, bench.run):
+        bench.say(accepted)
     model = RewardModel.load(bench.loaded.folder / named, bench.compute)
     return Learned(model, bench.learning.micro_tokens)
 

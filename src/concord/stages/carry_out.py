@@ -20,6 +20,7 @@ from concord import errors
 from concord.errors import ConcordError, StoreError
 from concord.runs import Loaded, Run
 from concord.stages import inputs, worker
+from concord.stages.independence import refuse_a_teacher
 from concord.stages.plan import Task, key, plan, state
 
 LOADED = [
@@ -61,7 +62,10 @@ def carry_out(
 ) -> list[Outcome]:
     """Carry out the named tasks, and the answers that an evaluation needs, in the order of the plan."""
     tasks = [task for task in plan(loaded) if wanted(task.name, names)]
-    inputs.check(loaded, unfinished(tasks, loaded, run, again), say, run.cache)
+    coming = unfinished(tasks, loaded, run, again)
+    inputs.check(loaded, coming, say, run.cache)
+    if any(name.startswith("answers/") for name in coming):
+        refuse_a_teacher(loaded, run)
     for task in tasks:
         if task.name in again:
             run.forget(task.name)

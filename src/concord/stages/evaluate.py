@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from concord import __version__, formats
+from concord.errors import RecordError
+from concord.evaluation.predicted import preferences
 from concord.evaluation.report import report
 from concord.evaluation.reward_fit import fit
 from concord.records.files import read_json, read_rows, write_json, write_rows
@@ -13,6 +15,8 @@ from concord.runs import Run
 from concord.stages.answers import judge
 from concord.stages.bench import Bench, rollouts
 from concord.stages.cards import NAME as CARD
+from concord.stages.contestants import contestants, described
+from concord.stages.independence import refuse_a_teacher
 from concord.stages.plan import plan, policies
 
 FEW = 8
@@ -31,7 +35,7 @@ def findings(bench: Bench) -> dict[str, Any]:
     """All that the stages of a run left behind for its report."""
     run, method = bench.run, bench.recipe.align.method
     made = {task.name: facts for task in plan(bench.loaded) if (facts := finished(run, task.name))}
-    names = list(policies(bench.loaded))
+    names = [*policies(bench.loaded), *contestants(bench.loaded)]
     return {
         "title": bench.run.folder.name,
         "candidate": method,
@@ -39,6 +43,7 @@ def findings(bench: Bench) -> dict[str, Any]:
         "temperature": bench.recipe.evaluate.temperatures[0],
         "rows": [row for name in names for row in rows(run.path(f"answers/{name}") / "answers.jsonl")],
         "stages": [{"name": name, **facts} for name, facts in made.items()],
+        "people": asked_people(bench),
         "metrics": judged(bench, list(made)),
         "best_of_n": rows(run.path("answers/sft") / "many.jsonl"),
         "reward": {
@@ -58,6 +63,27 @@ def reward_card(bench: Bench) -> dict[str, Any] | None:
         return None
     card: dict[str, Any] = read_json(path)
     return {**card, "fit": fit(card, bench.recipe.gate.reward)}
+
+
+def asked_people(bench: Bench) -> list[dict[str, Any]]:
+    """Every comparison that people made of two policies' answers to held-out prompts."""
+    named = bench.recipe.evaluate.people
+    if named is None:
+        return []
+    found = preferences(bench.read(formats.read_rankings, bench.loaded.folder / named))
+    known = {*policies(bench.loaded), *contestants(bench.loaded)}
+    strangers = sorted({one[side] for one in found for side in ("a", "b")} - known)
+    if not found or strangers:
+        what = (
+            f"compares {', '.join(strangers)}"
+            if strangers
+            else "compares no two answers of different policies"
+        )
+        raise RecordError(
+            f"{bench.loaded.folder / named}: it {what}. People's rankings of answers must name in `by` of each "
+            f"completion the policy that gave it: {', '.join(sorted(known))}."
+        )
+    return found
 
 
 def judged(bench: Bench, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -116,6 +142,11 @@ def what(bench: Bench) -> dict[str, Any]:
         "rankings": sources.total(),
         "ranked_by": "a simulated panel" if recipe.rank.by == "panel" else rankers(sources),
         "starter": recipe.rank.by == "panel",
+        "waiver": None if recipe.evaluate.judge == "starter" else refuse_a_teacher(bench.loaded, run),
+        "contestants": {
+            name: str((run.finished(f"answers/{name}") or {}).get("contestant", described(bench.loaded, one)))
+            for name, one in contestants(bench.loaded).items()
+        },
         "seed": recipe.seed,
         "method": recipe.align.method,
         "concord": __version__,

@@ -13,12 +13,15 @@ from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT, RightAnswer
+from concord.stages.contestants import contestants
 from concord.stages.plan import content, rivals
 from concord.stages.release import release
 from concord.world import known
 
 FORMAT = 1
 """Raised when the code looks for something more, so that files are read again."""
+COMPARED = "comparisons by people"
+"""What people say of answers to held-out prompts, which nobody learns from."""
 WARNINGS = 5
 EXAMPLES = 3
 ONE_TURN = 60
@@ -63,7 +66,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     for source in sources(loaded):
         # Whoever is judged must not have learned what it is judged on, so then all of them are read.
         if judged or wanted.intersection(source.tasks):
-            seen = known_or_seen(source, held_out, cache)
+            seen = known_or_seen(source, None if source.what == COMPARED else held_out, cache)
             warn(source.path, seen.warnings, say)
             counts[source.what] = counts.get(source.what, 0) + seen.count
             if source.kind == "prompts":
@@ -158,6 +161,8 @@ def sources(loaded: Loaded) -> Iterator[Source]:
         yield Source(what, path, "demonstrations", ("sft",))
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))
     yield from guidance(loaded)
+    if recipe.evaluate.people:
+        yield Source(COMPARED, folder / recipe.evaluate.people, "rankings", ("evaluate",))
     for name, rival in imitators.items():
         task = f"rivals/{name}"
         for what, path in imitated(f"demonstrations for {task}", folder, rival):
@@ -195,6 +200,11 @@ def models(loaded: Loaded, judged: bool) -> Iterator[tuple[str, str, set[str]]]:
     yield "base", loaded.recipe.base, {"sft"}
     if judged:
         yield "evaluate.judge", evaluate.judge, set()
+        for name, one in contestants(loaded).items():
+            if one.endpoint is None:
+                setting = f"evaluate.contestants.{name}.{'folder' if one.run is None else 'run'}"
+                named = one.folder if one.run is None else f"{one.run}/{one.policy}/model"
+                yield setting, str(named), set()
     if rank.by == "scorer" and rank.scorer:
         yield "rank.scorer", rank.scorer, {"rank"}
     if rank.by == "judge" and rank.judge.model:

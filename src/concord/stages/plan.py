@@ -1,5 +1,6 @@
 """What a recipe asks for, as tasks: which stage, after which others, from which files; no torch here."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,10 +11,13 @@ from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
 from concord.settings import SFT, Method, RightAnswer
+from concord.stages.contestants import contestants, model_of
 from concord.stages.release import sealed
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
+BESIDE = ("contestants", "people", "waiver")
+"""Settings of the evaluation that change no policy's answers."""
 IN_CONTEXT = "in-context-"
 """How the policy is called that is shown demonstrations and learns nothing."""
 WITHOUT_REWARD = frozenset({"cpo", "distill", "dpo", "kto", "orpo", "sft", "simpo"})
@@ -54,6 +58,11 @@ def policies(loaded: Loaded) -> dict[str, str]:
         found[f"best-of-{n}"] = "sft"
     if recipe.evaluate.in_context:
         found[f"{IN_CONTEXT}{recipe.evaluate.in_context}"] = ""
+    for name in contestants(loaded):
+        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
+            raise SettingsError(
+                f"{loaded.source}: the contestant {name} has the name of a policy of this run. Call it otherwise."
+            )
     return found
 
 
@@ -88,20 +97,33 @@ def plan(loaded: Loaded) -> list[Task]:
     for name, (method, asked) in made.items():
         limits = {} if method.method in WITHOUT_REWARD else {"gate.reward": whole["gate"]["reward"]}
         tasks.append(Task(name, before, read(loaded, method), {**asked, **limits}, alone=False))
+    answering = list(answers(loaded))
+    everyone = tuple(task.name for task in answering)
+    people = (loaded.folder / recipe.evaluate.people,) if recipe.evaluate.people else ()
+    all_before = ("sft", "sample", "rank", "reward", *made, *everyone)
+    tasks += [*answering, Task("evaluate", all_before, people, whole["evaluate"])]
+    tasks.append(Task("gate", ("evaluate",), sealed(loaded), whole["gate"]))
+    return tasks
+
+
+def answers(loaded: Loaded) -> Iterator[Task]:
+    """A task for each policy and each contestant: it answers the held-out prompts before the judge."""
+    recipe = loaded.recipe
+    whole = recipe.evaluate.model_dump(mode="json")
+    settings = {name: value for name, value in whole.items() if name not in BESIDE}
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
         shown = (loaded.folder / recipe.sft.demonstrations,) if name.startswith(IN_CONTEXT) else ()
-        asked = (*model, *held_out, *shown)
-        tasks.append(Task(f"answers/{name}", needs, asked, whole["evaluate"], alone=False))
-    everyone = tuple(f"answers/{name}" for name in policies(loaded))
-    tasks.append(
-        Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone), (), whole["evaluate"])
-    )
-    tasks.append(Task("gate", ("evaluate",), sealed(loaded), whole["gate"]))
-    return tasks
+        asked = (base(loaded), *held_out, *shown)
+        yield Task(f"answers/{name}", needs, asked, settings, alone=False)
+    for name, one in contestants(loaded).items():
+        model = model_of(loaded, one)
+        asked = (*held_out, *((model,) if model else ()))
+        own = {**settings, "contestant": whole["contestants"][name]}
+        yield Task(f"answers/{name}", ("sft", "reward"), asked, own, alone=False)
 
 
 def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
@@ -118,7 +140,8 @@ def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
             raise SettingsError(
                 f"{source}: `rank.by` is scorer, so `rank.scorer` must name a reward model folder."
             )
-        if loaded.folder / rank.scorer == loaded.folder / loaded.recipe.evaluate.judge:
+        evaluate = loaded.recipe.evaluate
+        if loaded.folder / rank.scorer == loaded.folder / evaluate.judge and not evaluate.waiver:
             raise SettingsError(
                 f"{source}: `rank.scorer` is also `evaluate.judge`, which must not have taught what it judges. "
                 "Name another model in one of the two."

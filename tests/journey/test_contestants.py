@@ -1,0 +1,102 @@
+"""Models of another run, of a folder and of an endpoint before the same judge, and people's word on some answers."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concord.stages.plan import bundled
+
+SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parents[1] / "rooms" / "endpoint.py")
+mock: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(mock)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def compared(run: Path, path: Path) -> int:
+    """People prefer the candidate's answer on two prompts of three; how many they were asked about."""
+    said = {(row["policy"], row["prompt_id"]): row for row in rows(run / "evaluate" / "answers.jsonl")}
+    lines = []
+    for place, (policy, prompt) in enumerate(sorted(said)):
+        both = [said[name, prompt] for name in ("sft", "ppo")]
+        if policy == "ppo" and both[0]["text"] != both[1]["text"]:
+            lines.append(
+                {
+                    "prompt": {"id": prompt, "messages": [{"role": "user", "content": both[0]["prompt"]}]},
+                    "completions": [{"text": row["text"], "by": row["policy"]} for row in both],
+                    "tiers": [[1], [0]] if place % 3 else [[0, 1]],
+                    "by": "ada",
+                    "source": "human",
+                }
+            )
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return len(lines)
+
+
+@pytest.mark.slow
+def test_contestants_stand_in_the_same_table_and_people_have_their_say(
+    tiny: Any, finished: Any, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(finished.run, tmp_path / "run"))
+    count = compared(run, tiny.folder / "people.jsonl")
+    with mock.running() as there:
+        there.speak = lambda body: "A constant answer that is the best there is, whatever was asked."
+        words = [
+            "rivals={}",
+            f"evaluate.contestants.earlier={{run: {finished.run}, policy: sft}}",
+            f"evaluate.contestants.bundled={{folder: {bundled()}}}",
+            f"evaluate.contestants.vendor={{endpoint: {{url: '{there.url}', model: m}}}}",
+            "evaluate.people=people.jsonl",
+        ]
+        done = tiny.carry_out("evaluate", run, *words)
+        assert done.returncode == 0, done.stderr
+        assert len(there.heard) == 16
+    again = tiny.carry_out("gate", run, *words)
+    assert again.returncode in (0, 6), again.stderr
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    assert {"earlier", "bundled", "vendor"} <= set(report["policies"])
+    assert set(report["what"]["contestants"]) == {"earlier", "bundled", "vendor"}
+    answers = {
+        name: rows(run / "answers" / name / "answers.jsonl")
+        for name in ("base", "bundled", "earlier", "vendor")
+    }
+    assert all(row["kl"] is None for row in answers["vendor"])
+    assert all(isinstance(row["kl"], float) for row in answers["bundled"] + answers["earlier"])
+    assert sum(row["kl"] for row in answers["earlier"]) == pytest.approx(0, abs=1e-3)  # the same weights
+    assert {row["policy"] for row in answers["vendor"]} == {"vendor"}
+    people = report["people"]
+    assert (people["a"], people["b"], people["prompts"], people["unseen"]) == ("ppo", "sft", count, 0)
+    assert people["same"] == 16 - count >= 1
+    assert people["alone"]["value"] is not None and people["refused"] is None
+    standing = report["league"]["refused"] or {one["name"] for one in report["league"]["standings"]}
+    assert standing
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "vendor" in page and '<section id="people">' in page
+
+
+@pytest.mark.slow
+def test_a_judge_that_taught_is_refused_until_somebody_accepts_it(
+    tiny: Any, finished: Any, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(finished.run, tmp_path / "run"))
+    shutil.copytree(run / "reward" / "model", tiny.folder / "copied")
+    judge = ("rivals={}", "evaluate.judge=copied")
+    done = tiny.carry_out("evaluate", run, *judge)
+    assert done.returncode == 2
+    assert (
+        "its weights are also the reward model of this run" in done.stderr and "Traceback" not in done.stderr
+    )
+    waiver = "evaluate.waiver={by: Ada, reason: the only judge there is}"
+    done = tiny.carry_out("gate", run, *judge, waiver)
+    assert done.returncode == 2  # the evaluation has to be made first
+    done = tiny.carry_out("run", run, *judge, waiver)
+    assert done.returncode in (0, 6), done.stderr
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Ada accepts this: the only judge there is" in page
+    assert "The judge took no part in training" not in page

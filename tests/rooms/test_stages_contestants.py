@@ -1,0 +1,116 @@
+"""Who else stands in the comparison, what that changes in a run, and a judge that has taught."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from concord.errors import SettingsError
+from concord.runs import Loaded, Run, load
+from concord.stages.contestants import contestants, described
+from concord.stages.independence import refuse_a_teacher
+from concord.stages.plan import key, plan
+
+Asked = Callable[..., Loaded]
+ELSEWHERE = "evaluate.contestants={vendor: {endpoint: {url: 'http://localhost:1/v1', model: large}}}"
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    """A recipe with some settings laid over it."""
+    for name in ("prompts", "demonstrations", "held_out", "compared"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / f"{name}.jsonl").write_text(name)
+    (tmp_path / "r.yaml").write_text("rank: {by: panel}\nevaluate: {best_of: []}\n")
+
+    def ask(*overrides: str) -> Loaded:
+        return load(tmp_path / "r.yaml", overrides)
+
+    return ask
+
+
+def model(folder: Path, weights: str) -> Path:
+    """A folder with some weights."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_text(weights)
+    return folder
+
+
+def test_a_contestant_is_a_task_of_its_own_and_makes_nothing_else_again(asked: Asked, tmp_path: Path) -> None:
+    model(tmp_path / "other" / "sft" / "model", "w")
+    plain, run = {task.name: task for task in plan(asked())}, Run(tmp_path / "run")
+    for name in ("sft", "reward"):
+        run.begin(name, name)
+        run.finish(name, {"key": name, "seconds": 1.0})
+    more = asked(
+        "evaluate.contestants={mine: {run: other, policy: sft}, theirs: {folder: other/sft/model}}",
+        ELSEWHERE.replace("={vendor: ", ".vendor=").removesuffix("}"),
+        "evaluate.people=data/compared.jsonl",
+        "evaluate.waiver={by: Ada, reason: the only judge there is}",
+    )
+    tasks = {task.name: task for task in plan(more)}
+    assert tasks.keys() - plain.keys() == {"answers/mine", "answers/theirs", "answers/vendor"}
+    assert {"answers/mine", "answers/theirs", "answers/vendor"} <= set(tasks["evaluate"].after)
+    assert tmp_path / "data" / "compared.jsonl" in tasks["evaluate"].files
+    assert tmp_path / "other" / "sft" / "model" in tasks["answers/mine"].files
+    assert key(tasks["answers/sft"], more, run) == key(plain["answers/sft"], asked(), run)
+    names = contestants(more)
+    assert described(more, names["vendor"]) == "large at http://localhost:1/v1"
+    assert described(more, names["mine"]).endswith("other/sft/model")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("evaluate.contestants={a: {}}", "name exactly one of `run`, `folder` and `endpoint`"),
+        ("evaluate.contestants={a: {run: x, folder: y}}", "name exactly one of"),
+        ("evaluate.contestants={a: {folder: y, policy: sft}}", "it needs `run`"),
+        ("evaluate.contestants={a: {run: x, policy: ../../etc}}", "policy"),
+        (
+            "evaluate.contestants={sft: {folder: y}}",
+            "the contestant sft has the name of a policy of this run",
+        ),
+        ("evaluate.contestants.a.foldr=y", "Did you mean `folder`?"),
+    ],
+)
+def test_contestants_that_cannot_be(asked: Asked, setting: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=None) as error:
+        plan(asked(setting))
+    assert words in str(error.value)
+
+
+def test_a_judge_that_taught_is_known_by_its_weights(asked: Asked, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    model(run.path("reward") / "model", "same")
+    model(tmp_path / "copied", "same")
+    model(tmp_path / "fresh", "other")
+    assert refuse_a_teacher(asked("evaluate.judge=fresh"), run) is None
+    assert refuse_a_teacher(asked(), run) is None  # the starter world's judge is a program
+    for named in ("copied", "run/reward/model"):
+        with pytest.raises(SettingsError, match="its weights are also the reward model of this run"):
+            refuse_a_teacher(asked(f"evaluate.judge={named}"), run)
+    waiver = "evaluate.waiver={by: Ada, reason: the only judge there is}"
+    told = refuse_a_teacher(asked("evaluate.judge=copied", waiver), run)
+    assert (
+        told
+        == "the judge copied is also the reward model of this run. Ada accepts this: the only judge there is"
+    )
+
+
+def test_a_judge_that_ranked_or_taught_a_contestant_is_refused_too(asked: Asked, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    model(tmp_path / "judge", "w")
+    model(tmp_path / "ranker", "w")
+    ranked = ("rank={by: scorer, scorer: ranker}", "evaluate.judge=judge")
+    with pytest.raises(SettingsError, match="the model that ranked"):
+        refuse_a_teacher(asked(*ranked), run)
+    model(tmp_path / "other" / "reward" / "models" / "1", "w")
+    model(tmp_path / "other" / "align" / "model", "policy")
+    rival = ("evaluate.contestants={rival: {run: other}}", "evaluate.judge=judge")
+    with pytest.raises(SettingsError, match="the reward model that taught rival"):
+        refuse_a_teacher(asked(*rival), run)
+    same = ("rank={by: scorer, scorer: judge}", "evaluate.judge=judge")
+    with pytest.raises(SettingsError, match="must not have taught what it judges"):
+        plan(asked(*same))
+    plan(asked(*same, "evaluate.waiver={by: Ada, reason: a trial}"))
