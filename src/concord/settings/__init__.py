@@ -47,6 +47,7 @@ from concord.settings.speaking import (
     Rollouts,
 )
 from concord.settings.stages import Evaluate, Gate, Rank, Sample
+from concord.settings.watching import Alarm, Watch
 
 __all__ = [
     "CPO",
@@ -59,6 +60,7 @@ __all__ = [
     "PPO",
     "RLOO",
     "SFT",
+    "Alarm",
     "Alpha",
     "Averaged",
     "Between",
@@ -101,4 +103,5 @@ __all__ = [
     "Smoothed",
     "Steps",
     "ValidJson",
+    "Watch",
 ]

@@ -9,7 +9,7 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
-from concord.settings import SFT, Method, RightAnswer
+from concord.settings import SFT, Method, RightAnswer, Watch
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
@@ -29,6 +29,8 @@ class Task:
     settings: dict[str, Any]
     alone: bool = True
     """Whether it takes all the cores, or shares them with others like it."""
+    watched: bool = False
+    """Whether `learning.watch` has a say in what comes of it."""
 
 
 def policies(loaded: Loaded) -> dict[str, str]:
@@ -80,9 +82,14 @@ def plan(loaded: Loaded) -> list[Task]:
         Task("reward", ("sft", "rank"), guided, whole["reward"]),
     ]
     before = ("sft", "rank", "reward")
-    tasks.append(Task("align", before, read(loaded, recipe.align), whole["align"], alone=False))
-    for name, rival in rivals(loaded).items():
-        tasks.append(Task(f"rivals/{name}", before, read(loaded, rival), whole["rivals"][name], alone=False))
+    for name, method in {
+        "align": recipe.align,
+        **{f"rivals/{one}": two for one, two in rivals(loaded).items()},
+    }.items():
+        asked = whole["align"] if name == "align" else whole["rivals"][name.removeprefix("rivals/")]
+        watched = method.method != "sft"
+        seen = watching(loaded) if watched else ()
+        tasks.append(Task(name, before, (*read(loaded, method), *seen), asked, alone=False, watched=watched))
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
@@ -144,6 +151,19 @@ def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
     return (prompts, loaded.folder / method.teacher) if method.method == "distill" else (prompts,)
 
 
+def watching(loaded: Loaded) -> tuple[Path, ...]:
+    """The folder of the judge that looks on while a policy learns, if it has one."""
+    named = loaded.recipe.learning.watch.judge
+    if named in (None, "starter"):
+        return ()
+    if loaded.recipe.rank.scorer and loaded.folder / loaded.recipe.rank.scorer == loaded.folder / str(named):
+        raise SettingsError(
+            f"{loaded.source}: `learning.watch.judge` is also `rank.scorer`, which taught what it would judge. "
+            "Name another model in one of the two."
+        )
+    return (loaded.folder / str(named),)
+
+
 def imitated(loaded: Loaded, asked: SFT) -> tuple[Path, ...]:
     """The files that an imitation reads."""
     return tuple(loaded.folder / file for file in (asked.demonstrations, asked.general) if file)
@@ -172,8 +192,9 @@ def key(task: Task, loaded: Loaded, run: Run) -> str | None:
         if facts is None:
             return None
         before[name] = facts["key"]
+    watch = loaded.recipe.learning.watch
     learning = loaded.recipe.learning.model_dump(mode="json")
-    for name in SHIFTLESS:
+    for name in (*SHIFTLESS, *(() if task.watched and watch != Watch() else ("watch",))):
         learning.pop(name)
     files = {str(path): content(path) for path in task.files}
     return digest(
