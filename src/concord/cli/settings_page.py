@@ -119,7 +119,8 @@ def kind(annotation: Any, limits: list[str]) -> str:
     below = parts(annotation)
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is dict:
-        what = "methods" if below else kind(inner[1], [])
+        links = " or ".join(f"[{part.__name__}](#{anchor(part)})" for part in below)
+        what = "methods" if len(below) > 1 else links or kind(inner[1], [])
         return f"mapping from names to {what}"
     if below:
         return " or ".join(f"[{part.__name__}](#{anchor(part)})" for part in below)

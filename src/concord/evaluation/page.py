@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from concord.evaluation import exhibits, graphs
+from concord.evaluation import exhibits, graphs, looks
 from concord.evaluation.markup import escape, figure, paragraphs, percent, section, span
 
 Report = dict[str, Any]
@@ -40,6 +40,7 @@ def page(report: Report) -> str:
         exhibits.by_kind(report),
         exhibits.everyone(report),
         graphs.training(report),
+        looks.looks(report),
         graphs.pursuit(report),
         graphs.reward_model(report),
         exhibits.lost(report),

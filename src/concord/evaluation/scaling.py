@@ -86,6 +86,11 @@ def fitted(
     return {"law": name, **numbers, "peak": plain(LAWS[name].peak(*found.params))}
 
 
+def spread(gain: Estimate) -> float:
+    """Half an interval's width, which is in proportion to its standard error; nan if there is none."""
+    return math.nan if gain["low"] is None or gain["high"] is None else (gain["high"] - gain["low"]) / 2
+
+
 def enough(d: ArrayLike) -> bool:
     """Whether points lie at drifts enough, and different enough, for a law to be fitted."""
     at = np.asarray(d, dtype=float)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from concord.evaluation.intervals import Estimate, mean
-from concord.evaluation.scaling import by_prompts, enough, fitted
+from concord.evaluation.scaling import by_prompts, enough, fitted, spread
 
 Look = Mapping[str, Any]
 
@@ -95,8 +95,3 @@ def scaled(looks: Sequence[Look]) -> dict[str, Any] | None:
     assert found is not None, "enough points were counted"
     drift, gold = ([look[name] for look in looks] for name in ("kl", "gold"))
     return {**found, **by_prompts("rl", drift, gold, errors)}
-
-
-def spread(gain: Estimate) -> float:
-    """Half an interval's width, which is in proportion to its standard error; nan if there is none."""
-    return math.nan if gain["low"] is None or gain["high"] is None else (gain["high"] - gain["low"]) / 2

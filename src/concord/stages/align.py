@@ -36,7 +36,7 @@ def work(bench: Bench, folder: Path, key: str, witness: Scorer | None = None) ->
 def looking(bench: Bench, witness: Scorer | None) -> Onlooker:
     """Who looks, and at answers to which prompts: those are taken out of what is learned from."""
     asked = bench.learning.watch
-    kept = chosen(bench)
+    kept = watch_on(bench)
     bench.set_aside([prompt for prompt, _ in kept])
     bench.say(
         f"{len(kept)} prompts are set aside to watch the policy on, {asked.samples} answers each, every {asked.every} "
@@ -56,7 +56,7 @@ def looking(bench: Bench, witness: Scorer | None) -> Onlooker:
     )
 
 
-def chosen(bench: Bench) -> list[tuple[Prompt, Ranking | None]]:
+def watch_on(bench: Bench) -> list[tuple[Prompt, Ranking | None]]:
     """The prompts to watch, each with a ranking if it was kept back: those that no reward model saw go first."""
     count, prompts = bench.learning.watch.prompts, bench.prompts
     if count >= len(prompts):
