@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from concord.algorithms.experience import as_said, likelihood, noted
+from concord.algorithms.experience import as_said, likelihood
 from concord.batches import Sequences, pack
 from concord.models import Policy
 from concord.records import Completion, Prompt, Ranking
@@ -45,7 +45,7 @@ class Onlooker:
         self.policy.network.eval()
         said = self.sampler.sample(self.prompts, self.samples)
         rows = as_said(said, self.policy)
-        drift = (noted(said, rows) - self.read(self.reference, rows)).sum(-1)
+        drift = (self.read(self.policy, rows) - self.read(self.reference, rows)).sum(-1)
         found: dict[str, Any] = {
             "prompts": [prompt.id for prompt in self.prompts],
             "kl": self.by_prompt(drift.tolist()),
