@@ -38,8 +38,8 @@ from concord.world import GoldJudge
 EVERY = 2
 FIRST = ["sft", "sample", "rank", "reward"]
 REDUCED = ("sample.prompts=600",)
-PLANTED = "{method: ppo, kl: 0, kl_limit: 1000, rate: 1e-3, rollout: {rounds: 20}}"
-HEALTHY = "{method: ppo, rollout: {rounds: 16}}"
+PLANTED = "{method: ppo, kl: 0, kl_limit: 1000, rate: 1e-3, rollout: {rounds: 14}}"
+HEALTHY = "{method: ppo, rollout: {rounds: 12}}"
 PENALTIES = (0.0, 0.5, 2.0)
 
 

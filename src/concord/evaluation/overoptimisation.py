@@ -69,7 +69,7 @@ def best_of_n(samples: Sequence[Mapping[str, Any]], sizes: Sequence[int] = ()) -
         "distinct": mean(*varied(samples)),
         "peak": peak,
         "since": since,
-        "law": law([point["kl"] for point in points], [values[n]["gold"] for n in sizes], prompts),
+        "law": law([best_of_n_kl(n) for n in sizes], [values[n]["gold"] for n in sizes], prompts),
         "says": "over-optimised" if fell else "no clear fall",
     }
 

@@ -169,6 +169,11 @@ def terms(report: Report) -> str:
             "That is built in, it is what makes rankings worth their price, and it need not hold for your "
             "people.",
         )
+    if any(seen["found"].get("asked", {}).get("judge") for seen in report["watch"].values()):
+        assumed.append(
+            "A judge watched the policies while they learned, on prompts of its own that nothing learned from. If it "
+            "is the same judge, it had a say in when learning ended, and in nothing else."
+        )
     if "sft-same-budget" in report["policies"]:
         assumed.append(
             "sft-same-budget prices one ranking of several answers as one demonstration. If a ranking "
