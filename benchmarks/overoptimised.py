@@ -60,11 +60,11 @@ def main() -> int:
     found: dict[str, list[dict[str, Any]]] = {"planted": [], "healthy": [], "ensembles": []}
     run = prepared(args.folder, "run")
     for number in range(args.planted):
-        free = learned(args.folder, run, f"planted-{number}", PLANTED, "warn")
-        back = learned(args.folder, run, f"planted-{number}", PLANTED, "roll-back")
+        free = learned(run, f"planted-{number}", PLANTED, "warn")
+        back = learned(run, f"planted-{number}", PLANTED, "roll-back")
         found["planted"].append(told(free, back))
     for number in range(args.healthy):
-        found["healthy"].append(verdict(learned(args.folder, run, f"healthy-{number}", HEALTHY, "roll-back")))
+        found["healthy"].append(verdict(learned(run, f"healthy-{number}", HEALTHY, "roll-back")))
     if args.ensembles:
         found["ensembles"] = ensembles(args.folder, args.planted)
     print(json.dumps(found, indent=1))
@@ -87,10 +87,11 @@ def say(line: str) -> None:
 
 
 def learned(
-    folder: Path, run: Run, name: str, settings: str, fall: str, scorer: Scorer | None = None
+    run: Run, name: str, settings: str, fall: str, scorer: Scorer | None = None, group: str = ""
 ) -> Path:
     """Learn one policy under watch, with seeds that follow from its name; the folder of what was seen."""
-    final = folder / f"{run.folder.name}-{fall}" / name
+    folder = run.folder.parent
+    final = folder / f"{run.folder.name}-{group or fall}" / name
     if (final / "model").is_dir():
         return final
     watch = f"learning.watch={{every: {EVERY}, judge: starter, fall: {fall}}}"
@@ -171,8 +172,7 @@ def ensembles(folder: Path, seeds: int) -> list[dict[str, Any]]:
             made = bench.scorer
             assert isinstance(made, Ensemble), "three members make an ensemble"
             scorer = Ensemble(made.parts, penalty)
-            name = f"penalty-{penalty:g}-{number}".replace(".", "-")
-            seen = learned(folder, run, name, PLANTED, "warn", scorer)
+            seen = learned(run, f"planted-{number}", PLANTED, "warn", scorer, f"penalty-{penalty:g}")
             found.append(
                 {"penalty": penalty, "seed": number, **summary(list(read_rows(seen / "watch.jsonl")))}
             )
