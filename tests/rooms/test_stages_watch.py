@@ -28,6 +28,7 @@ torch.set_num_threads(1)
 ASKED = [families.asked(f"what is {n}?") for n in range(12)]
 SAID = {one.id: tuple(Completion(one, text, finish="stop") for text in ("no", "it is so")) for one in ASKED}
 RANKINGS = [Ranking(one, SAID[one.id], ((1,), (0,))) for one in ASKED]
+FEW = ("learning.watch.every=1", "learning.watch.prompts=4", "learning.watch.longest=4")
 ROUNDS = "align.rollout={rounds: 2, prompts: 2, samples: 2, updates: 1, passes: 1, longest: 4}"
 
 
@@ -128,6 +129,9 @@ def test_what_is_watched_is_learned_from_by_nobody(tmp_path: Path, sft: Path) ->
     """Of twelve prompts those go first whose rankings the reward model never saw."""
     made = bench(tmp_path, sft, "learning.watch.every=1", "learning.watch.prompts=5")
     onlooker = align.looking(made, None)
+    assert not align.looking(bench(tmp_path, sft, *FEW), Letters()).rankings, (
+        "who is judged needs no rankings"
+    )
     watched = {prompt.id for prompt in onlooker.prompts}
     kept = {one.prompt.id for one in onlooker.rankings}
     assert len(watched) == 5 and kept <= watched and len(kept) > 0
@@ -139,10 +143,8 @@ def test_what_is_watched_is_learned_from_by_nobody(tmp_path: Path, sft: Path) ->
 
 def test_looks_change_nothing_and_are_the_same_again(tmp_path: Path, sft: Path) -> None:
     """Eyes are shut while they look: chance stands where it stood, and the same weights look the same."""
-    made = bench(
-        tmp_path, sft, "learning.watch.every=1", "learning.watch.prompts=4", "learning.watch.longest=4"
-    )
-    onlooker = align.looking(made, Letters())
+    made = bench(tmp_path, sft, *FEW)
+    onlooker = align.looking(made, None)
     made.policy.network.train()
     before = torch.get_rng_state()
     first = onlooker.look()
@@ -157,8 +159,7 @@ def test_looks_change_nothing_and_are_the_same_again(tmp_path: Path, sft: Path) 
 def test_a_stage_under_watch(tmp_path: Path, sft: Path, method: str) -> None:
     """From the stage's door to its files, with a method that speaks in rounds and one that reads."""
     asked = [ROUNDS] if method == "grpo" else ["align.batch=4"]
-    plans = ("learning.watch.every=1", "learning.watch.prompts=4", "learning.watch.longest=4")
-    made = bench(tmp_path, sft, *plans, *asked, method=method)
+    made = bench(tmp_path, sft, *FEW, *asked, method=method)
     folder = made.run.partial("align")
     torch.manual_seed(made.seed)
     align.work(made, folder, "key", Letters())

@@ -36,7 +36,7 @@ class Onlooker:
     witness: Scorer | None = None
     """Whom it does not."""
     rankings: Sequence[Ranking] = ()
-    """What people prefer among other answers to these prompts, kept back from all that learns."""
+    """What people prefer among other answers to these prompts, kept back from all that learns; where nobody judges."""
 
     @torch.no_grad()
     def look(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def looking(bench: Bench, witness: Scorer | None) -> Onlooker:
         bench.learning.micro_tokens,
         bench.scorer,
         witness,
-        [one for _, one in kept if one is not None],
+        [] if witness else [one for _, one in kept if one is not None],
     )
 
 
