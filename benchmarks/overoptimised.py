@@ -7,7 +7,7 @@ FOLDER gets the starter's data, and one run with SFT, samples of 600 prompts, th
 planted   PPO with drift for nothing and five times the rate, watched every second round: once to its end with a mere
           warning, once with the way back. The peak that the watch names is held against that of the judge's scores of
           the rollouts, which are other prompts: how many looks lie between them?
-healthy   PPO as the starter recipe has it, each with a seed of its own: how many are stopped?
+healthy   PPO as the starter recipe has it, but shorter, each with a seed of its own: how many are stopped?
 ensembles the planted training against three reward models that each drew its prompts, by the penalty for disagreement:
           where is the judge's peak, and how high?
 
@@ -39,7 +39,7 @@ EVERY = 2
 FIRST = ["sft", "sample", "rank", "reward"]
 REDUCED = ("sample.prompts=600",)
 PLANTED = "{method: ppo, kl: 0, kl_limit: 1000, rate: 1e-3, rollout: {rounds: 14}}"
-HEALTHY = "{method: ppo, rollout: {rounds: 12}}"
+HEALTHY = "{method: ppo, rollout: {rounds: 12, prompts: 16}}"
 PENALTIES = (0.0, 0.5, 2.0)
 
 

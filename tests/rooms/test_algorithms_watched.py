@@ -164,7 +164,10 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("deaths", [[1], [2], [3, 6], [7], [8, 9], [10], [5, 8, 10]])
+SLOW = [pytest.param(deaths, marks=pytest.mark.slow) for deaths in ([1], [2], [7], [8, 9], [5, 8, 10])]
+
+
+@pytest.mark.parametrize("deaths", [[3, 6], [10], *SLOW])
 def test_a_killed_watch_knows_what_the_undisturbed_one_knows(tmp_path: Path, deaths: Sequence[int]) -> None:
     """Killed after any step, also the one whose look ends learning: the same files, weights and end."""
     watch = Watch(every=1, judge="starter")

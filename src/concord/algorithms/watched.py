@@ -112,6 +112,8 @@ class Watched:
         reach = f"{change['value']:.3g} [{change['low']:.3g}, {change['high']:.3g}]"
         who = "the judge's score" if measure == "gold" else "agreement with people's rankings kept back"
         says = f"{who} has changed by {reach} since step {step}, its best, on the same prompts"
+        if law := self.found.get("law"):
+            says += f"; the chance that the peak of its law is behind is {law['past_peak']:.0%}"
         action = self.asked.fall if measure == "gold" else "warn"
         first = self.looks[self.found["best"] + 1]["step"]
         self.alarms.ring(measure, number, first, change["value"], 0.0, says, action)

@@ -16,7 +16,9 @@ from concord.evaluation.scaling import by_prompts, enough, fitted, spread
 Look = Mapping[str, Any]
 
 CHANCE = 0.05
-"""Chance of a false fall in a whole training, and in one comparison once the peak is thought to be behind."""
+"""Chance of a false fall in a whole training."""
+PLAIN = 0.1
+"""Chance that is left outside an interval, half of it above, once the peak is thought to be behind."""
 MEASURES = ("gold", "proxy", "agreement", "kl")
 
 
@@ -65,18 +67,19 @@ def strict(looks: int, planned: int) -> float:
 def judged(looks: Sequence[Look], planned: int, sure: float, measure: str = "gold") -> dict[str, Any]:
     """Whether the score has clearly fallen since its best look.
 
-    It has if the paired differences lie wholly below 0 at the strict level; or if they do at 95 % and the policy is
-    past the fitted peak with a chance of `sure`.
+    It has if the interval of the paired differences lies wholly below 0 at the strict level; or if it does at 90 % and
+    the policy is past the fitted peak with a chance of `sure`.
     """
     top, now = best(looks, measure), len(looks) - 1
     law = scaled(looks) if measure == "gold" else None
     found = {"best": top, "law": law, "fall": None, "fell": False}
     if top == now:
         return found
-    level = strict(len(looks), planned)
-    deep, plain = fall(looks, top, level, measure), fall(looks, top, 1 - CHANCE, measure)
+    deep, plain, shown = (
+        fall(looks, top, level, measure) for level in (strict(len(looks), planned), 1 - PLAIN, 0.95)
+    )
     past = law is not None and law["past_peak"] >= sure
-    return {**found, "fall": plain, "fell": below(deep) or (past and below(plain))}
+    return {**found, "fall": shown, "fell": below(deep) or (past and below(plain))}
 
 
 def below(change: Estimate) -> bool:
@@ -89,7 +92,7 @@ def scaled(looks: Sequence[Look]) -> dict[str, Any] | None:
     d = [root(look) for look in looks]
     if not enough(d):
         return None
-    gains = [fall([looks[0], look], 0, 1 - CHANCE) for look in looks]
+    gains = [fall([looks[0], look], 0, 0.95) for look in looks]
     errors = [spread(gain) for gain in gains]
     found = fitted("rl", d, [gain["value"] or 0.0 for gain in gains], errors)
     assert found is not None, "enough points were counted"

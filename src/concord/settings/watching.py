@@ -44,10 +44,10 @@ class Watch(Settings):
     """Rounds between two looks, or steps where the policy does not speak in rounds; 0 takes none."""
     judge: str | None = None
     """Who judges at a look: `starter`, or a reward model folder that nothing of this run has learned from."""
-    prompts: Count = 64
+    prompts: Count = 128
     """Prompts that are answered at each look, taken out of those that the policy learns on."""
-    samples: Count = 2
-    """Answers to each of them."""
+    samples: Count = 1
+    """Answers to each of them; more prompts tell more than more answers."""
     temperature: Positive = 1.0
     """Temperature of these answers; drift is measured at it too."""
     longest: Count = 64
