@@ -169,6 +169,19 @@ def test_stages_that_learn_do_not_name_a_judge() -> None:
         assert not named & {"judge", "GoldJudge", "world"}, path
 
 
+def test_who_watches_is_handed_in() -> None:
+    """The stage that names the judge of the watch gives away a Scorer and no more, and what learns does not name it."""
+    assert "stages.watch" not in {module for start in LEARNING_STAGES for module in reach(f"stages.{start}")}
+    handed = ast.unparse(
+        next(
+            one
+            for one in ast.walk(tree(SOURCE / "stages" / "align.py"))
+            if getattr(one, "name", "") == "work"
+        ).args
+    )
+    assert "witness: Scorer | None" in handed
+
+
 def test_rooms_without_torch() -> None:
     """In a fresh interpreter, module after module: the first that loads torch is named."""
     names = [name_of(path) for path in files("src")]

@@ -133,6 +133,7 @@ def test_everything_is_done_and_stays_so(asked: Asked, run: Run) -> None:
         ("rivals.more.epochs=9", ["rivals/more"]),
         ("evaluate.curve=7", [name for name in ALL if name.startswith("answers/")]),
         ("gate.win_rate=0.9", ["gate"]),
+        ("learning.watch.every=2", ["align", "rivals/dpo"]),
         ("learning.workers=1", []),
         ("learning.checkpoint_seconds=1", []),
     ],

@@ -1,5 +1,6 @@
 """Experience: the policy speaks, a scorer listens, and what was said is read for a few steps."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +17,7 @@ from concord.errors import RecordError
 from concord.maths.averages import over_tokens
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
-from concord.maths.statistics import cluster_error
+from concord.maths.statistics import cluster_error, distinct
 from concord.models import Policy
 from concord.models.trunk import spread
 from concord.records import Completion, Prompt
@@ -43,6 +44,8 @@ class Speaking:
     round: int = field(default=0, init=False)
     settled: bool = field(default=True, init=False)
     news: dict[str, float] = field(default_factory=dict, init=False)
+    words: dict[str, float] = field(default_factory=dict, init=False)
+    """What a look at the round's texts tells."""
 
     @property
     def steps(self) -> int:
@@ -62,7 +65,7 @@ class Speaking:
         plan = self.settings
         while self.round < plan.rounds:
             rollout = self.speak()
-            self.news = {"round": float(self.round), **facts(rollout), **self.heard(rollout)}
+            self.news = {"round": float(self.round), **facts(rollout), **self.words, **self.heard(rollout)}
             self.news |= getattr(self.bench.scorer, "told", {})
             experience = self.credit(self.weigh(rollout))
             for number in range(plan.passes):
@@ -93,6 +96,7 @@ class Speaking:
         sampler = bench.sampler(f"round {self.round}", plan.temperature, plan.longest)
         said = sampler.sample(prompts, plan.samples)
         bench.keep(self.round, said)
+        self.words = wording(said, plan.samples)
         scores = torch.tensor(bench.scorer.score(said))
         bench.mark(self.round, scores.tolist())
         sequences = as_said(said, bench.policy)
@@ -185,6 +189,7 @@ def facts(rollout: Rollout) -> dict[str, float]:
         **uncertainty(drift, rollout.groups),
         "surprise": float(-masked_sum(rollout.logprobs, mask).sum() / mask.sum()),
         "length": float(mask.sum()) / len(mask),
+        **group_spread(rollout),
     }
 
 
@@ -192,3 +197,24 @@ def uncertainty(drift: Tensor, groups: Tensor) -> dict[str, float]:
     """The standard error of the mean drift, over prompts; nothing where one prompt alone was asked."""
     _, error, prompts = cluster_error(drift.tolist(), groups.tolist())
     return {"kl_error": error} if prompts > 1 else {}
+
+
+def group_spread(rollout: Rollout) -> dict[str, float]:
+    """How far scores of answers to one prompt lie apart, on average: where they do not, nothing can be compared."""
+    groups = int(rollout.groups.max()) + 1
+    size = len(rollout.scores) // groups
+    if size < 2:
+        return {}
+    return {"group_spread": float(rollout.scores.view(groups, size).std(-1, correction=0).mean())}
+
+
+def wording(said: Sequence[Completion], size: int) -> dict[str, float]:
+    """How often answers are cut off, repeat themselves, and differ from others to the same prompt."""
+    texts = [one.text for one in said]
+    groups = [texts[start : start + size] for start in range(0, len(texts), size)]
+    own = [1 - share for text in texts if not math.isnan(share := distinct([text], 2))]
+    among = [share for group in groups if not math.isnan(share := distinct(group, 2))]
+    found = {"truncated": sum(one.finish == "length" for one in said) / len(said)}
+    if own:
+        found["repeated"] = sum(own) / len(own)
+    return {**found, "distinct": sum(among) / len(among)} if among and size > 1 else found

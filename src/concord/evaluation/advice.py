@@ -17,6 +17,7 @@ def next_steps(report: Report) -> list[str]:
         *about_criteria(report),
         *about_kinds(report),
         *about_drift(report),
+        *about_watch(report),
         *about_reward_model(report),
         *about_best_of(report),
     ]
@@ -100,6 +101,17 @@ def about_drift(report: Report) -> Iterator[str]:
             f"{', '.join(over)}: the reward model's score rose while the judge's fell. "
             "Stop earlier or raise the price of drift (`kl`), and rank this policy's answers."
         )
+
+
+def about_watch(report: Report) -> Iterator[str]:
+    """Policies that were stopped because the judge liked them less and less."""
+    for name, seen in report["watch"].items():
+        end = seen["found"].get("stopped")
+        if end and end["rule"] == "gold":
+            yield (
+                f"Learning of {name} was stopped after step {end['step']}: it had begun to game its reward. Raise its "
+                "price of drift, learn more slowly, or rank answers of this policy and learn the reward model anew."
+            )
 
 
 def about_reward_model(report: Report) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The parts of the page that are drawn: training, over-optimisation, the reward model, and what it cost."""
 
+import math
 from typing import Any
 
 from concord.evaluation.markup import (
@@ -15,6 +16,7 @@ from concord.evaluation.markup import (
     table,
 )
 from concord.evaluation.plots import Chart, Series, draw
+from concord.evaluation.scaling import drawn
 
 Report = dict[str, Any]
 
@@ -102,10 +104,11 @@ def best_of(found: Any) -> str:
         low, high = values[1:] if None not in values[1] else ((), ())
         series = Series(title, [point["kl"] for point in points], values[0], low, high, place)
         top = next(point for point in points if point["n"] == peak)
+        lines = [series, *fitted(found, values[0][0])] if side == "gold" else [series]
         note = (top["kl"], top["gold"]["value"], f"n = {peak}") if side == "gold" else None
         ends = ", ".join(f"n={point['n']}: {figure(point[side]['value'])}" for point in points)
         alt, label = f"{title} by n. {ends}.", "drift of best-of-n (nats, upper bound)"
-        chart = Chart(f"best-of-{side}", alt, label, [series], peak=note)
+        chart = Chart(f"best-of-{side}", alt, label, lines, peak=note)
         drawn.append(drawing(draw(chart), title, BEST_WORDS[side]))
     since = found["since"]["gold"]
     if found["says"] == "over-optimised":
@@ -123,6 +126,15 @@ def best_of(found: Any) -> str:
     counts = f"{sizes}; bands are 95 % intervals over prompts."
     told = f'<p class="finding">{verdict} <span class="quiet">{counts}</span></p>'
     return f'<div class="figures">{"".join(drawn)}</div>{told}'
+
+
+def fitted(found: Any, start: float) -> list[Series]:
+    """Gao et al.'s law of best-of-n as a line, if it could be fitted."""
+    law = found.get("law")
+    if not law:
+        return []
+    d, gains = drawn(law["law"], law["a"]["value"], law["b"]["value"], math.sqrt(found["points"][-1]["kl"]))
+    return [Series("fitted law", [x * x for x in d], [start + gain for gain in gains], colour=2)]
 
 
 GAINS = {"gold": ("Gain against drift", "Judge's score"), "proxy": ("Reward against drift", "Reward")}

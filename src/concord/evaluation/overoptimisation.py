@@ -6,6 +6,7 @@ from typing import Any
 
 from concord.evaluation.answers import Row, meetings, number
 from concord.evaluation.intervals import Estimate, mean
+from concord.evaluation.scaling import by_prompts, fitted, spread
 from concord.maths.statistics import best_of_n_gold, best_of_n_kl, distinct
 
 SIDES = ("proxy", "gold")
@@ -68,8 +69,23 @@ def best_of_n(samples: Sequence[Mapping[str, Any]], sizes: Sequence[int] = ()) -
         "distinct": mean(*varied(samples)),
         "peak": peak,
         "since": since,
+        "law": law([best_of_n_kl(n) for n in sizes], [values[n]["gold"] for n in sizes], prompts),
         "says": "over-optimised" if fell else "no clear fall",
     }
+
+
+def law(
+    kl: Sequence[float], gold: Sequence[Sequence[float]], prompts: Sequence[str]
+) -> dict[str, Any] | None:
+    """Gao et al.'s law of best-of-n through the judge's scores [sizes, prompts], the first being those of n = 1."""
+    d = [math.sqrt(nats) for nats in kl]
+    gains = [mean([now - then for then, now in zip(gold[0], row, strict=True)], prompts) for row in gold]
+    errors = [spread(gain) for gain in gains]
+    found = fitted("best-of-n", d, [gain["value"] or 0.0 for gain in gains], errors)
+    if found is None:
+        return None
+    nats = [[one for _ in prompts] for one in kl]
+    return {**found, **by_prompts("best-of-n", nats, gold, errors)}
 
 
 def varied(samples: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[str]]:

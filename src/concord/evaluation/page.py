@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from concord.evaluation import exhibits, front, graphs, pedigree, reward_page, standings
+from concord.evaluation import exhibits, front, graphs, looks, pedigree, reward_page, standings
 from concord.evaluation.document import document
 from concord.evaluation.markup import escape, paragraphs, section
 
@@ -79,6 +79,11 @@ def terms(report: Report) -> str:
             "That is built in, it is what makes rankings worth their price, and it need not hold for your "
             "people.",
         )
+    if any(seen["found"].get("asked", {}).get("judge") for seen in report["watch"].values()):
+        assumed.append(
+            "A judge watched the policies while they learned, on prompts of its own that nothing learned from. If it "
+            "is the same judge, it had a say in when learning ended, and in nothing else."
+        )
     if "sft-same-budget" in report["policies"]:
         assumed.append(
             "sft-same-budget prices one ranking of several answers as one demonstration. If a ranking "
@@ -121,6 +126,7 @@ SECTIONS: tuple[Callable[[Report], str], ...] = (
     exhibits.everyone,
     standings.comparisons,
     graphs.training,
+    looks.looks,
     graphs.pursuit,
     graphs.reward_model,
     lambda report: reward_page.reward_card(report.get("reward_card")),

@@ -22,8 +22,8 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
     """Everything known about a run, from its answers and what its stages left behind.
 
     `rows` (answers) is needed. Optional: `stages`, `metrics` (by stage), `best_of_n` (scored samples),
-    `reward` (lists by the names in CARDS), `reward_card`, `people` (their comparisons), `verdict`, `what`,
-    `candidate`, `reference`, `temperature`, `title`. What is missing is left out of the page.
+    `reward` (lists by the names in CARDS), `reward_card`, `people` (their comparisons), `watch` (looks and alarms by
+    policy), `verdict`, `what`, `candidate`, `reference`, `temperature`, `title`. What is missing is left out.
     """
     rows: Sequence[Row] = data["rows"]
     names = policies(rows)
@@ -45,6 +45,7 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
         **comparing(rows, data.get("people") or [], summaries, names, chief),
         "stages": list(data.get("stages") or []),
         "curves": curves(data, names, chief),
+        "watch": dict(data.get("watch") or {}),
         "reward_model": {name: card(reward.get(name) or []) for name in CARDS},
         "reward_card": data.get("reward_card"),
         "samples": samples(rows, shown(names, candidate, reference), temperature),

@@ -49,6 +49,7 @@ from concord.settings.speaking import (
     Rollouts,
 )
 from concord.settings.stages import Evaluate, Gate, Rank, RewardLimits, Sample
+from concord.settings.watching import Alarm, Watch
 
 __all__ = [
     "CPO",
@@ -62,6 +63,7 @@ __all__ = [
     "RLOO",
     "SFT",
     "Accepted",
+    "Alarm",
     "Alpha",
     "Averaged",
     "Between",
@@ -109,4 +111,5 @@ __all__ = [
     "Steps",
     "ValidJson",
     "Waiver",
+    "Watch",
 ]

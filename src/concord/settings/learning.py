@@ -6,6 +6,7 @@ from pydantic import Field
 
 from concord.settings.closed import Settings
 from concord.settings.quantities import Count, Positive, Price, Share
+from concord.settings.watching import Watch
 
 
 class Learning(Settings):
@@ -33,3 +34,5 @@ class Learning(Settings):
     """Time between two checkpoints; 0 takes one wherever one can be taken."""
     adapter: Annotated[int, Field(ge=0)] = 0
     """Rank of LoRA adapters to learn instead of the whole network; 0 learns the whole network."""
+    watch: Watch = Watch()
+    """What is looked at while a policy learns from preferences, and when learning stops by itself."""

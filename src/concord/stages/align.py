@@ -1,31 +1,42 @@
-"""Stages align and rivals: the supervised policy becomes one that people prefer."""
+"""Stages align and rivals: the supervised policy becomes one that people prefer, under watch if the recipe asks so."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from concord.algorithms import ALGORITHMS
-from concord.errors import GateRefused
+from concord.algorithms import ALGORITHMS, Course
+from concord.algorithms.looking import Onlooker, shown
+from concord.algorithms.watched import Watched
+from concord.errors import GateRefused, SettingsError
 from concord.evaluation.reward_fit import fit
+from concord.records import Prompt, Ranking, digest
 from concord.records.files import read_json
+from concord.roles import Scorer
 from concord.stages.bench import Bench
 from concord.stages.cards import NAME
+from concord.stages.guidance import kept_back
 from concord.stages.learn import learn
 from concord.stages.plan import WITHOUT_REWARD
+from concord.training import Alarms
 
 BEGINNING = {"dpo"}
 """Methods whose reference is the policy before its first step, so that the bench is never asked for one."""
 
 
-def work(bench: Bench, folder: Path, key: str) -> None:
-    """Learn by the method that the recipe names for this stage."""
+def work(bench: Bench, folder: Path, key: str, witness: Scorer | None = None) -> None:
+    """Learn by the method that the recipe names for this stage; the witness looks on and teaches nobody."""
     _, _, rival = bench.stage.partition("/")
     settings = bench.recipe.rivals[rival] if rival else bench.recipe.align
-    bench.from_base = settings.method == "sft"
+    imitates = settings.method == "sft"
+    bench.from_base = imitates
     if settings.method not in WITHOUT_REWARD:
         may_teach(bench)
     if settings.method in BEGINNING:
         bench.name_reference()
+    onlooker = None if imitates or not bench.learning.watch.every else looking(bench, witness)
     course = ALGORITHMS[settings.method](settings, bench)
-    learn(course, bench, folder, key)
+    learn(course if imitates else watched(course, settings, bench, folder, onlooker), bench, folder, key)
     bench.policy.save(folder / "model")
 
 
@@ -44,3 +55,57 @@ def may_teach(bench: Bench) -> None:
             f"The reward model in {path.parent} may not teach:\n{reasons}\n"
             "Rank more, or other answers, and learn it anew; or change the limit under `gate.reward`."
         )
+
+
+def looking(bench: Bench, witness: Scorer | None) -> Onlooker:
+    """Who looks, and at answers to which prompts: those are taken out of what is learned from."""
+    asked = bench.learning.watch
+    kept = watch_on(bench)
+    bench.set_aside([prompt for prompt, _ in kept])
+    bench.say(
+        f"{len(kept)} prompts are set aside to watch the policy on, {asked.samples} answers each, every {asked.every} "
+        f"rounds; of {sum(map(bool, (one for _, one in kept)))} of them rankings were kept back."
+    )
+    return Onlooker(
+        bench.policy,
+        bench.reference,
+        bench.sampler("watch", asked.temperature, asked.longest),
+        [prompt for prompt, _ in kept],
+        asked.samples,
+        asked.temperature,
+        bench.learning.micro_tokens,
+        bench.scorer,
+        witness,
+        [] if witness else [one for _, one in kept if one is not None],
+    )
+
+
+def watch_on(bench: Bench) -> list[tuple[Prompt, Ranking | None]]:
+    """The prompts to watch, each with a ranking if it was kept back: those that no reward model saw go first."""
+    count, prompts = bench.learning.watch.prompts, bench.prompts
+    if count >= len(prompts):
+        raise SettingsError(
+            f"`learning.watch.prompts` is {count}, and the recipe has {len(prompts)} prompts: none would be left to "
+            "learn on. Watch fewer, or bring more prompts."
+        )
+    _, kept = kept_back(bench)(bench.rankings)
+    telling = {one.prompt.id: one for one in kept if len(one.tiers) > 1}
+    order = sorted(prompts, key=lambda prompt: (prompt.id not in telling, digest("watch", prompt.id)))
+    return [(prompt, telling.get(prompt.id)) for prompt in order[:count]]
+
+
+def watched(course: Course, settings: Any, bench: Bench, folder: Path, onlooker: Onlooker | None) -> Course:
+    """The same course, ended by its watch if that finds a reason."""
+    asked, by_round = bench.learning.watch, hasattr(settings, "rollout")
+
+    def samples() -> Sequence[Mapping[str, Any]]:
+        """What the policy said last, one answer to a prompt; else what it said at the last look."""
+        said = {one.prompt.id: shown(one) for one in reversed(bench.said)}
+        return list(said.values())[::-1] or (feed.looks[-1]["samples"] if feed.looks else [])
+
+    alarms = Alarms(asked.alarms, lambda: course.feed.settled, samples, course.limits)
+    rounds = settings.rollout.rounds if by_round else course.steps
+    feed = Watched(course.feed, asked, alarms, folder, bench.say, rounds, by_round, onlooker)
+    limits = {note: limit for note, limit in course.limits.items() if note not in alarms.handled()}
+    kept = {**course.kept, "best": feed.best} if feed.best else course.kept
+    return replace(course, feed=feed, tells=(*course.tells, feed), limits=limits, kept=kept)

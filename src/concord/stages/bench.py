@@ -43,6 +43,8 @@ class Bench:
     """Whether the policy that learns begins as the recipe's `base`, or as the supervised policy."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the finished stage's folder tells of itself beside its key."""
+    said: Sequence[Completion] = ()
+    """What the policy said last while it learned."""
 
     @property
     def recipe(self) -> Recipe:
@@ -183,6 +185,14 @@ class Bench:
         """What people prefer."""
         return self.stream(self.run.path("rank") / "rankings.jsonl", "rankings")
 
+    def set_aside(self, some: Sequence[Prompt]) -> None:
+        """Take some prompts, and what was said to them, out of all that this stage learns from."""
+        names = {prompt.id for prompt in some}
+        self.prompts = [prompt for prompt in self.prompts if prompt.id not in names]
+        self.rankings = self.rankings.where(
+            lambda one: one.prompt.id not in names, "set aside", *sorted(names)
+        )
+
     def demonstrations(self, file: str) -> Stream[Demonstration]:
         """What people wrote themselves."""
         return self.stream(self.loaded.folder / file, "demonstrations")
@@ -200,6 +210,7 @@ class Bench:
 
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Put a round's completions on record, where the evaluation will find them."""
+        self.said = said
         formats.write_completions(rollouts(self.run.partial(self.stage)) / f"{turn:06}.jsonl", said)
 
     def mark(self, turn: int, scores: Sequence[float]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from concord import __version__, formats
+from concord.algorithms.watched import ALARMS, LOOKS, VERDICT
 from concord.errors import RecordError
 from concord.evaluation.predicted import preferences
 from concord.evaluation.report import report
@@ -45,6 +46,7 @@ def findings(bench: Bench) -> dict[str, Any]:
         "stages": [{"name": name, **facts} for name, facts in made.items()],
         "people": asked_people(bench),
         "metrics": judged(bench, list(made)),
+        "watch": watched(bench),
         "best_of_n": rows(run.path("answers/sft") / "many.jsonl"),
         "reward": {
             "held_out": rows(run.path("reward") / "held_out.jsonl"),
@@ -99,6 +101,17 @@ def judged(bench: Bench, names: Sequence[str]) -> dict[str, list[dict[str, Any]]
             scores = examiner.score(formats.read_completions(path).records)
             gold[int(path.stem)] = sum(scores) / len(scores)
         found[name] = [{**row, "gold": gold.get(row.get("round"))} if paths else row for row in found[name]]
+    return found
+
+
+def watched(bench: Bench) -> dict[str, Any]:
+    """What the watch over each policy saw while it learned, the candidate first."""
+    found = {}
+    for name, task in policies(bench.loaded).items():
+        folder = bench.run.path(task)
+        if task.startswith(("align", "rivals/")) and (folder / VERDICT).is_file():
+            seen = {"looks": rows(folder / LOOKS), "alarms": rows(folder / ALARMS)}
+            found[name] = {**seen, "found": read_json(folder / VERDICT)}
     return found
 
 

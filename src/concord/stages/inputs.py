@@ -14,7 +14,7 @@ from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT, RightAnswer
 from concord.stages.contestants import contestants
-from concord.stages.plan import content, rivals
+from concord.stages.plan import content, plan, rivals
 from concord.stages.release import release
 from concord.world import known
 
@@ -55,8 +55,9 @@ class Seen:
 def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cache: Path) -> None:
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
+    watched = {task.name for task in plan(loaded) if task.watched} & wanted
     judged = any(name.startswith("answers/") for name in wanted)
-    for setting, named, needed in models(loaded, judged):
+    for setting, named, needed in models(loaded, judged, watched):
         if needed & wanted or judged:
             model_folder(loaded, setting, named)
     check_release(loaded, wanted)
@@ -70,13 +71,13 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
             warn(source.path, seen.warnings, say)
             counts[source.what] = counts.get(source.what, 0) + seen.count
             if source.kind == "prompts":
-                of_milford(loaded, source.path, seen, judged)
+                of_milford(loaded, source.path, seen, judged, bool(watched))
             if held_out and seen.met:
                 refusals.append(held_out.refusal(source.path, seen.met))
     if held_out:
         warn(held_out.path, held_out.seen.warnings, say)
         counts["held-out prompts"] = held_out.seen.count
-        of_milford(loaded, held_out.path, held_out.seen, judged)
+        of_milford(loaded, held_out.path, held_out.seen, judged, False)
     if refusals:
         raise RecordError(refusals[0])
     if counts:
@@ -194,7 +195,7 @@ def guidance(loaded: Loaded) -> Iterator[Source]:
                 yield Source("right results", folder / one.answers, "demonstrations", ("rank",))
 
 
-def models(loaded: Loaded, judged: bool) -> Iterator[tuple[str, str, set[str]]]:
+def models(loaded: Loaded, judged: bool, watched: set[str]) -> Iterator[tuple[str, str, set[str]]]:
     """The models that a recipe names, each with its setting and the task that needs it."""
     rank, evaluate = loaded.recipe.rank, loaded.recipe.evaluate
     yield "base", loaded.recipe.base, {"sft"}
@@ -205,6 +206,8 @@ def models(loaded: Loaded, judged: bool) -> Iterator[tuple[str, str, set[str]]]:
                 setting = f"evaluate.contestants.{name}.{'folder' if one.run is None else 'run'}"
                 named = one.folder if one.run is None else f"{one.run}/{one.policy}/model"
                 yield setting, str(named), set()
+    if (judge := loaded.recipe.learning.watch.judge) is not None:
+        yield "learning.watch.judge", judge, watched
     if rank.by == "scorer" and rank.scorer:
         yield "rank.scorer", rank.scorer, {"rank"}
     if rank.by == "judge" and rank.judge.model:
@@ -224,11 +227,13 @@ def model_folder(loaded: Loaded, setting: str, named: str) -> None:
         )
 
 
-def of_milford(loaded: Loaded, path: Path, seen: Seen, judged: bool) -> None:
+def of_milford(loaded: Loaded, path: Path, seen: Seen, judged: bool, watched: bool) -> None:
     """The starter world's people and judge, if they are asked, know their own town and nothing else."""
     recipe = loaded.recipe
     if judged and recipe.evaluate.judge == "starter":
         because = "`evaluate.judge` is starter. Name a reward model's folder there"
+    elif watched and recipe.learning.watch.judge == "starter":
+        because = "`learning.watch.judge` is starter. Name a reward model's folder there, or none"
     elif recipe.rank.by == "panel":
         because = "`rank.by` is panel. Set it to file and name people's rankings"
     else:

@@ -10,7 +10,7 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
-from concord.settings import SFT, Method, RightAnswer
+from concord.settings import SFT, Method, RightAnswer, Watch
 from concord.stages.contestants import contestants, model_of
 from concord.stages.release import sealed
 
@@ -36,6 +36,8 @@ class Task:
     settings: dict[str, Any]
     alone: bool = True
     """Whether it takes all the cores, or shares them with others like it."""
+    watched: bool = False
+    """Whether `learning.watch` has a say in what comes of it."""
 
 
 def policies(loaded: Loaded) -> dict[str, str]:
@@ -96,7 +98,9 @@ def plan(loaded: Loaded) -> list[Task]:
     made |= {f"rivals/{name}": (rival, whole["rivals"][name]) for name, rival in rivals(loaded).items()}
     for name, (method, asked) in made.items():
         limits = {} if method.method in WITHOUT_REWARD else {"gate.reward": whole["gate"]["reward"]}
-        tasks.append(Task(name, before, read(loaded, method), {**asked, **limits}, alone=False))
+        watched = method.method != "sft"
+        seen = (*read(loaded, method), *(watching(loaded) if watched else ()))
+        tasks.append(Task(name, before, seen, {**asked, **limits}, alone=False, watched=watched))
     answering = list(answers(loaded))
     everyone = tuple(task.name for task in answering)
     people = (loaded.folder / recipe.evaluate.people,) if recipe.evaluate.people else ()
@@ -171,6 +175,19 @@ def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
     return (prompts, loaded.folder / method.teacher) if method.method == "distill" else (prompts,)
 
 
+def watching(loaded: Loaded) -> tuple[Path, ...]:
+    """The folder of the judge that looks on while a policy learns, if it has one."""
+    named = loaded.recipe.learning.watch.judge
+    if named in (None, "starter"):
+        return ()
+    if loaded.recipe.rank.scorer and loaded.folder / loaded.recipe.rank.scorer == loaded.folder / str(named):
+        raise SettingsError(
+            f"{loaded.source}: `learning.watch.judge` is also `rank.scorer`, which taught what it would judge. "
+            "Name another model in one of the two."
+        )
+    return (loaded.folder / str(named),)
+
+
 def imitated(loaded: Loaded, asked: SFT) -> tuple[Path, ...]:
     """The files that an imitation reads; none if it takes the base as it is."""
     named = (asked.demonstrations, asked.general) if asked.epochs else ()
@@ -200,8 +217,9 @@ def key(task: Task, loaded: Loaded, run: Run) -> str | None:
         if facts is None:
             return None
         before[name] = facts["key"]
+    watch = loaded.recipe.learning.watch
     learning = loaded.recipe.learning.model_dump(mode="json")
-    for name in SHIFTLESS:
+    for name in (*SHIFTLESS, *(() if task.watched and watch != Watch() else ("watch",))):
         learning.pop(name)
     files = {str(path): content(path) for path in task.files}
     return digest(

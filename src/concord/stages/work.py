@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from concord.runs import Loaded, Run
-from concord.stages import align, answers, evaluate, gate, rank, reward, sample, sft
+from concord.stages import answers, evaluate, gate, rank, reward, sample, sft, watch
 from concord.stages.bench import Bench
 
 Work = Callable[[Bench, Path, str], None]
@@ -17,8 +17,8 @@ STAGES: dict[str, Work] = {
     "sample": sample.work,
     "rank": rank.work,
     "reward": reward.work,
-    "align": align.work,
-    "rivals": align.work,
+    "align": watch.work,
+    "rivals": watch.work,
     "answers": answers.work,
     "evaluate": evaluate.work,
     "gate": gate.work,

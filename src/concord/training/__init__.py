@@ -1,5 +1,6 @@
 """Learning: one loop for every method, and what keeps it exact, watched and resumable."""
 
+from concord.training.alarms import RULES, Alarms
 from concord.training.checkpoint import Checkpoint, Checkpoints, Saving
 from concord.training.diary import Diary
 from concord.training.engine import Engine, Local
@@ -10,7 +11,9 @@ from concord.training.optimizer import Optimizer, schedule
 from concord.training.snapshot import network_tensors, restore_networks, restore_rng, rng_tensors
 
 __all__ = [
+    "RULES",
     "After",
+    "Alarms",
     "Batch",
     "Checkpoint",
     "Checkpoints",
