@@ -18,6 +18,7 @@ from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.models import Policy
 from concord.models.trunk import spread
+from concord.monitoring.habits import leanings
 from concord.records import Completion, Prompt
 from concord.settings import Rollouts
 from concord.training import Notes
@@ -42,6 +43,8 @@ class Speaking:
     round: int = field(default=0, init=False)
     settled: bool = field(default=True, init=False)
     news: dict[str, float] = field(default_factory=dict, init=False)
+    leans: dict[str, float] = field(default_factory=dict, init=False)
+    """What the round's scores lean on."""
 
     @property
     def steps(self) -> int:
@@ -61,7 +64,7 @@ class Speaking:
         plan = self.settings
         while self.round < plan.rounds:
             rollout = self.speak()
-            self.news = {"round": float(self.round), **facts(rollout), **self.heard(rollout)}
+            self.news = {"round": float(self.round), **facts(rollout), **self.leans, **self.heard(rollout)}
             self.news |= getattr(self.bench.scorer, "told", {})
             experience = self.credit(self.weigh(rollout))
             for number in range(plan.passes):
@@ -95,6 +98,7 @@ class Speaking:
         scores = torch.tensor(bench.scorer.score(said))
         sequences = as_said(said, bench.policy)
         groups = torch.arange(len(prompts)).repeat_interleave(plan.samples)
+        self.leans = leanings([one.text for one in said], scores.tolist(), groups.tolist())
         return Rollout(
             sequences,
             noted(said, sequences),

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, make, show, stage, web
+from concord.cli import data, demo, doctor, explain, make, show, stage, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -23,6 +23,7 @@ VERBS: dict[str, Verb] = {
         stage.RUN,
         web.WEB,
         show.SHOW,
+        explain.EXPLAIN,
         doctor.DOCTOR,
         demo.DEMO,
     )
