@@ -112,7 +112,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", help="some of the trials; all if none is named")
     parser.add_argument("--seed", type=int, default=0, help="what all draws follow from (%(default)s)")
     parser.add_argument("--table", action="store_true", help="only explain what there is")
-    asked = parser.parse_args(words)
+    asked = parser.parse_intermixed_args(words)
     machine.keep_freed_memory()
     torch.set_num_threads(1)
     rows: list[Told] = []

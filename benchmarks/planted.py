@@ -17,9 +17,9 @@ from concord.stages.plan import base
 Data = Callable[[Path, Path, int], None]
 """Changes the trial's own copy of the data and of the shared stages."""
 
-QUICK = ("align.rollout.rounds=16", "learning.workers=1", "learning.threads=1")
-PPO = ("align.method=ppo", *QUICK)
-GRPO = ("align={method: grpo, rollout: {rounds: 16, prompts: 16, samples: 8}}", *QUICK[1:])
+ALONE = ("learning.workers=1", "learning.threads=1")
+PPO = ("align.method=ppo", "align.rollout.rounds=12", "align.rollout.prompts=16", *ALONE)
+GRPO = ("align={method: grpo, rollout: {rounds: 12, prompts: 8, samples: 8}}", *ALONE)
 
 
 def nothing(data: Path, run: Path, seed: int) -> None:
@@ -169,7 +169,7 @@ FAULTS = (
     Fault(
         "kl-0",
         ("price of drift too low",),
-        (*PPO, "align.kl=0", "align.rate=6e-4", "align.rollout.rounds=24"),
+        (*PPO, "align.kl=0", "align.rate=6e-4", "align.rollout.rounds=20"),
     ),
     Fault("kl-5", ("price of drift too high",), (*PPO, "align.kl=5")),
     scored("counts-words", "hacking by length", counted("length")),
@@ -200,12 +200,12 @@ FAULTS = (
 HEALTHY = (
     Fault("well-ppo"),
     Fault("well-grpo", settings=GRPO),
-    Fault("well-rloo", settings=("align={method: rloo, rollout: {rounds: 16}}", *QUICK[1:])),
-    Fault("well-reinforce", settings=("align={method: reinforce-pp, rollout: {rounds: 16}}", *QUICK[1:])),
-    Fault("well-remax", settings=("align={method: remax, rollout: {rounds: 16}}", *QUICK[1:])),
-    Fault("well-dpo", settings=("align={method: dpo}", *QUICK[1:])),
-    Fault("well-online-dpo", settings=("align={method: online-dpo}", *QUICK[1:])),
+    Fault("well-rloo", settings=("align={method: rloo, rollout: {rounds: 12, prompts: 8}}", *ALONE)),
+    Fault("well-reinforce", settings=("align={method: reinforce-pp, rollout: {rounds: 12, prompts: 8}}", *ALONE)),
+    Fault("well-remax", settings=("align={method: remax, rollout: {rounds: 12, prompts: 48}}", *ALONE)),
+    Fault("well-dpo", settings=("align={method: dpo}", *ALONE)),
+    Fault("well-online-dpo", settings=("align={method: online-dpo}", *ALONE)),
     Fault("well-shared-critic", settings=(*PPO, "align.critic.begins=shared")),
     Fault("well-target", settings=(*PPO, "align.target_kl=1.0")),
-    Fault("well-longer", settings=(*PPO, "align.rollout.rounds=32")),
+    Fault("well-longer", settings=(*PPO, "align.rollout.rounds=24")),
 )

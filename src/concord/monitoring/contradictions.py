@@ -1,8 +1,9 @@
 """Preferences that say the opposite of each other, or the same again."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 
 EXAMPLES = 3
@@ -59,14 +60,15 @@ def agreement(preferences: Iterable[Preference]) -> Agreement:
 
 
 def preferences(
-    prompt: str, texts: list[str], tiers: Iterable[Iterable[int]], by: str = ""
+    prompt: str, texts: Sequence[str], tiers: Iterable[Iterable[int]], by: str = ""
 ) -> Iterator[Preference]:
-    """The comparisons of one ranking; two answers with the same words compare nothing."""
-    above: list[int] = []
+    """The comparisons of one ranking, each two texts once; two answers with the same words compare nothing."""
+    above: list[str] = []
+    told: set[tuple[str, str]] = set()
     for tier in tiers:
-        here = list(tier)
-        for better in above:
-            for worse in here:
-                if texts[better] != texts[worse]:
-                    yield Preference(prompt, texts[better], texts[worse], by)
+        here = [texts[place] for place in tier]
+        for better, worse in product(above, here):
+            if better != worse and (better, worse) not in told:
+                told.add((better, worse))
+                yield Preference(prompt, better, worse, by)
         above += here
