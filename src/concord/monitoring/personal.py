@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 EXAMPLES = 3
 SHOWN = 4
 """Letters of a find that an example shows; the rest is masked."""
+BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 PATTERNS = {
     "e-mail address": re.compile(r"\b[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}\b"),
-    "telephone number": re.compile(r"(?<![\w.])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,5}\)[ -]?|\d{2,5}[ -])(?:\d{2,4}[ -]){1,3}\d{2,4}(?!\w)"),
+    "telephone number": re.compile(
+        r"(?<![\w.])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,5}\)[ -]?|\d{2,5}[ -])(?:\d{2,4}[ -]){1,3}\d{2,4}(?!\w)"
+    ),
     "card number": re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)"),
     "bank account": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),
-    "social security number": re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])"),
-    "internet address": re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])"),
-}  # fmt: skip
+    "social security number": re.compile(
+        r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])"
+    ),
+    "internet address": re.compile(rf"(?<![\d.])(?:{BYTE}\.){{3}}{BYTE}(?![\d.])"),
+}
 """Every kind by its name."""
 
 

@@ -22,7 +22,7 @@ def rate(seen: Evidence) -> Finding | None:
     leaps = [(after[1] - before[1], after[0]) for before, after in pairwise(drift)]
     if leaps:
         leap, step = max(leaps)
-        wild = max(wild, graded(leap, 1.0, 4.0))
+        wild = max(wild, graded(leap, 2.0, 6.0))
         signs.append(Sign(f"drift grew by {leap:.2f} nats within one round", file, step))
     cut = seen.curve("clip_fraction", every=True)
     if cut:

@@ -10,6 +10,7 @@ from concord.stages.plan import plan
 
 CHECKS: tuple[Callable[[Brought], Iterator[Remark]], ...] = (
     ids.lengths,
+    ids.room,
     ids.endings,
     ids.round_trip,
     labels.signal,

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from concord import formats
-from concord.batches import Template
+from concord.batches import Rendered, Template
 from concord.errors import ConcordError, ModelError
 from concord.formats.shape import Kind
 from concord.models.folder import template
@@ -21,6 +21,9 @@ from concord.stages.plan import base
 
 MOST = 50_000
 """Records of a file that are looked at; that there are more is told."""
+RENDERED = 5_000
+"""Records of a file that are turned into ids; that there are more is told."""
+R = TypeVar("R")
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Brought:
     loaded: Loaded
     run: Run
     remarks: list[Remark]
+    shortened: set[Path] = field(default_factory=set, init=False)
+    rows: dict[Path, tuple[list[Demonstration], list[Rendered]]] = field(default_factory=dict, init=False)
 
     @property
     def learned_from(self) -> list[tuple[str, Path, Kind]]:
@@ -89,7 +94,7 @@ class Brought:
                 Remark("note", "files", str(path), f"only its first {MOST:,} records were looked at.")
             )
         if passage.warnings:
-            count = f"{len(passage.warnings):,} records are odd."
+            count = f"{len(passage.warnings):,} kinds of oddities, each by its first place."
             examples = tuple(passage.warnings[: inputs.EXAMPLES])
             self.remarks.append(Remark("warning", "files", str(path), count, examples=examples))
         return found
@@ -102,6 +107,27 @@ class Brought:
         except ModelError as error:
             self.remarks.append(Remark("error", "model", str(self.model), str(error)))
             return None
+
+    def some(self, path: Path, records: list[R]) -> list[R]:
+        """The first records of a file, so many as are turned into ids; that there are more is told once."""
+        if len(records) > RENDERED and path not in self.shortened:
+            self.shortened.add(path)
+            what = f"only its first {RENDERED:,} records were turned into ids."
+            self.remarks.append(Remark("note", "lengths", str(path), what))
+        return records[:RENDERED]
+
+    def learned(self, path: Path, records: list[Demonstration]) -> tuple[list[Demonstration], list[Rendered]]:
+        """Demonstrations as they will be learned; none, and a remark, if the template cannot write them so."""
+        assert self.template is not None, "rows are asked for only where there is a template"
+        some = self.some(path, records)
+        if path not in self.rows:
+            try:
+                rows = self.template.demonstrations(some, self.loaded.recipe.sft.turns == "all")
+            except ModelError as error:
+                self.remarks.append(Remark("error", "template", str(path), str(error)))
+                some, rows = [], []
+            self.rows[path] = some, rows
+        return self.rows[path]
 
     @property
     def model(self) -> Path:

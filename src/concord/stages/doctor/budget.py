@@ -85,13 +85,10 @@ def passes(source: str, stage: str, count: int, batch: int, epochs: int) -> Iter
     """Steps of a stage that reads fixed data."""
     steps = steps_of(count, batch, epochs)
     level: Level = "warning" if steps < 10 else "note"
-    what = f"{stage} reads {count:,} records {epochs} times, {batch} in a step: {steps:,} steps."
+    last = f", {count % batch} in the last of a pass" if count % batch and count > batch else ""
+    what = f"{stage} reads {count:,} records {epochs} times, {batch} in a step{last}: {steps:,} steps."
     do = "So few steps learn little: lower `batch` or raise `epochs`." if level == "warning" else ""
     yield Remark(level, "arithmetic", source, what, do)
-    if count % batch and count > batch:
-        yield Remark(
-            "note", "arithmetic", source, f"{stage}: the last step of a pass has {count % batch} records."
-        )
 
 
 def speaking(brought: Brought, plan: Rollouts) -> Iterator[Remark]:
@@ -106,7 +103,8 @@ def speaking(brought: Brought, plan: Rollouts) -> Iterator[Remark]:
     )
     yield Remark("note", "arithmetic", source, what)
     if said % plan.updates:
-        what = f"align: {said} completions do not divide into {plan.updates} updates; the last has {said - size * (-(-said // size) - 1)}."
+        left = said - size * (-(-said // size) - 1)
+        what = f"align: {said} completions do not divide into {plan.updates} updates; the last has {left}."
         yield Remark("warning", "arithmetic", source, what, "Let `updates` divide `prompts` x `samples`.")
     for _, prompts in brought.all_of("prompts"):
         times = plan.rounds * plan.prompts / max(1, len(prompts))
@@ -141,7 +139,8 @@ def cost(brought: Brought) -> Iterator[Remark]:
         space = (size * FLOAT * (LEARNS * load.learn + LOOKS_ON * load.look) + passing(brought)) / GIB
         seconds = size * (6 * load.learned + 2 * load.read + 2 * load.drawn / SAMPLED) / speed
         most = max(most, space)
-        what = f"{load.name}: about {space:.2g} GiB beside the libraries, about {told(seconds)} at {speed / 1e9:.0f} GFLOP/s."
+        pace = f"about {told(seconds)} at {speed / 1e9:.0f} GFLOP/s"
+        what = f"{load.name}: about {space:.2g} GiB beside the libraries, {pace}."
         yield Remark("note", "cost", str(brought.model), what)
     if free and most > free / GIB:
         what = f"about {most:.1f} GiB are needed, this machine has {free / GIB:.1f} GiB."

@@ -1,10 +1,10 @@
 """Checks of how records become token ids: what fits, what ends, and whether it is served as it was learned."""
 
 from collections.abc import Iterator, Sequence
-from statistics import quantiles
+from pathlib import Path
+from statistics import median, quantiles
 
 from concord.batches import Rendered, Template
-from concord.errors import ModelError
 from concord.models.exactness import rendering
 from concord.monitoring.remark import Level, Remark
 from concord.records import Completion, Demonstration, Message, Prompt
@@ -12,55 +12,60 @@ from concord.stages.doctor.brought import Brought
 from concord.stages.inputs import shown
 
 EXAMPLES = 3
-RENDERED = 5_000
-"""Records of a file that are turned into ids."""
 
 
 def lengths(brought: Brought) -> Iterator[Remark]:
     """Rows that do not fit, and answers that could not be said within the longest that is asked for."""
-    words = brought.template
-    if words is None:
+    template, longest = brought.template, brought.loaded.recipe.sample.longest
+    if template is None:
         return
-    recipe = brought.loaded.recipe
     for path, found in brought.demonstrations:
-        some = found[:RENDERED]
-        rows = words.demonstrations(some, recipe.sft.turns == "all")
+        some, rows = brought.learned(path, found)
         yield from counted(brought, path, [len(row) for row in rows], [one.prompt.id for one in some])
-        said = [
-            len(row) - len(ids)
-            for row, ids in zip(rows, words.prompts([one.prompt for one in some]), strict=True)
-        ]
-        yield from cut("sample.longest", recipe.sample.longest, str(path), said, some)
+        before = template.prompts([one.prompt for one in some])
+        said = [len(row) - len(ids) for row, ids in zip(rows, before, strict=True)]
+        yield from cut("sample.longest", longest, str(path), said, some)
     for path, ranked in brought.rankings:
-        flat = [said for one in ranked[:RENDERED] for said in one.completions]
-        rows = words.completions(flat)
-        yield from counted(brought, path, [len(row) for row in rows], [one.prompt.id for one in flat])
+        flat = [said for one in brought.some(path, ranked) for said in one.completions]
+        sizes = [len(row) for row in template.completions(flat)]
+        yield from counted(brought, path, sizes, [one.prompt.id for one in flat])
+
+
+def room(brought: Brought) -> Iterator[Remark]:
+    """Prompts after which the context has no room for the longest answer."""
+    template, recipe = brought.template, brought.loaded.recipe
+    if template is None:
+        return
     longest = max(recipe.sample.longest, recipe.evaluate.longest, rolled(brought))
     for path, prompts in [*brought.all_of("prompts"), (brought.held_out_file, brought.held_out)]:
-        ids = [len(one) for one in words.prompts(prompts[:RENDERED])]
-        tight = [(n, one) for n, one in zip(ids, prompts, strict=False) if n + longest > brought.context]
+        some = brought.some(path, prompts)
+        ids = [len(one) for one in template.prompts(some)]
+        tight = [(n, one) for n, one in zip(ids, some, strict=True) if n + longest > brought.context]
         if tight:
-            what = f"{len(tight):,} of {len(ids):,} prompts leave less than {longest} tokens of the context of {brought.context} for an answer."
+            many = f"{len(tight):,} of {len(ids):,} prompts"
+            what = (
+                f"{many} leave less than {longest} tokens of the context of {brought.context} for an answer."
+            )
             examples = tuple(f"{one.id}: {n} tokens, {shown(one)}" for n, one in tight[:EXAMPLES])
             level: Level = "error" if any(n >= brought.context for n, _ in tight) else "warning"
             yield Remark(level, "lengths", str(path), what, "Shorten them or lower `longest`.", examples)
 
 
-def counted(brought: Brought, path: object, lengths: Sequence[int], names: Sequence[str]) -> Iterator[Remark]:
+def counted(brought: Brought, path: Path, lengths: Sequence[int], names: Sequence[str]) -> Iterator[Remark]:
     """How long rows are in tokens, and which of them do not fit."""
     limit = brought.context
     long = [(length, name) for length, name in zip(lengths, names, strict=True) if length > limit]
     if lengths:
-        usual = f"median {sorted(lengths)[len(lengths) // 2]}, 95 % at most {percentile(lengths)}, longest {max(lengths)}"
+        usual = f"median {median(lengths):.0f}, 95 % at most {percentile(lengths)}, longest {max(lengths)}"
         kept = f"{len(lengths) - len(long):,} of {len(lengths):,} rows fit into {limit} tokens"
         yield Remark("note", "lengths", str(path), f"{kept}; {usual}.")
     if long:
         worst = tuple(f"{name}: {length} tokens" for length, name in sorted(long, reverse=True)[:EXAMPLES])
         level: Level = "error" if len(long) == len(lengths) else "warning"
-        what = f"{len(long):,} of {len(lengths):,} rows are longer than the context of {limit} tokens and will be left out."
-        yield Remark(
-            level, "lengths", str(path), what, "Shorten them, or use a model with a longer context.", worst
-        )
+        many = f"{len(long):,} of {len(lengths):,} rows"
+        what = f"{many} are longer than the context of {limit} tokens and will be left out."
+        do = "Shorten them, or use a model with a longer context."
+        yield Remark(level, "lengths", str(path), what, do, worst)
 
 
 def percentile(lengths: Sequence[int]) -> int:
@@ -82,7 +87,8 @@ def cut(
     long = [(n, one) for n, one in zip(said, records, strict=True) if n > longest]
     if long:
         examples = tuple(f"{one.prompt.id}: {n} tokens, {one.text[:60]!r}" for n, one in long[:EXAMPLES])
-        what = f"{len(long):,} of {len(said):,} demonstrated answers are longer than `{setting}` = {longest}: such answers are cut off."
+        many = f"{len(long):,} of {len(said):,} demonstrated answers"
+        what = f"{many} are longer than `{setting}` = {longest}: such answers are cut off."
         yield Remark("warning", "lengths", where, what, f"Raise it to {percentile(said)} or more.", examples)
 
 
@@ -92,14 +98,9 @@ def endings(brought: Brought) -> Iterator[Remark]:
     if template is None:
         return
     for path, found in brought.demonstrations:
-        some = found[:RENDERED]
-        try:
-            rows = template.demonstrations(some, brought.loaded.recipe.sft.turns == "all")
-        except ModelError as error:
-            yield Remark("error", "terminators", str(path), str(error))
-            continue
-        open_ = [one for one, row in zip(some, rows, strict=True) if unended(row, template)]
-        yield from endless(str(path), len(open_), len(rows), [one.prompt for one in open_])
+        some, rows = brought.learned(path, found)
+        open_ = [one.prompt for one, row in zip(some, rows, strict=True) if unended(row, template)]
+        yield from endless(str(path), len(open_), len(rows), open_)
     for path, ranked in brought.rankings:
         said = [one for ranking in ranked for one in ranking.completions]
         stumps = [one for one in said if one.finish == "length"]
@@ -140,7 +141,7 @@ def round_trip(brought: Brought) -> Iterator[Remark]:
                 "error", "template", str(brought.model), what, "Mend the tokenizer or its chat template."
             )
     for path, found in brought.demonstrations:
-        some = found[:RENDERED]
+        some = brought.some(path, found)
         wrong = [one for one in some if unlike(template, one)]
         if wrong:
             what = (

@@ -164,7 +164,8 @@ def leanings(brought: Brought) -> Iterator[Remark]:
             value, low, high = found["value"], found["low"], found["high"] or 1.0
             leans = low > 0.5 or high < 0.5
             strong = abs(value - 0.5) > 0.15 and leans
-            what = f"the longer answer is preferred in {value:.0%} of {len(longer):,} comparisons, interval {low:.0%} to {high:.0%}."
+            often = f"{value:.0%} of {len(longer):,} comparisons, interval {low:.0%} to {high:.0%}"
+            what = f"the longer answer is preferred in {often}."
             do = "A reward model will learn that; rank pairs of like length, or mind `lean.length` while aligning."
             yield Remark(
                 "warning" if strong else "note", "length bias", str(path), what, do if strong else ""
