@@ -173,6 +173,20 @@ def test_a_run_with_nothing_in_it_is_healthy_and_says_what_it_could_not_see(tmp_
     assert found.healthy and set(found.unseen) == set(CAUSES)
 
 
+def test_a_recipe_of_another_version_is_told_and_the_rest_is_still_looked_at(tmp_path: Path) -> None:
+    folder = hand.made(tmp_path, finish="length")
+    (folder / "resolved.yaml").write_text("align: {method: tomorrow}\n", encoding="utf-8")
+    found = explain(folder)
+    assert "cannot be read by this version" in found.flaw
+    assert found.findings[0].cause == "answers cut off" and found.lines()
+
+
+def test_what_a_model_said_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    said = [[f"\x1b[2J\x07{answer}" for answer in hand.ANSWERS]] * ROUNDS
+    lines = explain(hand.made(tmp_path, finish="length", answers=said)).lines()
+    assert all(line.isprintable() for line in lines) and any("[2J" in line for line in lines)
+
+
 def test_what_may_follow_from_another_cause_stands_behind_it(tmp_path: Path) -> None:
     """A constant score also ties every group: the dead reward is named first, the collapse behind it."""
     how = {"recipe": GRPO, "notes": {"score": 0.2, "score_spread": 0.0, "tied": 1.0, "explained": None}}

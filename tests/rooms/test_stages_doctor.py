@@ -192,6 +192,11 @@ def test_personal_data_is_told_and_masked(tmp_path: Path) -> None:
     assert "ann." in found[0].examples[0] and "smith" not in found[0].examples[0]
 
 
+def test_what_data_hold_cannot_steer_a_terminal() -> None:
+    lines = Remark("note", "x", "f", "\x1b[2J", examples=("\u202e",)).lines()
+    assert lines == ["note     x: f: \\x1b[2J", "           \\x202e"]
+
+
 def test_labels_that_love_length_and_people_who_rank_by_place_are_told(tmp_path: Path) -> None:
     """Thirty rankings in which the longer answer wins and stood first: both are plain."""
     some = [

@@ -20,9 +20,13 @@ class Remark:
     examples: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The same for a person."""
+        """The same for a person; what a terminal would obey is shown and not obeyed."""
         do = f" {self.do}" if self.do else ""
-        return [
+        told = [
             f"{self.level:8} {self.check}: {self.where}: {self.what}{do}",
             *(f"           {one}" for one in self.examples),
+        ]
+        return [
+            "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in line)
+            for line in told
         ]

@@ -23,6 +23,8 @@ class Explanation:
     findings: Sequence[Finding]
     unseen: Sequence[str]
     """Causes that could not be looked for, because what they need is not there."""
+    flaw: str = ""
+    """Why settings are not known, if they are not."""
 
     @property
     def healthy(self) -> bool:
@@ -40,8 +42,11 @@ class Explanation:
                 where = sign.file if sign.step is None else f"{sign.file}, step {sign.step}"
                 told.append(f"     {sign.what} [{where}]")
             told += [f"   {change.told()}" for change in one.changes]
+        if self.flaw:
+            told.append(self.flaw)
         if self.unseen:
-            told.append(f"nothing to look at for: {', '.join(self.unseen)}")
+            told.append("not to be seen from what lies there:")
+            told += [f"   {name}: needs {CAUSES[name].needs}" for name in self.unseen]
         return told
 
     def value(self) -> dict[str, Any]:
@@ -64,7 +69,8 @@ class Explanation:
                 }
                 for one in self.findings
             ],
-            "unseen": list(self.unseen),
+            "unseen": {name: CAUSES[name].needs for name in self.unseen},
+            "flaw": self.flaw or None,
         }
 
 
@@ -77,4 +83,4 @@ def explain(run: Path, stage: str = "align") -> Explanation:
     """Look for every cause in a run folder."""
     seen = open_run(run, stage)
     found, unseen = findings(seen)
-    return Explanation(str(run), stage, seen.state(stage), len(seen.rounds), found, unseen)
+    return Explanation(str(run), stage, seen.state(stage), len(seen.rounds), found, unseen, seen.flaw)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from concord.errors import StoreError
+from concord.monitoring.explain.finding import Sign
 from concord.records import manifest
 from concord.settings import Method, Recipe
 
@@ -51,13 +51,18 @@ class Evidence:
     run: Path
     stage: str = "align"
 
+    flaw: str = ""
+    """Why the recipe could not be read, if it could not."""
+
     @cached_property
     def recipe(self) -> Recipe | None:
-        """The run's recipe with every default; None if there is none that can be read."""
+        """The run's recipe with every default; None, and a flaw, if it cannot be read."""
         file = self.run / "resolved.yaml"
         try:
             return Recipe.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, yaml.YAMLError, ValidationError):
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            reason = str(error).partition("\n")[0]
+            self.flaw = f"{file} cannot be read by this version ({reason}), so settings are not known."
             return None
 
     @property
@@ -115,6 +120,10 @@ class Evidence:
                     row["step"] if every else row.get("round", row["step"]), (row["step"], value)
                 )
         return list(found.values())
+
+    def sign(self, what: str, step: int | None = None) -> Sign:
+        """Evidence in the method's diary."""
+        return Sign(what, self.shown(self.diary), step)
 
     @cached_property
     def rounds(self) -> list[Round]:
@@ -235,3 +244,9 @@ def asked(row: Row) -> str:
         turns = prompt.get("messages") or [{"content": prompt.get("prompt", "")}]
         return "\n".join(str(turn.get("content", "")) for turn in turns)
     return str(prompt or "")
+
+
+def excerpt(text: str, most: int = 80) -> str:
+    """The beginning of a text, on one line, with nothing in it that a terminal would obey."""
+    line = "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
+    return f'"{line}"' if len(line) <= most else f'"{line[:most]} ..."'

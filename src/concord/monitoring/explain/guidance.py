@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from concord.monitoring.contradictions import Preference, agreement, preferences
-from concord.monitoring.explain.evidence import Evidence, asked, number, rows
+from concord.monitoring.explain.evidence import Evidence, asked, excerpt, number, rows
 from concord.monitoring.explain.finding import About, Change, Finding, Sign, graded
-from concord.monitoring.explain.rewarding import excerpt
 from concord.monitoring.overlap import overlap
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from concord.monitoring.explain import guidance, rewarding, steering
 from concord.monitoring.explain.evidence import Evidence
 from concord.monitoring.explain.finding import FOUND, Finding
+from concord.monitoring.explain.hacking import hacking
 
 BEHIND = 0.02
 """How far a finding that may follow from another stands behind it."""
@@ -36,14 +37,12 @@ CAUSES: dict[str, Cause] = {
         rewarding.foreign, "rankings, rollouts and `reward/held_out.jsonl`", (*FIRST, "forgetting")
     ),
     "learning rate too high": Cause(steering.rate, "a diary with `kl` and `score`", FIRST[2:]),
-    "hacking by repetition": Cause(
-        rewarding.hacking("repetition"), "rollouts and `lean.repetition`", FIRST[1:]
-    ),
+    "hacking by repetition": Cause(hacking("repetition"), "rollouts and `lean.repetition`", FIRST[1:]),
     "hacking by format": Cause(
-        rewarding.hacking("format"), "rollouts and `lean.format`", (*FIRST[1:], "hacking by repetition")
+        hacking("format"), "rollouts and `lean.format`", (*FIRST[1:], "hacking by repetition")
     ),
     "hacking by length": Cause(
-        rewarding.hacking("length"),
+        hacking("length"),
         "rollouts and `lean.length`",
         (*FIRST[1:], "hacking by repetition", "hacking by format"),
     ),
