@@ -17,7 +17,10 @@ SIDES = {
 
 
 def hacking(habit: str) -> Callable[[Evidence], Finding | None]:
-    """The cause that a policy learns a habit which the score loves and people do not, or not so much."""
+    """The cause that a policy learns a habit which the score loves and people do not, or not so much.
+
+    A habit that moved by m of its spreads, followed by scores with correlation r, raises them by r m of theirs.
+    """
 
     def look(seen: Evidence) -> Finding | None:
         leans = seen.curve(f"lean.{habit}")
@@ -27,14 +30,16 @@ def hacking(habit: str) -> Callable[[Evidence], Finding | None]:
         sign = -1 if habit == "length" and lean < 0 else 1
         moved, before, after = movement(seen, habit)
         excess = sign * lean - max(0.0, sign * (theirs or 0.0))
+        paid = moved * sign * excess
         told = "people's rankings are not known" if theirs is None else f"people's rankings by {theirs:.2f}"
         first, last = seen.rounds[0], seen.rounds[-1]
         return Finding(
             f"hacking by {habit}",
-            min(graded(sign * moved, 0.4, 1.2), graded(excess, 0.3, 0.65)),
+            min(graded(paid, 0.15, 0.6), graded(excess, 0.25, 0.5)),
             f"Scores lean on {habit} far more than people do, and answers became {SIDES[habit][sign < 0]}.",
             [
                 seen.sign(f"scores follow {habit} by {lean:.2f} within a prompt; {told}", leans[-1][0]),
+                seen.sign(f"so it raised them by {paid:.2f} spreads more than people would", leans[-1][0]),
                 Sign(f"mean {habit} was {before:.2f} around round {first.number}", seen.shown(first.file)),
                 Sign(f"it is {after:.2f} around round {last.number}", seen.shown(last.file)),
                 Sign(f"such as {excerpt(most(last.answers, habit))}", seen.shown(last.file)),

@@ -10,36 +10,33 @@ USUAL_CRITIC_RATE = 5e-4
 
 
 def rate(seen: Evidence) -> Finding | None:
-    """A learning rate too high: the policy leaps away from the reference, and scores fall."""
-    drift, scores = seen.curve("kl"), seen.curve("score")
+    """A learning rate too high: the policy leaps away from the reference, and scores gain nothing by it."""
+    drift, scores, spread = seen.curve("kl"), seen.curve("score"), first_spread(seen)
     skipped = [row for row in seen.steps if row.get("skipped")]
-    if not skipped and (len(drift) < 2 or len(scores) < 2):
+    if not skipped and (len(drift) < 2 or len(scores) < 2 or not spread):
         return None
-    file, signs, wild = seen.shown(seen.diary), [], 0.0
+    signs, wild, vain = [], 0.0, 0.0
     if skipped:
-        wild = 1.0
-        signs.append(Sign(f"{len(skipped)} steps were not finite and not learned", file, skipped[0]["step"]))
-    leaps = [(after[1] - before[1], after[0]) for before, after in pairwise(drift)]
-    if leaps:
+        wild = vain = 1.0
+        signs.append(seen.sign(f"{len(skipped)} steps were not finite and not learned", skipped[0]["step"]))
+    if leaps := [(after[1] - before[1], after[0]) for before, after in pairwise(drift)]:
         leap, step = max(leaps)
         wild = max(wild, graded(leap, 2.0, 6.0))
-        signs.append(Sign(f"drift grew by {leap:.2f} nats within one round", file, step))
-    cut = seen.curve("clip_fraction", every=True)
-    if cut:
-        share = max(mean([value for _, value in cut[: len(cut) // 3 + 1]]), third(cut, last=True))
+        signs.append(seen.sign(f"drift grew by {leap:.2f} nats within one round", step))
+    if cut := seen.curve("clip_fraction", every=True):
+        share = max(third(cut, last=False), third(cut, last=True))
         wild = max(wild, graded(share, 0.35, 0.6))
-        signs.append(Sign(f"{share:.0%} of the tokens' ratios left their bounds", file, cut[0][0]))
-    spread = first_spread(seen)
-    fell = (scores[0][1] - third(scores, last=True)) / spread if scores and spread else 0.0
-    worse = 1.0 if skipped else graded(fell, 0.25, 1.0)
-    signs.append(
-        Sign(f"the score fell by {fell:.2f} of its first spread", file, scores[-1][0] if scores else None)
-    )
+        signs.append(seen.sign(f"{share:.0%} of the tokens' ratios left their bounds", cut[0][0]))
+    if scores and spread:
+        gain = (third(scores, last=True) - scores[0][1]) / spread
+        far = third(drift, last=True) / max(gain, 0.05)
+        vain = max(vain, graded(-gain, 0.25, 1.0), graded(far, 10.0, 40.0))
+        signs.append(seen.sign(f"the score rose by {gain:.2f} of its first spread", scores[-1][0]))
     now = seen.setting("rate")
     return Finding(
         "learning rate too high",
-        min(wild, worse),
-        "Each round moved the policy further than its scores could guide it, so the answers got worse, not better.",
+        min(wild, vain),
+        "Steps moved the policy further than its scores could guide it, so drift bought next to nothing.",
         signs,
         [Change(seen.named("rate"), now, About(now / 10))] if now else [],
     )
