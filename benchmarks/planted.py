@@ -201,7 +201,9 @@ HEALTHY = (
     Fault("well-ppo"),
     Fault("well-grpo", settings=GRPO),
     Fault("well-rloo", settings=("align={method: rloo, rollout: {rounds: 12, prompts: 8}}", *ALONE)),
-    Fault("well-reinforce", settings=("align={method: reinforce-pp, rollout: {rounds: 12, prompts: 8}}", *ALONE)),
+    Fault(
+        "well-reinforce", settings=("align={method: reinforce-pp, rollout: {rounds: 12, prompts: 8}}", *ALONE)
+    ),
     Fault("well-remax", settings=("align={method: remax, rollout: {rounds: 12, prompts: 48}}", *ALONE)),
     Fault("well-dpo", settings=("align={method: dpo}", *ALONE)),
     Fault("well-online-dpo", settings=("align={method: online-dpo}", *ALONE)),

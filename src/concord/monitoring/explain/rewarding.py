@@ -1,5 +1,6 @@
 """Causes in what is rewarded: cut answers, a dead score, a reward model that is asked about other things."""
 
+import math
 import re
 from statistics import fmean, pstdev, quantiles
 
@@ -63,9 +64,11 @@ def foreign(seen: Evidence) -> Finding | None:
         file = seen.shown(seen.rounds[0].file)
         signs.append(Sign(f"{strange:.0%} of the prompts' words stand in no ranked prompt", file))
     if (away := distance(seen)) is not None:
-        score = max(score, graded(away, 0.6, 1.5))
+        score = max(score, graded(away, 0.4, 1.2))
         step = seen.curve("score")[0][0]
-        signs.append(seen.sign(f"scores begin {away:.2f} spreads away from those of held-out rankings", step))
+        signs.append(
+            seen.sign(f"scores begin at least {away:.2f} spreads away from those of held-out rankings", step)
+        )
     if apart := seen.curve("disagreement"):
         signs.append(seen.sign(f"its members are {third(apart, last=True):.2f} spreads apart", apart[-1][0]))
     if not signs or seen.recipe is None:
@@ -94,11 +97,15 @@ def strangeness(seen: Evidence) -> float | None:
 
 
 def distance(seen: Evidence) -> float | None:
-    """How far the first round's score lies from the scores of held-out rankings, in their spreads."""
+    """How far the first round's score surely lies from the scores of held-out rankings, in their spreads.
+
+    The round asks few prompts: two standard errors of a mean over so many are taken off.
+    """
     scores = seen.curve("score")
     known = [
         found for row in seen.held_out for one in row.get("scores", []) if (found := number(one)) is not None
     ]
-    if not scores or len(known) < 2 or pstdev(known) <= SAME:
+    if not scores or not seen.rounds or len(known) < 2 or pstdev(known) <= SAME:
         return None
-    return abs(scores[0][1] - fmean(known)) / pstdev(known)
+    asked_for = len({one.prompt for one in seen.rounds[0].answers})
+    return max(0.0, abs(scores[0][1] - fmean(known)) / pstdev(known) - 2 / math.sqrt(asked_for))
