@@ -12,7 +12,7 @@ BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 PATTERNS = {
     "e-mail address": re.compile(r"\b[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}\b"),
     "telephone number": re.compile(
-        r"(?<![\w.])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,5}\)[ -]?|\d{2,5}[ -])(?:\d{2,4}[ -]){1,3}\d{2,4}(?!\w)"
+        r"(?<![\w.])(?<!\d[ -])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,5}\)[ -]?|\d{2,5}[ -])(?:\d{2,4}[ -]){1,3}\d{2,4}(?!\w|[ -]?\d)"
     ),
     "card number": re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)"),
     "bank account": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),
@@ -79,4 +79,9 @@ def is_account(text: str) -> bool:
     return int("".join(str(int(one, 36)) for one in plain[4:] + plain[:4])) % 97 == 1
 
 
-CHECKED = {"card number": is_card, "bank account": is_account}
+def is_telephone(text: str) -> bool:
+    """Whether there are as many digits as telephone numbers have."""
+    return 7 <= sum(letter.isdigit() for letter in text) <= 15
+
+
+CHECKED = {"card number": is_card, "bank account": is_account, "telephone number": is_telephone}
