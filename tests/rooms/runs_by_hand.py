@@ -10,8 +10,9 @@ import yaml
 from concord.settings import Recipe
 
 PROMPTS = [f"Where is shop number {number} of the town?" for number in range(8)]
-WORDS = "it is on the long road near the old mill by a tall green gate in town".split()
-ANSWERS = [" ".join(WORDS[: 6 + number]).capitalize() + "." for number in range(8)]
+LONGEST = "It is on the long road near the old mill by"
+ANSWERS = [f"{LONGEST.rsplit(maxsplit=cut)[0]}." for cut in range(5, 0, -1)]
+ANSWERS += [f"{LONGEST} {more}." for more in ("it", "a gate", "a green gate")]
 """Eight answers, from 6 words to 13."""
 
 

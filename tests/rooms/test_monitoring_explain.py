@@ -47,7 +47,10 @@ PLANTED: list[tuple[str, dict[str, Any]]] = [
         "price of drift too high",
         {"recipe": {"align": {"method": "ppo", "kl": 5}}, "notes": {"price": 5.0, "score": 0.2, "kl": rising(0, 0.02)}},
     ),
-    ("price of drift too low", {"recipe": {"align": {"method": "ppo", "kl": 0}}, "notes": {"price": 0.0, "kl": rising(0, 6)}}),
+    (
+        "price of drift too low",
+        {"recipe": {"align": {"method": "ppo", "kl": 0}}, "notes": {"price": 0.0, "kl": rising(0, 6)}},
+    ),
 ]  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_a_sound_recipe_has_no_error_and_tells_what_it_will_cost(tmp_path: Path)
 def test_lengths_are_kept_or_dropped_with_examples(tmp_path: Path) -> None:
     shown = [{"prompt": user("Who is one?"), "completion": text} for text in ("A man.", LONG)]
     found = of(said(sound(tmp_path, demonstrations=shown)), "lengths", "warning")
-    assert [one.what.partition(" rows")[0] for one in found][0] == "1 of 2"
+    assert found[0].what.startswith("1 of 2 rows ")
     assert "longer than the context of 256 tokens" in found[0].what and "tokens" in found[0].examples[0]
     assert "longer than `sample.longest` = 64" in found[1].what  # and it could not be said whole either
 
@@ -226,7 +226,7 @@ def test_labels_without_a_leaning_are_a_note(tmp_path: Path) -> None:
         ("align={method: ppo, critic_rounds: 40}", "error", "the critic learns alone"),
         ("align={method: grpo, rollout: {samples: 1}}", "error", "but `samples` is 1"),
         ("align={method: grpo, rollout: {prompts: 3, samples: 3, updates: 2}}", "warning", "do not divide into 2"),
-        ("align={method: ppo, rollout: {rounds: 10, prompts: 8, samples: 4, updates: 4}}", "note", "= 32 completions, 8 in"),
+        ("align={method: ppo, rollout: {prompts: 8, samples: 4, updates: 4}}", "note", "= 32 completions, 8 in"),
     ],
 )  # fmt: skip
 def test_batch_arithmetic_is_worked_out(tmp_path: Path, override: str, level: str, words: str) -> None:
