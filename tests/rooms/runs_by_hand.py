@@ -13,7 +13,7 @@ PROMPTS = [f"Where is shop number {number} of the town?" for number in range(8)]
 LONGEST = "It is on the long road near the old mill by"
 ANSWERS = [f"{LONGEST.rsplit(maxsplit=cut)[0]}." for cut in range(5, 0, -1)]
 ANSWERS += [f"{LONGEST} {more}." for more in ("it", "a gate", "a green gate")]
-"""Eight answers, from 6 words to 13."""
+"""Eight answers, from 6 words to 14."""
 
 
 def lines(file: Path, rows: Sequence[Any]) -> None:
@@ -26,7 +26,7 @@ def note(number: int, rounds: int) -> dict[str, Any]:
     way = number / max(1, rounds - 1)
     return {
         "score": 0.2 + way, "score_spread": 1.2, "kl": 1.5 * way, "length": 10.0, "price": 0.05, "clipped": 0.02,
-        "mismatch": 0.001, "explained": 0.6 * way, "value_loss": 0.6 - 0.4 * way, "tied": 0.1,
+        "moved": 0.001, "explained": 0.6 * way, "value_loss": 0.6 - 0.4 * way, "tied": 0.1,
         "lean.length": 0.1, "lean.format": 0.05, "lean.repetition": 0.0, "grad_norm.policy": 0.4, "skipped": 0.0,
     }  # fmt: skip
 

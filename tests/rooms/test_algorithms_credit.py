@@ -1,6 +1,7 @@
 """Learning from what the policy says: credit token by token, by hand, and the first step of each method."""
 
 import importlib.util
+import math
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,10 @@ def test_group_objective_by_hand(path: Path) -> None:
     course = ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.3, clip=0.1), parts)
     ((batch,),) = list(course.feed)
     mask = batch.sequences.scored
-    assert set(course.objective(batch).notes) == {"clipped"}
+    first = course.objective(batch).notes
+    assert set(first) == {"clipped", "moved"} and float(first["moved"]) < 1e-4, (
+        "the weights are those that spoke"
+    )
     torch.manual_seed(4)
     for parameter in parts.policy.network.parameters():
         parameter.data.add_(torch.randn_like(parameter) * 0.01)  # as after some steps
@@ -164,6 +168,8 @@ def test_group_objective_by_hand(path: Path) -> None:
     assert float(loss.mean.detach()) == pytest.approx(-sum(gains) / len(gains), rel=1e-5)
     assert 0 < sum(stopped) < len(stopped)
     assert float(loss.notes["clipped"]) == pytest.approx(sum(stopped) / len(stopped))
+    moved = [abs(math.log(ratio)) for ratio in ratios]
+    assert float(loss.notes["moved"]) == pytest.approx(sum(moved) / len(moved), rel=1e-4)
     ((free,),) = list(ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.0), bench(path, reference=5)).feed)
     assert torch.equal(free.sequences.tokens, batch.sequences.tokens)
     assert not torch.equal(free.advantages, batch.advantages)

@@ -32,7 +32,7 @@ def growing(word: str) -> list[list[str]]:
 PLANTED: list[tuple[str, dict[str, Any]]] = [
     ("dead reward", {"notes": {"score": 0.25, "score_spread": 0.0, "lean.length": None}}),
     ("answers cut off", {"finish": "length"}),
-    ("sampler and learner disagree", {"notes": {"mismatch": 0.2, "kl": rising(2.0, 3.0)}}),
+    ("sampler and learner disagree", {"notes": {"moved": 0.2, "kl": rising(2.0, 3.0)}}),
     ("wrong reference", {"notes": {"kl": rising(1.0, 2.5)}}),
     (
         "learning rate too high",
@@ -99,6 +99,16 @@ def test_a_reward_model_that_learned_of_other_things_is_named(tmp_path: Path) ->
     assert explain(folder).findings[0].cause == "reward model off its ground"
 
 
+def test_a_judge_that_is_surely_past_its_peak_is_evidence(tmp_path: Path) -> None:
+    folder = hand.made(tmp_path)
+    hand.lines(
+        folder / "align" / "watch.jsonl", [{"step": 4, "past_peak": 0.3}, {"step": 8, "past_peak": 0.97}]
+    )
+    found = explain(folder).findings[0]
+    assert found.cause == "price of drift too low"
+    assert [sign.step for sign in found.signs if "past its peak" in sign.what] == [8]
+
+
 def test_forgetting_is_read_off_the_looks(tmp_path: Path) -> None:
     folder = hand.made(tmp_path)
     (folder / "sft").mkdir()
@@ -120,7 +130,7 @@ WELL: list[dict[str, Any]] = [
     {"answers": growing("and so on and on ")},
     {"notes": {"kl": rising(-0.02, 3.0)}},
     {"done": False, "rounds": 2},
-    {"notes": dict.fromkeys(("score", "score_spread", "kl", "lean.length", "mismatch"))},
+    {"notes": dict.fromkeys(("score", "score_spread", "kl", "lean.length", "moved"))},
     {
         "notes": {
             "clip_fraction": 0.05,

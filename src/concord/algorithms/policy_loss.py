@@ -122,7 +122,7 @@ class PolicyLoss:
         moves = moves * batch.trust
         notes: Notes = {
             "clipped": clip_fraction(ours.detach(), then, batch.advantages, low, high, mask),
-            "mismatch": masked_mean((now.detach() - batch.logprobs).abs(), mask),
+            "moved": masked_mean((now.detach() - batch.logprobs).abs(), mask),
         }
         if asked.stale_limit is not None:
             kept = fresh(now, batch.logprobs, batch.advantages, mask, asked.stale_limit)

@@ -21,8 +21,13 @@ MOST_ROWS = 20_000
 """Rankings that are looked at; more of them would not change what is seen."""
 MOST_ROUNDS = 24
 """Rounds whose answers are read: the first, the last and some between."""
-NOTES = {"explained_variance": "explained", "clip_fraction": "clipped", "entropy": "surprise"}
-"""Notes that earlier diaries had under another name."""
+NOTES = {
+    "explained_variance": "explained",
+    "clip_fraction": "clipped",
+    "mismatch": "moved",
+    "cut": "truncated",
+}
+"""What a diary calls a note, where it is not called as here."""
 Row = Mapping[str, Any]
 
 

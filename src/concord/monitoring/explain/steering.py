@@ -2,11 +2,13 @@
 
 from itertools import pairwise
 
-from concord.monitoring.explain.evidence import Evidence
+from concord.monitoring.explain.evidence import Evidence, number
 from concord.monitoring.explain.finding import About, Change, Finding, Sign, graded, mean, third
 
 USUAL_PRICE = 0.05
 USUAL_CRITIC_RATE = 5e-4
+SURE = 0.95
+"""Chance of being past the judge's peak from which it is evidence."""
 
 
 def rate(seen: Evidence) -> Finding | None:
@@ -56,7 +58,7 @@ def price_low(seen: Evidence) -> Finding | None:
         Sign(f"drift reached {end:.2f} nats; the gate allows {most:g}", file, drift[-1][0]),
         Sign(f"the score rose by {gain:.2f}, of which drift cost {price * end:.2f}", file, scores[-1][0]),
     ]
-    if past := [row for row in seen.watched if row.get("past_peak")]:
+    if past := [row for row in seen.watched if (number(row.get("past_peak")) or 0.0) >= SURE]:
         score = max(score, 0.9)
         signs.append(
             Sign("the judge's score is past its peak", f"{seen.stage}/watch.jsonl", past[0].get("step"))

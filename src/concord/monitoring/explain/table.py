@@ -28,7 +28,7 @@ CAUSES: dict[str, Cause] = {
     "leaked data": Cause(guidance.leaked, "the evaluation's prompts"),
     "contradictory data": Cause(guidance.contradictory, "rankings that compare some answers twice"),
     "answers cut off": Cause(rewarding.cut_off, "rollouts"),
-    "sampler and learner disagree": Cause(steering.sampler, "a diary with `mismatch`"),
+    "sampler and learner disagree": Cause(steering.sampler, "a diary with `moved`"),
     "wrong reference": Cause(
         steering.reference, "a diary with `kl` and `length`", ("sampler and learner disagree",)
     ),
