@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,30 @@ def test_a_leak_is_named_whatever_its_case_and_spacing(tmp_path: Path) -> None:
     found = explain(folder)
     assert found.findings[0].cause == "leaked data"
     assert found.findings[0].signs[0].what == "1 of 1 prompts of the evaluation stand in data/prompts.jsonl"
+
+
+def test_files_of_other_formats_leak_nothing(tmp_path: Path) -> None:
+    """Rows without a prompt of ours, and files that are no lines of JSON, are not compared: two blanks are no leak."""
+    folder = hand.made(tmp_path)
+    hand.lines(folder / "data" / "held_out.jsonl", [{"question": "Who?"}])
+    hand.lines(folder / "data" / "prompts.jsonl", [{"question": "Where?"}])
+    assert explain(folder).healthy and "leaked data" in explain(folder).unseen
+    (folder / "data" / "held_out.jsonl").write_text("prompt,id\nWho?,1\n", encoding="utf-8")
+    assert explain(folder).healthy and "leaked data" in explain(folder).unseen
+
+
+@pytest.mark.parametrize("stage", ["sft", "reward"])
+def test_a_stage_before_whose_loss_rises_is_named(tmp_path: Path, stage: str) -> None:
+    """The run stopped there: nothing was aligned yet."""
+    folder = hand.made(tmp_path / "run")
+    shutil.rmtree(folder / "align")
+    steps = [{"step": step + 1, "loss": 2.0 + 0.2 * step, "skipped": 0.0} for step in range(12)]
+    hand.lines(folder / f"{stage}.partial" / "metrics.jsonl", steps)
+    (folder / "reward").exists() and shutil.rmtree(folder / "reward")
+    first = explain(folder).findings[0]
+    assert first.cause == "learning rate too high" and first.changes[0].setting == f"{stage}.rate"
+    assert first.signs[0].what == "the loss went from 2.3 to 3.9"  # means of four steps at either end
+    assert first.signs[0].file == f"{stage}.partial/metrics.jsonl"
 
 
 def test_a_reward_model_that_learned_of_other_things_is_named(tmp_path: Path) -> None:

@@ -187,13 +187,18 @@ class Evidence:
         return Path(str(told)).parent if told else self.run
 
     @cached_property
-    def evaluated_on(self) -> tuple[Path, list[str]] | None:
-        """The file of prompts of the evaluation, and its prompts."""
-        if self.recipe is None:
-            return None
-        file = self.origin / self.recipe.evaluate.prompts
-        found = [asked({"prompt": row}) for row in rows(file)]
-        return (file, found) if found else None
+    def evaluated_on(self) -> list[str]:
+        """The prompts of the evaluation; none if they cannot be read here."""
+        return self.brought(self.recipe.evaluate.prompts) if self.recipe else []
+
+    def brought(self, name: str) -> list[str]:
+        """The prompts in a file that people brought, if it holds Concord's own rows; others only stages read."""
+        file = self.origin / name
+        try:
+            found = [asked(row if "prompt" in row else {"prompt": row}) for row in rows(file)]
+        except StoreError:
+            return []
+        return [text for text in found if text.strip()]
 
 
 def open_run(folder: Path, stage: str = "align") -> Evidence:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from concord.monitoring.contradictions import Preference, agreement, preferences
-from concord.monitoring.explain.evidence import Evidence, asked, excerpt, number, rows
+from concord.monitoring.explain.evidence import Evidence, asked, excerpt, number
 from concord.monitoring.explain.finding import About, Change, Finding, Sign, graded
 from concord.monitoring.overlap import overlap
 
@@ -52,16 +52,12 @@ def compared(seen: Evidence) -> Iterator[Preference]:
 
 def leaked(seen: Evidence) -> Finding | None:
     """Leaked data: what is judged on was learned from."""
-    if seen.evaluated_on is None or seen.recipe is None:
+    judged = seen.evaluated_on
+    if not judged or seen.recipe is None:
         return None
-    file, judged = seen.evaluated_on
-    sources = {
-        seen.recipe.prompts: [asked({"prompt": row}) for row in rows(seen.origin / seen.recipe.prompts)],
-        seen.recipe.sft.demonstrations: [
-            asked(row) for row in rows(seen.origin / seen.recipe.sft.demonstrations)
-        ],
-        "rank/rankings.jsonl": [asked(row) for row in seen.rankings],
-    }
+    asked_for = seen.recipe
+    sources = {name: seen.brought(name) for name in (asked_for.prompts, asked_for.sft.demonstrations)}
+    sources["rank/rankings.jsonl"] = [asked(row) for row in seen.rankings]
     signs, worst = [], 0.0
     for name, texts in sources.items():
         found = overlap(judged, texts, near=None)
@@ -69,13 +65,13 @@ def leaked(seen: Evidence) -> Finding | None:
         if both:
             worst = max(worst, both / len(judged))
             signs.append(Sign(f"{both:,} of {len(judged):,} prompts of the evaluation stand in {name}", name))
-            signs += [Sign(f"such as {excerpt(one)}", file.name) for one, _ in found.examples[:1]]
+            signs += [Sign(f"such as {excerpt(one)}", name) for one, _ in found.examples[:1]]
     return Finding(
         "leaked data",
         max(0.5, graded(worst, 0.01, 0.1)) if signs else 0.0,
         "The policy is judged on prompts that it learned from, so the evaluation rewards learning by heart.",
         signs,
-        [Change("evaluate.prompts", seen.recipe.evaluate.prompts, "prompts that stand in no other file")],
+        [Change("evaluate.prompts", asked_for.evaluate.prompts, "prompts that stand in no other file")],
     )
 
 

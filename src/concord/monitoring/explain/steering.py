@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from concord.monitoring.explain.evidence import Evidence, number
+from concord.monitoring.explain.evidence import Evidence, number, rows
 from concord.monitoring.explain.finding import About, Change, Finding, Sign, graded, mean, third
 
 USUAL_PRICE = 0.05
@@ -11,8 +11,43 @@ SURE = 0.95
 """Chance of being past the judge's peak from which it is evidence."""
 
 
+RATE = "learning rate too high"
+LEAST_STEPS = 6
+"""Steps below which a loss that rises says nothing."""
+
+
 def rate(seen: Evidence) -> Finding | None:
-    """A learning rate too high: the policy leaps away from the reference, and scores gain nothing by it."""
+    """A learning rate too high, in whichever stage it is plainest."""
+    looks = [leaping(seen), *(rising(seen, stage) for stage in (seen.stage, "sft", "reward"))]
+    return max((one for one in looks if one is not None), key=lambda one: one.score, default=None)
+
+
+def rising(seen: Evidence, stage: str) -> Finding | None:
+    """A stage that learns from fixed data, and whose loss rises or is not finite."""
+    diary = seen.folder(stage) / "metrics.jsonl"
+    steps = list(rows(diary))
+    losses = [(row["step"], loss) for row in steps if (loss := number(row.get("loss"))) is not None]
+    if len(steps) < LEAST_STEPS or "round" in steps[0] or not losses:
+        return None
+    before, after = third(losses, last=False), third(losses, last=True)
+    skipped = [row for row in steps if row.get("skipped")]
+    signs = [Sign(f"the loss went from {before:.3g} to {after:.3g}", seen.shown(diary), losses[-1][0])]
+    if skipped:
+        what = f"{len(skipped)} steps were not finite and not learned"
+        signs.append(Sign(what, seen.shown(diary), skipped[0]["step"]))
+    asked = getattr(seen.recipe, stage, None) if stage != seen.stage else seen.method
+    now, name = getattr(asked, "rate", None), seen.named("rate") if stage == seen.stage else f"{stage}.rate"
+    return Finding(
+        RATE,
+        1.0 if skipped else graded(after / before, 1.1, 1.5) if before > 0 else 0.0,
+        f"The loss of {stage} rises where it should fall: its steps are too long.",
+        signs,
+        [Change(name, now, About(now / 10))] if now else [],
+    )
+
+
+def leaping(seen: Evidence) -> Finding | None:
+    """The policy leaps away from the reference, and scores gain nothing by it."""
     drift, scores, spread = seen.curve("kl"), seen.curve("score"), first_spread(seen)
     skipped = [row for row in seen.steps if row.get("skipped")]
     if not skipped and (len(drift) < 2 or len(scores) < 2 or not spread):
@@ -36,7 +71,7 @@ def rate(seen: Evidence) -> Finding | None:
         signs.append(seen.sign(f"the score rose by {gain:.2f} of its first spread", scores[-1][0]))
     now = seen.setting("rate")
     return Finding(
-        "learning rate too high",
+        RATE,
         min(wild, vain),
         "Steps moved the policy further than its scores could guide it, so drift bought next to nothing.",
         signs,
