@@ -57,7 +57,7 @@ def without_signal(one: Ranking, template: Template | None, limit: int) -> str:
     if template is not None and any(len(text) > limit for text in texts):
         room = max(0, limit - len(template.prompt(one.prompt)))
         ids = [row[:room] for row in template.encode_all(texts)]
-        if any(ids[better] == ids[worse] for better, worse in pairs):
+        if room and any(ids[better] == ids[worse] for better, worse in pairs):
             return "equal up to the context"
     return ""
 
@@ -130,8 +130,8 @@ def persons(brought: Brought) -> Iterator[Remark]:
         texts = ((asked(record).id, text) for record in found for text in texts_of(record))
         seen = personal(texts)
         if seen.kinds:
-            told = ", ".join(f"{count:,} with a {kind}" for kind, count in seen.kinds.most_common())
-            what = f"{seen.texts:,} texts, {told}."
+            told = ", ".join(f"{kind} in {count:,}" for kind, count in seen.kinds.most_common())
+            what = f"of {seen.texts:,} texts: {told}."
             yield Remark(
                 "warning",
                 "personal data",
