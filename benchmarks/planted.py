@@ -187,7 +187,11 @@ FAULTS = (
     scored("equal-groups", "advantages collapsed", by_prompt, *GRPO),
     scored("constant", "dead reward", constant),
     Fault(
-        "flipped-leaked", ("contradictory data", "leaked data"), stages=("reward", "align"), data=contradicted
+        "flipped-leaked",
+        ("contradictory data", "leaked data"),
+        (*PPO, "align.rollout.rounds=4", "reward.epochs=1"),
+        stages=("reward", "align"),
+        data=contradicted,
     ),
     Fault(
         "narrow-sft",
