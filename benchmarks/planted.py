@@ -79,9 +79,14 @@ class Planted(Bench):
         return super().sampler(occasion, temperature * self.fault.heat, longest, best_of)
 
 
+USUAL = {"length": (14.0, 6.0), "format": (0.0, 1.0), "repetition": (0.0, 1.0)}
+"""Mean and spread of a habit in the supervised policy's answers, roughly: a score is told in units like a reward's."""
+
+
 def counted(habit: str) -> Callable[[Sequence[Completion]], list[float]]:
     """A score that counts one habit and nothing else."""
-    return lambda said: [HABITS[habit](one.text) for one in said]
+    mean, spread = USUAL[habit]
+    return lambda said: [(HABITS[habit](one.text) - mean) / spread for one in said]
 
 
 def by_prompt(said: Sequence[Completion]) -> list[float]:
