@@ -134,6 +134,14 @@ def test_a_judge_that_is_surely_past_its_peak_is_evidence(tmp_path: Path) -> Non
     assert [sign.step for sign in found.signs if "past its peak" in sign.what] == [8]
 
 
+def test_alarms_of_guards_are_told_beside_the_causes(tmp_path: Path) -> None:
+    folder = hand.made(tmp_path)
+    alarm = {"step": 7, "rule": "length", "value": 41.5, "limit": 40, "action": "warn", "samples": []}
+    hand.lines(folder / "align" / "alarms.jsonl", [alarm])
+    found = explain(folder)
+    assert found.healthy and 'a guard warned: "length was 41.5, limit 40, at step 7: warn"' in found.lines()
+
+
 def test_forgetting_is_read_off_the_looks(tmp_path: Path) -> None:
     folder = hand.made(tmp_path)
     (folder / "sft").mkdir()

@@ -1,11 +1,11 @@
 """Why a run went wrong, from what lies in its folder: causes with their evidence and the setting to change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from concord.monitoring.explain.evidence import Evidence, open_run
+from concord.monitoring.explain.evidence import Evidence, excerpt, open_run
 from concord.monitoring.explain.finding import About, Change, Finding, Sign
 from concord.monitoring.explain.table import CAUSES, findings
 
@@ -25,6 +25,8 @@ class Explanation:
     """Causes that could not be looked for, because what they need is not there."""
     flaw: str = ""
     """Why settings are not known, if they are not."""
+    alarms: Sequence[str] = ()
+    """What guards warned of while it learned, if there were any."""
 
     @property
     def healthy(self) -> bool:
@@ -42,6 +44,7 @@ class Explanation:
                 where = sign.file if sign.step is None else f"{sign.file}, step {sign.step}"
                 told.append(f"     {sign.what} [{where}]")
             told += [f"   {change.told()}" for change in one.changes]
+        told += [f"a guard warned: {alarm}" for alarm in self.alarms]
         if self.flaw:
             told.append(self.flaw)
         if self.unseen:
@@ -71,6 +74,7 @@ class Explanation:
             ],
             "unseen": {name: CAUSES[name].needs for name in self.unseen},
             "flaw": self.flaw or None,
+            "alarms": list(self.alarms),
         }
 
 
@@ -83,4 +87,11 @@ def explain(run: Path, stage: str = "align") -> Explanation:
     """Look for every cause in a run folder."""
     seen = open_run(run, stage)
     found, unseen = findings(seen)
-    return Explanation(str(run), stage, seen.state(stage), len(seen.rounds), found, unseen, seen.flaw)
+    alarms = [warning(row) for row in seen.alarms]
+    return Explanation(str(run), stage, seen.state(stage), len(seen.rounds), found, unseen, seen.flaw, alarms)
+
+
+def warning(row: Mapping[str, Any]) -> str:
+    """An alarm in a line."""
+    told = {name: row.get(name, "?") for name in ("rule", "value", "limit", "step", "action")}
+    return excerpt("{rule} was {value}, limit {limit}, at step {step}: {action}".format(**told))
