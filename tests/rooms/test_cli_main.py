@@ -79,14 +79,12 @@ def test_every_verb_is_there_and_takes_json() -> None:
         "import",
         "export",
         *stages,
+        "evaluate answers",
         "evaluate reward",
         "run",
         "next",
-        "web",
-        "show",
-        "doctor",
-        "demo",
     ]
+    verbs += ["web", "serve", "drift", "show", "explain", "mirror", "doctor", "demo"]
     assert list(VERBS) == verbs
     assert all("--json" in verb.parser().format_help() for verb in VERBS.values())
 

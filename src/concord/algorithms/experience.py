@@ -20,6 +20,7 @@ from concord.maths.sequence import masked_sum
 from concord.maths.statistics import cluster_error, distinct
 from concord.models import Policy
 from concord.models.trunk import spread
+from concord.monitoring.habits import leanings
 from concord.records import Completion, Prompt
 from concord.settings import Rollouts
 from concord.training import Notes
@@ -45,7 +46,7 @@ class Speaking:
     settled: bool = field(default=True, init=False)
     news: dict[str, float] = field(default_factory=dict, init=False)
     words: dict[str, float] = field(default_factory=dict, init=False)
-    """What a look at the round's texts tells."""
+    """What a look at the round's texts tells, and what their scores lean on."""
 
     @property
     def steps(self) -> int:
@@ -101,6 +102,7 @@ class Speaking:
         bench.mark(self.round, scores.tolist())
         sequences = as_said(said, bench.policy)
         groups = torch.arange(len(prompts)).repeat_interleave(plan.samples)
+        self.words |= leanings([one.text for one in said], scores.tolist(), groups.tolist())
         return Rollout(
             sequences,
             noted(said, sequences),

@@ -1,20 +1,27 @@
-"""`concord doctor`: what this machine offers, and whether a model is the same however it is read."""
+"""`concord doctor`: what this machine offers, whether a model reads the same, or what ails a recipe before it runs."""
 
 import argparse
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
-from concord.errors import ModelError
+from concord.errors import ModelError, RecordError, SettingsError
 
 PRECISIONS = ("float32", "bfloat16")
+ASKED = {"arithmetic", "cost"}
+"""Checks whose errors are of the recipe and not of its data."""
 
 
 def doctor(args: argparse.Namespace, voice: Voice) -> int:
-    """Tell device and precision with the reason, threads, memory, disk and versions; or examine a model."""
+    """Tell device and precision with the reason, threads, memory, disk and versions; or examine model or recipe."""
+    if args.exact and args.recipe:
+        raise SettingsError("`--exact` examines a model and RECIPE a recipe. Give one of the two.")
     if args.exact:
         return exact(args, voice)
+    if args.recipe:
+        return ahead(args, voice)
     from concord import __version__
     from concord.models import doctor as examine
 
@@ -22,6 +29,28 @@ def doctor(args: argparse.Namespace, voice: Voice) -> int:
     width = max(len(name) for name in found)
     voice.tell([f"{name:{width}}  {text}" for name, text in found.items()], {"doctor": found})
     return 0
+
+
+def ahead(args: argparse.Namespace, voice: Voice) -> int:
+    """Look through a recipe and its data; an error is that of its data or of its settings."""
+    from concord.runs import Run, load
+    from concord.stages.doctor import checkup
+
+    run = Run(Path(args.run) if args.run else Path("runs") / Path(args.recipe).stem)
+    found = checkup(load(args.recipe, args.overrides), run)
+    counts = Counter(one.level for one in found)
+    total = ", ".join(f"{counts[level]} {level}s" for level in ("error", "warning", "note"))
+    lines = [line for one in found for line in one.lines()]
+    voice.tell(
+        [*lines, f"{args.recipe}: {total}"],
+        {"recipe": args.recipe, "remarks": [asdict(one) for one in found]},
+    )
+    wrong = {one.check for one in found if one.level == "error"}
+    if not wrong:
+        return 0
+    if wrong == {"model"}:
+        return ModelError.exit_code
+    return SettingsError.exit_code if wrong <= ASKED else RecordError.exit_code
 
 
 def exact(args: argparse.Namespace, voice: Voice) -> int:
@@ -37,14 +66,19 @@ def exact(args: argparse.Namespace, voice: Voice) -> int:
 
 def asks(parser: Parser) -> None:
     """What `doctor` is told."""
-    parser.add_argument(
-        "--exact", metavar="FOLDER", help="measure whether this model is the same however it is read"
+    add = parser.add_argument
+    add("recipe", metavar="RECIPE", nargs="?", help="look through this recipe and its data before it is run")
+    add("overrides", metavar="key=value", nargs="*", help="settings laid over the recipe's")
+    add(
+        "--run", metavar="DIR", help="the run's folder, whose rankings are looked at too (default: runs/NAME)"
     )
-    parser.add_argument(
-        "--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the products, for --exact"
-    )
+    add("--exact", metavar="FOLDER", help="measure whether this model is the same however it is read")
+    add("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the products, for --exact")
 
 
 DOCTOR = Verb(
-    "doctor", "Tell what this machine offers, or with --exact whether a model can be trusted.", asks, doctor
+    "doctor",
+    "Tell what this machine offers, what ails a recipe, or with --exact whether a model can be trusted.",
+    asks,
+    doctor,
 )

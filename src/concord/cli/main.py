@@ -4,7 +4,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import answers, card, data, demo, doctor, drift, make, mirror, next, serve, show, stage, web
+from concord.cli import (
+    answers,
+    card,
+    data,
+    demo,
+    doctor,
+    drift,
+    explain,
+    make,
+    mirror,
+    next,
+    serve,
+    show,
+    stage,
+    web,
+)
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -28,6 +43,7 @@ VERBS: dict[str, Verb] = {
         serve.SERVE,
         drift.DRIFT,
         show.SHOW,
+        explain.EXPLAIN,
         mirror.MIRROR,
         doctor.DOCTOR,
         demo.DEMO,

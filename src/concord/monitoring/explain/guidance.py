@@ -1,0 +1,123 @@
+"""Causes in what was learned from: contradictions, leaks, and what a narrow diet makes a policy forget."""
+
+from collections.abc import Iterator
+
+from concord.monitoring.contradictions import Preference, agreement, preferences
+from concord.monitoring.explain.evidence import Evidence, asked, excerpt, number
+from concord.monitoring.explain.finding import About, Change, Finding, Sign, graded
+from concord.monitoring.overlap import overlap
+
+
+def contradictory(seen: Evidence) -> Finding | None:
+    """Contradictory data: the same two answers, once this way and once that."""
+    if not seen.rankings:
+        return None
+    found = agreement(compared(seen))
+    if not found.again:
+        return None
+    file = seen.shown(seen.folder("rank") / "rankings.jsonl")
+    signs = [
+        Sign(f"{found.opposed:,} of {found.compared:,} comparisons were also made the other way round", file),
+        Sign(
+            f"of {found.again:,} that were made more than once, {found.opposed / found.again:.0%} disagree",
+            file,
+        ),
+    ]
+    signs += [
+        Sign(f"such as {excerpt(one)} and {excerpt(other)}", file) for _, one, other in found.examples[:1]
+    ]
+    return Finding(
+        "contradictory data",
+        min(
+            graded(found.opposed / found.compared, 0.03, 0.15), graded(found.opposed / found.again, 0.45, 0.8)
+        ),
+        "Rankings contradict each other more than people who differ in taste do, so no score can follow them.",
+        signs,
+        [
+            Change(
+                "rank/rankings.jsonl", "both ways", "one verdict for each two answers: leave out or rank anew"
+            )
+        ],
+    )
+
+
+def compared(seen: Evidence) -> Iterator[Preference]:
+    """The comparisons of all rankings of the run."""
+    for row in seen.rankings:
+        texts = [
+            str(one.get("text", "")) if isinstance(one, dict) else str(one) for one in row["completions"]
+        ]
+        yield from preferences(asked(row), texts, row.get("tiers", []), str(row.get("by", "")))
+
+
+def leaked(seen: Evidence) -> Finding | None:
+    """Leaked data: what is judged on was learned from."""
+    judged = seen.evaluated_on
+    if not judged or seen.recipe is None:
+        return None
+    asked_for = seen.recipe
+    sources = {name: seen.brought(name) for name in (asked_for.prompts, asked_for.sft.demonstrations)}
+    sources["rank/rankings.jsonl"] = [asked(row) for row in seen.rankings]
+    signs, worst = [], 0.0
+    for name, texts in sources.items():
+        found = overlap(judged, texts, near=None)
+        both = found.exact + found.plain
+        if both:
+            worst = max(worst, both / len(judged))
+            signs.append(Sign(f"{both:,} of {len(judged):,} prompts of the evaluation stand in {name}", name))
+            signs += [Sign(f"such as {excerpt(one)}", name) for one, _ in found.examples[:1]]
+    return Finding(
+        "leaked data",
+        max(0.5, graded(worst, 0.01, 0.1)) if signs else 0.0,
+        "The policy is judged on prompts that it learned from, so the evaluation rewards learning by heart.",
+        signs,
+        [Change("evaluate.prompts", asked_for.evaluate.prompts, "prompts that stand in no other file")],
+    )
+
+
+def forgetting(seen: Evidence) -> Finding | None:
+    """Forgetting: what the policy could do before has become more surprising to it."""
+    looks = [one for one in seen.looks.get("looks", []) if number(one.get("general")) is not None]
+    best = seen.looks.get("best", {})
+    signs, score = [], 0.0
+    if len(looks) > 1 and number(best.get("general")) is not None:
+        rise = float(best["general"]) - float(looks[0]["general"])
+        score = graded(rise, 0.1, 0.4) if rise > 0 else 0.0
+        signs.append(
+            Sign(
+                f"general demonstrations became {rise:+.3f} nats a token more surprising",
+                "sft/looks.json",
+                int(best["step"]),
+            )
+        )
+    lost = list(worse_kinds(seen))
+    if lost:
+        score = max(score, 0.6)
+        signs.append(
+            Sign(
+                f"on {', '.join(lost)} it is clearly worse than the policy that it began as",
+                "evaluate/report.json",
+            )
+        )
+    if not signs or seen.recipe is None:
+        return None
+    asked_for = seen.recipe.sft
+    return Finding(
+        "forgetting",
+        score,
+        "What was learned from is narrower than what the policy should keep, so the rest fades.",
+        signs,
+        [
+            Change("sft.forget", asked_for.forget if asked_for.forget is not None else "none", About(0.1)),
+            Change("sft.epochs", asked_for.epochs, max(1, asked_for.epochs // 3)),
+        ],
+    )
+
+
+def worse_kinds(seen: Evidence) -> Iterator[str]:
+    """The kinds of request on which the supervised policy clearly loses against the base model."""
+    for one in seen.report.get("comparisons", []):
+        mine = (one.get("a"), one.get("b"), one.get("split")) == ("sft", "base", None)
+        high = number(one.get("high"))
+        if mine and one.get("kind") and high is not None and high < 0.5:
+            yield str(one["kind"])
