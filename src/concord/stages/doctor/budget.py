@@ -74,7 +74,7 @@ def arithmetic(brought: Brought) -> Iterator[Remark]:
             yield from passes(source, "sft", len(found), recipe.sft.batch, recipe.sft.epochs)
     for _, ranked in brought.rankings:
         if ranked:
-            shown = round(len(ranked) * (1 - recipe.reward.hold_out))
+            shown = round(len(ranked) * (1 - recipe.reward.hold_out.share))
             yield from passes(source, "reward", max(1, shown), recipe.reward.batch, recipe.reward.epochs)
     plan = rounds(brought)
     if plan is not None:
