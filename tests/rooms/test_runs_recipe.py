@@ -239,12 +239,12 @@ def test_an_override_heals_what_the_file_has_wrong(here: Path) -> None:
 
 def test_all_problems_at_once_in_order_and_not_too_many(here: Path) -> None:
     text = "zeta: 1\nseed: x\nalign: {kl: .nan}\n"
-    lines = complaint(text, "sft.epochs=0", "base").split("\n")
+    lines = complaint(text, "sft.epochs=-1", "base").split("\n")
     assert [line.split(": `")[0].split(": a setting")[0] for line in lines] == [
         "r.yaml:1",
         "r.yaml:2",
         "r.yaml:3",
-        "command line, 'sft.epochs=0'",
+        "command line, 'sft.epochs=-1'",
         "command line, 'base'",
     ]
     many = complaint("".join(f"zz{number}: 1\n" for number in range(33))).split("\n")

@@ -39,7 +39,14 @@ def rows(refused: int) -> list[dict[str, Any]]:
     return [
         {
             **{"policy": policy, "temperature": 1.0, "split": None, "kind": kind, "prompt_id": f"{kind}{n}"},
-            **{"prompt": "?", "text": "!", "proxy": None, "finish": "stop", "words": 3, "kl": 0.1},
+            **{
+                "prompt": "?",
+                "text": f"so {n}!",
+                "proxy": None,
+                "finish": "stop",
+                "words": 3,
+                "kl": 0.1,
+            },
             "gold": float(random.normal(1.5 * (policy == "ppo"))),
             "marks": {"refused": n < (refused if policy == "ppo" else 80)},
         }

@@ -69,7 +69,9 @@ def keys_of(name: str) -> list[str]:
         if get_origin(here) is dict and not methods(get_args(here)[1]):
             here = get_args(here)[1]
             fields = here.model_fields if is_section(here) else {}
-            ends = next((place for place in range(1, len(parts)) if parts[place] in fields), len(parts))
+            misspelt = len(parts) > 1 and nearest(parts[-1], fields) is not None
+            last = len(parts) - 1 if misspelt else len(parts)
+            ends = next((place for place in range(1, len(parts)) if parts[place] in fields), last)
             keys.append(".".join(parts[:ends]))
             del parts[:ends]
             continue

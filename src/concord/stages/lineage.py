@@ -82,9 +82,8 @@ def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
     learned = {"align": recipe.align, **{f"rivals/{name}": rival for name, rival in rivals(loaded).items()}}
     for name, method in learned.items():
         needs = [given(path, title) for path, title in needed(loaded, method)]
-        yield from (
-            one for one in needs if one.name not in {begins.name, prompts.name, *(s.name for s in shown)}
-        )
+        told_before = {begins.name, prompts.name, *(one.name for one in shown)}
+        yield from (one for one in needs if one.name not in told_before)
         title = f"policy {method.method if name == 'align' else name.partition('/')[2]}"
         yield stage(run, name, title, "model", (*teachers(method), *needs))
     yield given(folder / recipe.evaluate.prompts, "held-out prompts")
@@ -93,12 +92,8 @@ def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
     spoke = dict.fromkeys(
         (begins.name, *(one for one in policies(loaded).values() if one in ("sft", *learned)))
     )
-    parts: tuple[Artefact | str, ...] = (
-        *spoke,
-        given(folder / recipe.evaluate.prompts, "held-out prompts"),
-        "judge",
-    )
-    yield stage(run, "evaluate", "judged answers", "answers", parts)
+    asked_of = given(folder / recipe.evaluate.prompts, "held-out prompts")
+    yield stage(run, "evaluate", "judged answers", "answers", (*spoke, asked_of, "judge"))
 
 
 def teachers(method: Method) -> tuple[str, ...]:
