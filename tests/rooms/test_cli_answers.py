@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,15 @@ def test_scored_lists_give_numpys_win_rates_and_flag_the_constant_text(
         assert one["rate"]["value"] == pytest.approx(own.mean(), abs=1e-9)
         assert one["error"] == pytest.approx(own.std(ddof=1) / np.sqrt(len(own)), abs=1e-9)
     assert [one["name"] for one in found["gaming"] if one["gaming"]] == ["constant"]
-    raw = {one["a"]: one["rate"]["value"] for one in found["win_rates"]}
+    raw: dict[str, float] = {one["a"]: one["rate"]["value"] for one in found["win_rates"]}
     held = {one["name"]: one["length"]["value"] for one in found["controlled"][0]["models"]}
     assert raw["wordy"] > raw["brief"] and held["wordy"] - held["brief"] < 0.5 * (raw["wordy"] - raw["brief"])
     elo = {one["name"]: one["elo"]["value"] for one in found["league"]["standings"]}
-    odds = np.array([raw[name] / (1 - raw[name]) for name in raw])
-    assert [elo[name] for name in raw] == pytest.approx(1000 + 400 * np.log10(odds), abs=1e-3)
+    odds = {name: rate / (1 - rate) for name, rate in raw.items() if name != "constant"}
+    expected = {BASELINE: 1000.0, **{name: 1000 + 400 * math.log10(one) for name, one in odds.items()}}
+    assert elo == pytest.approx(expected, abs=1e-3)
+    assert found["league"]["unrated"] == {"constant": "answers nearly every prompt alike"}
+    assert found["controlled"][0]["length"]["refused"] == found["league"]["unrated"]
     assert len(found["tests"]) == 6 and {one["criterion"] for one in found["tests"]} == {
         f"wins over {BASELINE}"
     }

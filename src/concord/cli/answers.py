@@ -9,7 +9,7 @@ from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
 from concord.errors import SettingsError, StoreError
 
-SHOWN = 10
+SHOWN = 8
 """Tests that a terminal is shown; all of them stand in --json."""
 WIDEST = 36
 
@@ -116,7 +116,7 @@ def left_out(league: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def differences(tests: list[dict[str, Any]]) -> Iterator[str]:
-    """Paired tests whose difference is beyond chance, the surest first."""
+    """Paired tests whose difference is beyond chance, the surest first, and whom they do not tell apart."""
     clear = sorted(
         (one for one in tests if one["says"] != "no clear difference"), key=lambda one: one["adjusted"]
     )
@@ -129,7 +129,11 @@ def differences(tests: list[dict[str, Any]]) -> Iterator[str]:
             f"p {one['adjusted']:.2g}"
         )
     if len(clear) > SHOWN:
-        yield f"  and {len(clear) - SHOWN} more; --json has all of them."
+        yield f"  and {len(clear) - SHOWN:,} more; --json has all of them."
+    alike = [f"{one['a']} and {one['b']} ({one['criterion']})" for one in tests if one not in clear]
+    if alike:
+        rest = f", and {len(alike) - SHOWN:,} pairs more" if len(alike) > SHOWN else ""
+        yield f"Not told apart: {'; '.join(alike[:SHOWN])}{rest}."
 
 
 def asks(parser: Parser) -> None:

@@ -43,12 +43,20 @@ def about_sameness(report: Report) -> Iterator[str]:
 
 
 def about_length(report: Report) -> Iterator[str]:
-    """A win over the reference that is not shown once both answers are as long."""
+    """A win over the reference that a leaning towards length may have made."""
     for table in report["controlled"]:
+        slope = table["length"]["slopes"].get("length")
         for item in table["models"]:
             ours = (item["name"], table["against"]) == (report["candidate"], report["reference"])
             raw, held = item["raw"]["low"], item["length"]["low"]
-            if ours and raw is not None and held is not None and raw > 1 / 2 >= held:
+            if (
+                ours
+                and slope
+                and slope["low"] > 0
+                and raw is not None
+                and held is not None
+                and raw > 1 / 2 >= held
+            ):
                 yield (
                     f"The win over {table['against']} is not shown with length held equal "
                     f"({item['raw']['value']:.0%} becomes {item['length']['value']:.0%}). "
