@@ -105,15 +105,15 @@ def own(path: Path, found: Answered, wanted: float | None) -> None:
         raise RecordError(
             f"{path} has no answers at temperature {wanted:g}; it has {', '.join(map(str, warm))}."
         )
-    chosen = warm[0] if wanted is None else wanted
+    taken = warm[0] if wanted is None else wanted
     if len(warm) > 1:
         found.told.append(
-            f"{path}: answers at temperature {chosen:g} of {', '.join(f'{one:g}' for one in warm)}."
+            f"{path}: answers at temperature {taken:g} of {', '.join(f'{one:g}' for one in warm)}."
         )
     unjudged = 0
     for line in lines:
         row = line.row
-        if row["temperature"] != chosen:
+        if row["temperature"] != taken:
             continue
         gold = number(row["gold"])
         if gold is None:
