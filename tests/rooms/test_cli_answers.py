@@ -161,6 +161,35 @@ def test_verdicts_keep_their_chances_and_two_orders_count_as_one(
     assert any("have no preference: 1" in text for text in found["told"])
 
 
+def test_rankings_name_models_in_two_orders_and_hostile_names_stay_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "evil\x1b[2J</td><script>alert(1)</script>"
+    rows = [
+        {
+            "prompt": {"id": f"p{place}", "messages": [{"role": "user", "content": f"Question {place}"}]},
+            "completions": [{"text": f"x {place}", "by": evil}, {"text": f"y {place}", "by": "good"}],
+            "tiers": [[0], [1]] if (place + back) % 3 else [[1], [0]],
+            "shown": [1, 0] if back else [0, 1],
+            "by": "judge:m",
+            "source": "ai",
+        }
+        for place in range(30)
+        for back in (0, 1)
+    ]
+    path, page = tmp_path / "rankings.jsonl", tmp_path / "page.html"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = carried(capsys, str(path), "--against", "good", "--out", str(page))
+    # of three prompts one is won in both orders, one forth alone, one back alone: 1, a half, a half
+    assert found["win_rates"][0]["rate"]["value"] == pytest.approx(2 / 3)
+    assert (found["orders"]["both"], found["orders"]["consistent"]["value"]) == (30, pytest.approx(1 / 3))
+    assert found["orders"]["first"]["value"] == pytest.approx(0.5)
+    assert "<script" not in page.read_text(encoding="utf-8")
+    assert main(["evaluate", "answers", str(path), "--against", "good"]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told and "30 of 30 pairs were read in both orders" in told
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

@@ -19,6 +19,7 @@ def answers(args: argparse.Namespace, voice: Voice) -> int:
     from concord.evaluation.answered import answered
     from concord.evaluation.assessed import assessed
     from concord.evaluation.report import finite
+    from concord.formats.fields import visible
 
     if not 0 < args.half < 50:
         raise SettingsError(f"`--half` is {args.half:g}; it is a number of points above 0 and below 50.")
@@ -36,7 +37,7 @@ def answers(args: argparse.Namespace, voice: Voice) -> int:
 
         write_text(out, comparison(found))
         found["page"] = str(out)
-    voice.tell(lines(found), found)
+    voice.tell(map(visible, lines(found)), found)
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from concord import formats
 from concord.errors import RecordError
 from concord.evaluation.answers import number
-from concord.evaluation.duels import Duel, outcome
+from concord.evaluation.duels import Duel, of_ranking, outcome
 from concord.evaluation.orders import Reading, in_both
 from concord.formats.containers import rows
 from concord.formats.lines import Line
@@ -177,8 +177,7 @@ def scored(path: Path, rating: Rating, found: Answered) -> None:
 
 def ranked(path: Path, ranking: Ranking, found: Answered) -> None:
     """Every two ranked answers of different models."""
-    places = {place: tier for tier, some in enumerate(ranking.tiers) for place in some}
-    for (one, high), (other, low) in combinations(sorted(places.items()), 2):
+    for one, other, won in of_ranking(ranking):
         ours, theirs = ranking.completions[one], ranking.completions[other]
         if not (ours.by and theirs.by):
             raise RecordError(
@@ -187,7 +186,7 @@ def ranked(path: Path, ranking: Ranking, found: Answered) -> None:
         if ours.by != theirs.by:
             shown = ranking.shown
             forth = shown.index(one) < shown.index(other) if {one, other} <= set(shown) else None
-            duel = Duel(ranking.prompt.id, ours.by, theirs.by, outcome(-high, -low), (ours.text, theirs.text))
+            duel = Duel(ranking.prompt.id, ours.by, theirs.by, won, (ours.text, theirs.text))
             found.judge(Reading(duel, forth))
 
 
