@@ -124,11 +124,11 @@ def differences(tests: list[dict[str, Any]]) -> Iterator[str]:
     if tests:
         yield f"Of {len(tests):,} paired tests, {len(clear):,} differences are beyond chance (Holm, 0.05):"
     for one in clear[:SHOWN]:
-        gap = one["difference"]
-        yield (
-            f"  {one['criterion']}: {one['a']} less {one['b']} is {gap['value']:+.3f} {ends(gap, 1, 3)}, "
-            f"p {one['adjusted']:.2g}"
-        )
+        up, gap = one["says"] == "higher", one["difference"]
+        more, less = (one["a"], one["b"]) if up else (one["b"], one["a"])
+        low, high = (gap["low"], gap["high"]) if up else (-gap["high"], -gap["low"])
+        span = f"{abs(gap['value']):.3f} [{low:.3f}, {high:.3f}]"
+        yield f"  {one['criterion']}: {more} above {less} by {span}, p {one['adjusted']:.2g}"
     if len(clear) > SHOWN:
         yield f"  and {len(clear) - SHOWN:,} more; --json has all of them."
     alike = [f"{one['a']} and {one['b']} ({one['criterion']})" for one in tests if one not in clear]
