@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,15 @@ def test_scored_lists_give_numpys_win_rates_and_flag_the_constant_text(
         assert one["rate"]["value"] == pytest.approx(own.mean(), abs=1e-9)
         assert one["error"] == pytest.approx(own.std(ddof=1) / np.sqrt(len(own)), abs=1e-9)
     assert [one["name"] for one in found["gaming"] if one["gaming"]] == ["constant"]
-    raw = {one["a"]: one["rate"]["value"] for one in found["win_rates"]}
+    raw: dict[str, float] = {one["a"]: one["rate"]["value"] for one in found["win_rates"]}
     held = {one["name"]: one["length"]["value"] for one in found["controlled"][0]["models"]}
     assert raw["wordy"] > raw["brief"] and held["wordy"] - held["brief"] < 0.5 * (raw["wordy"] - raw["brief"])
     elo = {one["name"]: one["elo"]["value"] for one in found["league"]["standings"]}
-    odds = np.array([raw[name] / (1 - raw[name]) for name in raw])
-    assert [elo[name] for name in raw] == pytest.approx(1000 + 400 * np.log10(odds), abs=1e-3)
+    odds = {name: rate / (1 - rate) for name, rate in raw.items() if name != "constant"}
+    expected = {BASELINE: 1000.0, **{name: 1000 + 400 * math.log10(one) for name, one in odds.items()}}
+    assert elo == pytest.approx(expected, abs=1e-3)
+    assert found["league"]["unrated"] == {"constant": "answers nearly every prompt alike"}
+    assert found["controlled"][0]["length"]["refused"] == found["league"]["unrated"]
     assert len(found["tests"]) == 6 and {one["criterion"] for one in found["tests"]} == {
         f"wins over {BASELINE}"
     }
@@ -155,6 +159,35 @@ def test_verdicts_keep_their_chances_and_two_orders_count_as_one(
     assert found["win_rates"][0]["rate"]["value"] == pytest.approx(expected)
     assert found["tests"][0]["criterion"] == "wins"
     assert any("have no preference: 1" in text for text in found["told"])
+
+
+def test_rankings_name_models_in_two_orders_and_hostile_names_stay_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "evil\x1b[2J</td><script>alert(1)</script>"
+    rows = [
+        {
+            "prompt": {"id": f"p{place}", "messages": [{"role": "user", "content": f"Question {place}"}]},
+            "completions": [{"text": f"x {place}", "by": evil}, {"text": f"y {place}", "by": "good"}],
+            "tiers": [[0], [1]] if (place + back) % 3 else [[1], [0]],
+            "shown": [1, 0] if back else [0, 1],
+            "by": "judge:m",
+            "source": "ai",
+        }
+        for place in range(30)
+        for back in (0, 1)
+    ]
+    path, page = tmp_path / "rankings.jsonl", tmp_path / "page.html"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = carried(capsys, str(path), "--against", "good", "--out", str(page))
+    # of three prompts one is won in both orders, one forth alone, one back alone: 1, a half, a half
+    assert found["win_rates"][0]["rate"]["value"] == pytest.approx(2 / 3)
+    assert (found["orders"]["both"], found["orders"]["consistent"]["value"]) == (30, pytest.approx(1 / 3))
+    assert found["orders"]["first"]["value"] == pytest.approx(0.5)
+    assert "<script" not in page.read_text(encoding="utf-8")
+    assert main(["evaluate", "answers", str(path), "--against", "good"]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told and "30 of 30 pairs were read in both orders" in told
 
 
 @pytest.mark.parametrize(

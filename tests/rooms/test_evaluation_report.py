@@ -208,7 +208,7 @@ def test_a_whole_run_becomes_one_page_and_plain_json() -> None:
     for name in ("loop", "replies", "wins", "kinds", "policies", "training", "pursuit", "reward", "losses"):
         assert f'<section id="{name}">' in html
     figures = [attributes for tag, attributes in reader.tags if tag == "svg"]
-    assert len(figures) == 6 and all(one["role"] == "img" and one["aria-label"] for one in figures)
+    assert len(figures) == 7 and all(one["role"] == "img" and one["aria-label"] for one in figures)
     ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     words = re.sub(r"<(style|svg).*?</\1>|<[^>]*>", " ", html, flags=re.DOTALL).split()

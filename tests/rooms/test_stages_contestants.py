@@ -7,6 +7,7 @@ import pytest
 
 from concord.errors import SettingsError
 from concord.runs import Loaded, Run, load
+from concord.settings import Recipe
 from concord.stages.contestants import contestants, described
 from concord.stages.independence import refuse_a_teacher
 from concord.stages.plan import key, plan
@@ -56,6 +57,9 @@ def test_a_contestant_is_a_task_of_its_own_and_makes_nothing_else_again(asked: A
     assert tmp_path / "other" / "sft" / "model" in tasks["answers/mine"].files
     assert key(tasks["answers/sft"], more, run) == key(plain["answers/sft"], asked(), run)
     names = contestants(more)
+    assert (
+        Recipe.model_validate(more.recipe.model_dump(mode="json")) == more.recipe
+    )  # as a stage's process reads it
     assert described(more, names["vendor"]) == "large at http://localhost:1/v1"
     assert described(more, names["mine"]).endswith("other/sft/model")
 

@@ -9,7 +9,7 @@ from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
 from concord.errors import SettingsError, StoreError
 
-SHOWN = 10
+SHOWN = 8
 """Tests that a terminal is shown; all of them stand in --json."""
 WIDEST = 36
 
@@ -19,6 +19,7 @@ def answers(args: argparse.Namespace, voice: Voice) -> int:
     from concord.evaluation.answered import answered
     from concord.evaluation.assessed import assessed
     from concord.evaluation.report import finite
+    from concord.formats.fields import visible
 
     if not 0 < args.half < 50:
         raise SettingsError(f"`--half` is {args.half:g}; it is a number of points above 0 and below 50.")
@@ -36,7 +37,7 @@ def answers(args: argparse.Namespace, voice: Voice) -> int:
 
         write_text(out, comparison(found))
         found["page"] = str(out)
-    voice.tell(lines(found), found)
+    voice.tell(map(visible, lines(found)), found)
     return 0
 
 
@@ -116,20 +117,24 @@ def left_out(league: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def differences(tests: list[dict[str, Any]]) -> Iterator[str]:
-    """Paired tests whose difference is beyond chance, the surest first."""
+    """Paired tests whose difference is beyond chance, the surest first, and whom they do not tell apart."""
     clear = sorted(
         (one for one in tests if one["says"] != "no clear difference"), key=lambda one: one["adjusted"]
     )
     if tests:
         yield f"Of {len(tests):,} paired tests, {len(clear):,} differences are beyond chance (Holm, 0.05):"
     for one in clear[:SHOWN]:
-        gap = one["difference"]
-        yield (
-            f"  {one['criterion']}: {one['a']} less {one['b']} is {gap['value']:+.3f} {ends(gap, 1, 3)}, "
-            f"p {one['adjusted']:.2g}"
-        )
+        up, gap = one["says"] == "higher", one["difference"]
+        more, less = (one["a"], one["b"]) if up else (one["b"], one["a"])
+        low, high = (gap["low"], gap["high"]) if up else (-gap["high"], -gap["low"])
+        span = f"{abs(gap['value']):.3f} [{low:.3f}, {high:.3f}]"
+        yield f"  {one['criterion']}: {more} above {less} by {span}, p {one['adjusted']:.2g}"
     if len(clear) > SHOWN:
-        yield f"  and {len(clear) - SHOWN} more; --json has all of them."
+        yield f"  and {len(clear) - SHOWN:,} more; --json has all of them."
+    alike = [f"{one['a']} and {one['b']} ({one['criterion']})" for one in tests if one not in clear]
+    if alike:
+        rest = f", and {len(alike) - SHOWN:,} pairs more" if len(alike) > SHOWN else ""
+        yield f"Not told apart: {'; '.join(alike[:SHOWN])}{rest}."
 
 
 def asks(parser: Parser) -> None:

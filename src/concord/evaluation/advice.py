@@ -14,7 +14,9 @@ MOST_KINDS = 3
 def next_steps(report: Report) -> list[str]:
     """Sentences that say what to do and why, the most pressing first."""
     steps = [
+        *about_sameness(report),
         *about_criteria(report),
+        *about_length(report),
         *about_kinds(report),
         *about_drift(report),
         *about_watch(report),
@@ -28,6 +30,38 @@ def next_steps(report: Report) -> list[str]:
             "Everything asked for was shown. Use the policy, rank what it says in use, and go round again."
         ]
     return ["Nothing here calls for a change. Add criteria to the recipe's `gate` to ask for more."]
+
+
+def about_sameness(report: Report) -> Iterator[str]:
+    """Policies that answer every prompt alike."""
+    found = [item["name"] for item in report["gaming"] if item["gaming"]]
+    if found:
+        yield (
+            f"{', '.join(found)}: nearly every prompt is answered with the same text, whatever it asks. "
+            "Read the answers before any number; such a policy pleases a judge and helps nobody."
+        )
+
+
+def about_length(report: Report) -> Iterator[str]:
+    """A win over the reference that a leaning towards length may have made."""
+    for table in report["controlled"]:
+        slope = table["length"]["slopes"].get("length")
+        for item in table["models"]:
+            ours = (item["name"], table["against"]) == (report["candidate"], report["reference"])
+            raw, held = item["raw"]["low"], item["length"]["low"]
+            if (
+                ours
+                and slope
+                and slope["low"] > 0
+                and raw is not None
+                and held is not None
+                and raw > 1 / 2 >= held
+            ):
+                yield (
+                    f"The win over {table['against']} is not shown with length held equal "
+                    f"({item['raw']['value']:.0%} becomes {item['length']['value']:.0%}). "
+                    "Rank pairs in which the better answer is short, or price length in the reward."
+                )
 
 
 def about_criteria(report: Report) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from concord import formats
 from concord.errors import RecordError
 from concord.evaluation.answers import number
-from concord.evaluation.duels import Duel, outcome
+from concord.evaluation.duels import Duel, of_ranking, outcome
 from concord.evaluation.orders import Reading, in_both
 from concord.formats.containers import rows
 from concord.formats.lines import Line
@@ -105,15 +105,15 @@ def own(path: Path, found: Answered, wanted: float | None) -> None:
         raise RecordError(
             f"{path} has no answers at temperature {wanted:g}; it has {', '.join(map(str, warm))}."
         )
-    warmth = warm[0] if wanted is None else wanted
+    taken = warm[0] if wanted is None else wanted
     if len(warm) > 1:
         found.told.append(
-            f"{path}: answers at temperature {warmth:g} of {', '.join(f'{one:g}' for one in warm)}."
+            f"{path}: answers at temperature {taken:g} of {', '.join(f'{one:g}' for one in warm)}."
         )
     unjudged = 0
     for line in lines:
         row = line.row
-        if row["temperature"] != warmth:
+        if row["temperature"] != taken:
             continue
         gold = number(row["gold"])
         if gold is None:
@@ -177,8 +177,7 @@ def scored(path: Path, rating: Rating, found: Answered) -> None:
 
 def ranked(path: Path, ranking: Ranking, found: Answered) -> None:
     """Every two ranked answers of different models."""
-    places = {place: tier for tier, some in enumerate(ranking.tiers) for place in some}
-    for (one, high), (other, low) in combinations(sorted(places.items()), 2):
+    for one, other, won in of_ranking(ranking):
         ours, theirs = ranking.completions[one], ranking.completions[other]
         if not (ours.by and theirs.by):
             raise RecordError(
@@ -187,7 +186,7 @@ def ranked(path: Path, ranking: Ranking, found: Answered) -> None:
         if ours.by != theirs.by:
             shown = ranking.shown
             forth = shown.index(one) < shown.index(other) if {one, other} <= set(shown) else None
-            duel = Duel(ranking.prompt.id, ours.by, theirs.by, outcome(-high, -low), (ours.text, theirs.text))
+            duel = Duel(ranking.prompt.id, ours.by, theirs.by, won, (ours.text, theirs.text))
             found.judge(Reading(duel, forth))
 
 

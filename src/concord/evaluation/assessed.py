@@ -10,7 +10,7 @@ from concord.evaluation.answered import Answered, Values, duels_of
 from concord.evaluation.comparing import facing, standings
 from concord.evaluation.controlled import controlled
 from concord.evaluation.duels import Duel, contests, names, rate
-from concord.evaluation.gaming import sameness
+from concord.evaluation.gaming import aside, sameness
 from concord.evaluation.intervals import more_prompts, more_to_lead
 from concord.evaluation.paired import Contrast, Pair, contrast, family
 from concord.maths.statistics import cluster_error
@@ -33,6 +33,8 @@ def assessed(found: Answered, against: str | None, half: float) -> dict[str, Any
         raise RecordError(
             f"{found.source}: no model met {chief} on a prompt. Name another one with --against."
         )
+    alike = [sameness(name, found.said[name]) for name in everyone]
+    left = aside(alike)
     return {
         "files": found.source,
         "models": everyone,
@@ -42,10 +44,10 @@ def assessed(found: Answered, against: str | None, half: float) -> dict[str, Any
         "half": half,
         "win_rates": [win_rate(some, half) for some in contests(facing_it).values()],
         "orders": card,
-        "controlled": [controlled(facing_it)],
-        "league": standings(duels, chief),
+        "controlled": [controlled(facing_it, left)],
+        "league": standings(duels, chief, left),
         "tests": [asdict(test) for test in family(tests(found.criteria, duels, chances))],
-        "gaming": [asdict(sameness(name, found.said[name])) for name in everyone],
+        "gaming": [asdict(one) for one in alike],
     }
 
 

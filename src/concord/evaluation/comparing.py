@@ -9,7 +9,7 @@ from concord.evaluation.answers import Row
 from concord.evaluation.controlled import controlled
 from concord.evaluation.duels import Duel, of_all
 from concord.evaluation.frontier import frontier
-from concord.evaluation.gaming import sameness
+from concord.evaluation.gaming import aside, sameness
 from concord.evaluation.league import league
 from concord.evaluation.paired import compared
 from concord.evaluation.predicted import people
@@ -33,13 +33,15 @@ def comparing(
     duels = of_all(own, names, temperature)
     against = dict.fromkeys((reference, *(name for name in REFERENCES if name in names)))
     others = [name for name in dict.fromkeys((*against, *names)) if name != candidate]
+    alike = [sameness(name, texts) for name, texts in answers(own, names)]
+    left = aside(alike)
     return {
-        "controlled": [controlled(some) for name in against if (some := facing(duels, name))],
-        "league": standings(duels, reference),
+        "controlled": [controlled(some, left) for name in against if (some := facing(duels, name))],
+        "league": standings(duels, reference, left),
         "people": people(own, said, candidate, reference, temperature),
         "tests": [asdict(test) for test in compared(own, candidate, others, temperature)],
         "frontier": frontier(summaries, temperature),
-        "gaming": [asdict(sameness(name, texts)) for name, texts in answers(own, names)],
+        "gaming": [asdict(one) for one in alike],
     }
 
 
@@ -62,11 +64,17 @@ def turned(duel: Duel) -> Duel:
     return Duel(duel.prompt, duel.b, duel.a, 1 - duel.share, looked)
 
 
-def standings(duels: Sequence[Duel], anchor: str) -> dict[str, Any] | None:
-    """The league as a report keeps it, or why there is none; None if nobody met."""
+def standings(duels: Sequence[Duel], anchor: str, left: Mapping[str, str]) -> dict[str, Any] | None:
+    """The league of all that are not left out, as a report keeps it, or why there is none; None if nobody met."""
     if not duels:
         return None
+    inside = [duel for duel in duels if duel.a not in left and duel.b not in left]
     try:
-        return {**asdict(league(duels, anchor)), "refused": None}
+        if anchor in left:
+            raise RecordError(
+                f"{anchor}, from which all are measured, {left[anchor]}. Measure from another model."
+            )
+        found = asdict(league(inside, anchor))
     except RecordError as error:
         return {"anchor": anchor, "standings": [], "refused": str(error)}
+    return {**found, "unrated": {**found["unrated"], **left}, "refused": None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,20 +34,25 @@ class Held:
     refused: dict[str, str]
 
 
-def held_equal(duels: Sequence[Duel], controls: Sequence[str] = LENGTH) -> Held:
+def held_equal(
+    duels: Sequence[Duel], controls: Sequence[str] = LENGTH, aside: Mapping[str, str] = MappingProxyType({})
+) -> Held:
     """The win rates of all that met the same model, with some differences held equal.
 
     logit P(a wins) = b_a + sum_c b_c difference_c, and the rate of a is sigma(b_a): what it would win if no answer
-    were longer, or fuller of lists, than the other. The leanings b_c are the judge's, so all models share them.
+    were longer, or fuller of lists, than the other. The leanings b_c are the judge's, so all models share them. Models
+    that are left aside, each with the reason, have no rate and tell nothing of the leanings.
     """
     met = contests(duels)
     nothing = {a: Estimate(value=None, low=None, high=None, n=len(some)) for (a, _), some in met.items()}
     if any(duel.texts is None for duel in duels):
         return Held(nothing, {}, {}, dict.fromkeys(nothing, "the texts of the answers are not known"))
+    if (against := duels[0].b) in aside:
+        return Held(nothing, {}, {}, dict.fromkeys(nothing, f"{against} {aside[against]}"))
     refused = {
-        a: "one of the two won every time"
+        a: aside.get(a, "one of the two won every time")
         for (a, _), some in met.items()
-        if {duel.share for duel in some} in ({0.0}, {1.0})
+        if a in aside or {duel.share for duel in some} in ({0.0}, {1.0})
     }
     left = [duel for duel in duels if duel.a not in refused]
     names = [name for name in nothing if name not in refused]
@@ -77,9 +83,9 @@ def chance(found: Fit, place: int, n: int) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=n)
 
 
-def controlled(duels: Sequence[Duel]) -> dict[str, Any]:
+def controlled(duels: Sequence[Duel], aside: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Models that met the same one, in the order of their raw win rates, as a report keeps them."""
-    held = {name: held_equal(duels, controls) for name, controls in MANNERS.items()}
+    held = {name: held_equal(duels, controls, aside) for name, controls in MANNERS.items()}
     models: list[dict[str, Any]] = []
     for (a, _), some in contests(duels).items():
         gaps = lengths(some)
@@ -121,7 +127,7 @@ def caution(duels: Sequence[Duel], gaps: np.ndarray[Any, Any]) -> str | None:
 def explained(found: Mapping[str, Any]) -> list[str]:
     """How the order by length-controlled rate differs from the raw one, and why, in sentences."""
     refused = found["length"]["refused"]
-    told = [f"{name} has no rate with length held equal: {reason}." for name, reason in refused.items()]
+    told = [f"No rate of {name} with length held equal: {reason}." for name, reason in refused.items()]
     raw = [item for item in found["models"] if item["length"]["value"] is not None]
     if not raw:
         return told

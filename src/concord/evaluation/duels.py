@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from concord.evaluation.answers import Row, meetings
 from concord.evaluation.intervals import Estimate, share
+from concord.records import Ranking
 
 EQUAL = 1e-9
 """Scores of the judge that differ by less than this are a tie."""
@@ -33,6 +34,13 @@ def outcome(ours: float, theirs: float) -> float:
     if abs(gap) <= EQUAL:
         return 0.5
     return 1.0 if gap > 0 else 0.0
+
+
+def of_ranking(ranking: Ranking) -> Iterator[tuple[int, int, float]]:
+    """Every two ranked answers by their positions, and what of the win is the first one's."""
+    places = {place: tier for tier, some in enumerate(ranking.tiers) for place in some}
+    for (one, high), (other, low) in combinations(sorted(places.items()), 2):
+        yield one, other, outcome(-high, -low)
 
 
 def between(rows: Sequence[Row], a: str, b: str, temperature: float) -> list[Duel]:

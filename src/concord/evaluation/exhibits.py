@@ -81,7 +81,8 @@ def win_rates(report: Report) -> str:
     note = (
         "<p>Two policies answer the same prompt with independent seeds, and the judge says who did better. "
         "A tie is half a win. The line is the range in which the true rate lies with 95 % confidence; if "
-        "it stays right of the middle, the win is not luck. A lower temperature makes every policy say its "
+        "it stays right of the middle, the win is not luck; if not, it is told how many more prompts would about tell "
+        "who is better. A lower temperature makes every policy say its "
         "likeliest answer: a win that vanishes there was only sharpening.</p>"
     )
     return section("wins", "How often it wins", note, blocks)
@@ -109,7 +110,8 @@ def contest(item: dict[str, Any], final: bool) -> str:
     """One policy's win rate, drawn and written."""
     name = f'<th scope="row">{escape(item["a"])}</th>'
     drawn = f'<td class="track">{bar(item["win_rate"], item["low"], item["high"])}</td>'
-    written = f"{percent(item['win_rate'])}<small>{span(item['low'], item['high'])}</small>"
+    open_ = f"<small>{item['more_to_lead']:,} more would tell</small>" if item["more_to_lead"] else ""
+    written = f"{percent(item['win_rate'])}<small>{span(item['low'], item['high'])}</small>{open_}"
     look = ' class="final"' if final else ""
     return f'<tr{look}>{name}{drawn}<td class="number">{written}</td></tr>'
 
@@ -118,6 +120,8 @@ def panel(head: str, rows: Sequence[dict[str, Any]], report: Report) -> str:
     """Win rates under one condition."""
     lines = "".join(contest(item, item["a"] == report["candidate"]) for item in rows)
     counts = f"{max(item['n'] for item in rows):,} comparisons each"
+    if more := max(item["more_to_narrow"] or 0 for item in rows):
+        counts += f"; about {more:,} more prompts would narrow all to \N{PLUS-MINUS SIGN}3 points"
     top = (
         '<thead class="hidden"><tr><th scope="col">policy</th><th scope="col">drawn</th>'
         '<th scope="col">win rate and 95 % interval</th></tr></thead>'

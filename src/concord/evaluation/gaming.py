@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,11 @@ def sameness(name: str, said: Sequence[tuple[str, str]]) -> Sameness:
         first,
         asked >= FEWEST and repeats,
     )
+
+
+def aside(found: Iterable[Sameness]) -> dict[str, str]:
+    """Who is left out of every comparison that others' numbers depend on, and why."""
+    return {one.name: "answers nearly every prompt alike" for one in found if one.gaming}
 
 
 def plain(text: str) -> str:

@@ -9,6 +9,7 @@ from concord.evaluation.intervals import Estimate, mean
 from concord.maths.statistics import cluster_error
 
 LEVEL = 0.05
+SCORE = "judge's score"
 Pair = tuple[str, float, float]
 """A prompt, and a criterion's value of either model's answer."""
 
@@ -98,11 +99,14 @@ def says(test: Contrast, p: float) -> str:
 def criteria(met: Sequence[tuple[Row, Row]]) -> dict[str, list[Pair]]:
     """Every criterion that both answers of each meeting have, with its values."""
     rows = [row for pair in met for row in pair]
-    asked: dict[str, Callable[[Row], object]] = {name: partial(valued, name) for name in ("gold", "words")}
+    asked: dict[str, Callable[[Row], object]] = {
+        SCORE: partial(valued, "gold"),
+        "words": partial(valued, "words"),
+    }
     for mark in marks(rows):
         asked[mark] = partial(marked, mark)
     for kind in kinds(rows):
-        asked[f"gold of {kind}"] = partial(gold_of, kind)
+        asked[f"{SCORE} on {kind}"] = partial(gold_of, kind)
     found: dict[str, list[Pair]] = {}
     for name, value in asked.items():
         for ours, theirs in met:

@@ -4,11 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from typing import Any
 
 from concord.evaluation.answers import Row, by_prompt
-from concord.evaluation.duels import Duel, between, outcome, rate
+from concord.evaluation.duels import Duel, between, of_ranking, outcome, rate
 from concord.evaluation.intervals import Estimate, share
 from concord.maths.statistics import cluster_error, student_quantile
 from concord.records import Ranking, digest
@@ -76,8 +75,7 @@ def preferences(rankings: Sequence[Ranking]) -> list[dict[str, Any]]:
     """Every comparison of two models' answers that people's rankings hold, as a finding keeps it."""
     found = []
     for ranking in rankings:
-        places = {place: tier for tier, some in enumerate(ranking.tiers) for place in some}
-        for (one, high), (other, low) in combinations(sorted(places.items()), 2):
+        for one, other, won in of_ranking(ranking):
             ours, theirs = ranking.completions[one], ranking.completions[other]
             if ours.by and theirs.by and ours.by != theirs.by:
                 found.append(
@@ -86,7 +84,7 @@ def preferences(rankings: Sequence[Ranking]) -> list[dict[str, Any]]:
                         "a": ours.by,
                         "b": theirs.by,
                         "texts": [ours.text, theirs.text],
-                        "share": outcome(-high, -low),
+                        "share": won,
                         "by": ranking.by,
                     }
                 )

@@ -7,6 +7,8 @@ from concord.evaluation.markup import bar, escape, figure, paragraphs, percent, 
 from concord.evaluation.paired import LEVEL
 
 Report = Mapping[str, Any]
+MOST_TESTS = 20
+"""Tests that the page shows."""
 SMALLEST = 1e-4
 """A p below this is written as being below it."""
 
@@ -95,7 +97,9 @@ def league(report: Report) -> str:
 
 
 def points(estimate: Any) -> str:
-    """A strength with its interval."""
+    """A strength with its interval; the anchor's is no estimate."""
+    if estimate["low"] == estimate["high"] and estimate["low"] is not None:
+        return figure(estimate["value"], 0)
     return f"{figure(estimate['value'], 0)}<small>{span(estimate['low'], estimate['high'], 1, 0)}</small>"
 
 
@@ -129,7 +133,7 @@ def against(found: Any) -> str:
 def style(held: Any) -> list[str]:
     """What else sways the judge, and what was not held equal."""
     told = [
-        f"Slope of {name}: {one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}]."
+        f"The judge's leaning towards {name} is a slope of {one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}]."
         for name, one in held["slopes"].items()
         if name != "length"
     ]
@@ -194,8 +198,9 @@ def worth(found: Any) -> list[str]:
 
 
 def tests(report: Report) -> str:
-    """The candidate against all others, by every criterion."""
+    """The candidate against the others, or all models against each other, by every criterion."""
     clear = [one for one in report["tests"] if one["says"] != "no clear difference"]
+    near = [one for one in clear if report.get("reference") in (None, one["b"])]
     rows = [
         [
             escape(f"{one['criterion']}: {one['a']} and {one['b']}"),
@@ -205,16 +210,16 @@ def tests(report: Report) -> str:
             chance(one["adjusted"]),
             escape(one["method"]),
         ]
-        for one in clear
+        for one in sorted(near, key=lambda one: one["adjusted"])[:MOST_TESTS]
     ]
-    total = len(report["tests"])
+    total, rest = len(report["tests"]), len(clear) - len(rows)
     note = (
         f"<p>The same prompts, answer by answer. {total:,} questions were asked, and whoever asks often finds "
         f"something by chance; so each p is Holm's for all of them together. {len(clear):,} differences are clear at "
-        f"{LEVEL:g}.</p>"
+        f"{LEVEL:g}{f'; {rest:,} of them stand in the report as JSON alone' if rest else ''}.</p>"
     )
     heads = ["criterion", "mean difference", "says", "p, Holm", "test"]
-    drawn = table("Differences beyond chance", heads, rows, "Paired tests") if rows else ""
+    drawn = table("Differences beyond chance, the surest first", heads, rows, "Paired tests") if rows else ""
     return section("tests", "Which differences are beyond chance", note, drawn)
 
 

@@ -24,7 +24,7 @@ class Contestant(Settings):
     def _is_one_model(self) -> "Contestant":
         if sum(one is not None for one in (self.run, self.folder, self.endpoint)) != 1:
             raise ValueError("name exactly one of `run`, `folder` and `endpoint`")
-        if self.run is None and "policy" in self.model_fields_set:
+        if self.run is None and self.policy != "align":
             raise ValueError("`policy` is a stage of another run; it needs `run`")
         return self
 
