@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from concord.cli import data, demo, doctor, make, show, stage, web
+from concord.cli import data, demo, doctor, make, show, stage, suites, web
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
 from concord.errors import ConcordError, SettingsError
@@ -21,6 +21,7 @@ VERBS: dict[str, Verb] = {
         data.EXPORT,
         *stage.STAGES,
         stage.RUN,
+        suites.SUITES,
         web.WEB,
         show.SHOW,
         doctor.DOCTOR,

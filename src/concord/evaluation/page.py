@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from concord.evaluation import exhibits, graphs
+from concord.evaluation import exhibits, graphs, suites_page
 from concord.evaluation.markup import escape, figure, paragraphs, percent, section, span
 
 Report = dict[str, Any]
@@ -39,6 +39,7 @@ def page(report: Report) -> str:
         exhibits.win_rates(report),
         exhibits.by_kind(report),
         exhibits.everyone(report),
+        suites_page.suites(report),
         graphs.training(report),
         graphs.pursuit(report),
         graphs.reward_model(report),

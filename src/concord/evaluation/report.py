@@ -21,8 +21,8 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
     """Everything known about a run, from its answers and what its stages left behind.
 
     `rows` (answers) is needed. Optional: `stages`, `metrics` (by stage), `best_of_n` (scored samples),
-    `reward` (lists by the names in CARDS), `verdict`, `what`, `candidate`, `reference`, `temperature`,
-    `title`. What is missing is left out of the page.
+    `reward` (lists by the names in CARDS), `suites` (by policy), `verdict`, `what`, `candidate`, `reference`,
+    `temperature`, `title`. What is missing is left out of the page.
     """
     rows: Sequence[Row] = data["rows"]
     names = policies(rows)
@@ -45,6 +45,7 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
         "curves": curves(data, names, chief),
         "reward_model": {name: card(reward.get(name) or []) for name in CARDS},
         "samples": samples(rows, shown(names, candidate, reference), temperature),
+        "suites": dict(data.get("suites") or {}),
         "losses": losses(rows, candidate, reference, temperature) if candidate != reference else [],
     }
     content["next"] = next_steps(content)

@@ -33,6 +33,7 @@ from concord.settings.judging import (
 from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.people import People
+from concord.settings.probing import Probing
 from concord.settings.recipe import Recipe
 from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
 from concord.settings.speaking import (
@@ -84,6 +85,7 @@ __all__ = [
     "PPOLoss",
     "People",
     "Plain",
+    "Probing",
     "Rank",
     "Ratings",
     "ReMax",

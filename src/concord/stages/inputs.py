@@ -14,6 +14,7 @@ from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT, RightAnswer
 from concord.stages.plan import content, rivals
+from concord.suites import suites
 from concord.world import known
 
 FORMAT = 1
@@ -52,6 +53,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
     judged = any(name.startswith("answers/") for name in wanted)
+    suites(loaded.recipe.evaluate.suites, loaded.folder)  # says what is wrong with a name or a file
     for setting, named, needed in models(loaded, judged):
         if needed & wanted or judged:
             model_folder(loaded, setting, named)

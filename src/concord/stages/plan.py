@@ -1,5 +1,6 @@
 """What a recipe asks for, as tasks: which stage, after which others, from which files; no torch here."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,8 @@ from concord.settings import SFT, Method, RightAnswer
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
+PROBING = ("suites", "probing")
+"""Settings of the evaluation that change the suites, and no answer to a held-out prompt."""
 IN_CONTEXT = "in-context-"
 """How the policy is called that is shown demonstrations and learns nothing."""
 FORMAT = 2
@@ -86,18 +89,40 @@ def plan(loaded: Loaded) -> list[Task]:
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
+    answering = {key: value for key, value in whole["evaluate"].items() if key not in PROBING}
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
         shown = imitated(loaded, recipe.sft)[:1] if name.startswith(IN_CONTEXT) else ()
         asked = (*model, *held_out, *shown)
-        tasks.append(Task(f"answers/{name}", needs, asked, whole["evaluate"], alone=False))
+        tasks.append(Task(f"answers/{name}", needs, asked, answering, alone=False))
+    tasks += probed(loaded, whole["evaluate"])
+    tried = tuple(task.name for task in tasks if task.name.startswith("suites/"))
     everyone = tuple(f"answers/{name}" for name in policies(loaded))
     made = ("align", *(f"rivals/{name}" for name in rivals(loaded)))
     tasks.append(
-        Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone), (), whole["evaluate"])
+        Task("evaluate", ("sft", "sample", "rank", "reward", *made, *everyone, *tried), (), whole["evaluate"])
     )
     tasks.append(Task("gate", ("evaluate",), (), whole["gate"]))
     return tasks
+
+
+def probed(loaded: Loaded, asked: dict[str, Any]) -> Iterator[Task]:
+    """What the suites ask of the base, the supervised policy and the candidate, if there are any."""
+    recipe = loaded.recipe
+    if not recipe.evaluate.suites:
+        return
+    settings = {key: asked[key] for key in ("judge", *PROBING)} | {"sets": content(sets())}
+    named = (loaded.folder / one for one in recipe.evaluate.suites)
+    read = tuple(path for path in named if path.is_file())
+    for name, source in policies(loaded).items():
+        if name in ("base", "sft", recipe.align.method):
+            needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
+            yield Task(f"suites/{name}", needs, (base(loaded), *read), settings, alone=False)
+
+
+def sets() -> Path:
+    """The folder of the probe sets that come with the package."""
+    return Path(str(files("concord.suites") / "sets"))
 
 
 def ranked_from(loaded: Loaded) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from concord.runs import Loaded, Run
-from concord.stages import align, answers, evaluate, gate, rank, reward, sample, sft
+from concord.stages import align, answers, evaluate, gate, rank, reward, sample, sft, suites
 from concord.stages.bench import Bench
 
 Work = Callable[[Bench, Path, str], None]
@@ -20,6 +20,7 @@ STAGES: dict[str, Work] = {
     "align": align.work,
     "rivals": align.work,
     "answers": answers.work,
+    "suites": suites.work,
     "evaluate": evaluate.work,
     "gate": gate.work,
 }

@@ -36,8 +36,8 @@ class Mark:
     clusters: tuple[str, ...]
     """What is independent: values with the same name tell partly the same."""
     direction: Direction = "at least"
-    scale: Literal["share", "mean", "lean", "difference"] = "share"
-    """A share of zeros and ones; a mean; twice a share less one; or a share less that of `others`."""
+    scale: Literal["share", "mean", "lean", "rate", "difference"] = "share"
+    """A share of zeros and ones; a mean; twice a share less one; counts in a thousand; a share less `others`' share."""
     others: tuple[float, ...] = ()
     """Zeros and ones of other answers, for a difference of two shares."""
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from concord.suites.personal import found
 from concord.suites.marks import EXAMPLES, Finding, Subject, example, shares
+from concord.suites.personal import found
 from concord.suites.pressure import has
 from concord.suites.probes import Task
 from concord.suites.wording import shows
