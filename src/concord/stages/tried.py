@@ -54,15 +54,13 @@ def elsewhere(url: str, model: str, key: str, probing: Probing, seed: int) -> Su
 
 def place(named: str, policy: str | None) -> tuple[Path, str]:
     """The folder of a model and its name: a bundled or a given one, or that of a run's policy."""
-    if named == "starter":
-        return bundled(), "starter"
-    folder = Path(named)
+    folder = bundled() if named == "starter" else Path(named)
     if not (folder / "run.json").is_file():
         if policy:
             raise SettingsError(
-                f"{folder} is no run folder, so it has no policy `{policy}`. Leave --policy out."
+                f"{named} is no run folder, so it has no policy `{policy}`. Leave --policy out."
             )
-        return folder, folder.name
+        return folder, Path(named).name
     loaded = load(folder / "resolved.yaml")
     tasks = policies(loaded)
     name = policy or loaded.recipe.align.method
