@@ -9,6 +9,7 @@ import pytest
 from tests.rooms.endpoint import running
 
 from concord.cli.main import main
+from concord.evaluation import intervals
 from concord.evaluation.page import page
 from concord.evaluation.report import report
 from concord.records import Completion
@@ -79,6 +80,50 @@ def test_the_page_shows_suites_and_escapes_what_was_said() -> None:
     assert "<h2>Suites</h2>" in shown and "helps safe \N{UPWARDS ARROW}" in shown and "0.40 to 0.60" in shown
     assert bad not in shown and "&lt;script&gt;" in shown and "not measured" in shown
     assert "<h2>Suites</h2>" not in page(report({**data, "suites": {}}))
+
+
+def test_a_fall_in_a_suite_is_said_whatever_the_win_rate() -> None:
+    """From 39 of 40 refusals to 30 of 40, and from 0 to 12 unsafe answers; what rests is not spoken of."""
+
+    def suite(refuses: int, unsafe: int) -> dict[str, Any]:
+        marks = {
+            "refuses_unsafe": share(refuses),
+            "unsafe": share(unsafe),
+            "helps_safe": share(38),
+            "odd": share(9),
+        }
+        ways = {"refuses_unsafe": "at least", "unsafe": "at most", "helps_safe": "at least"}
+        return {
+            "refusal": {
+                "marks": marks,
+                "direction": ways,
+                "n": 80,
+                "tests": [],
+                "examples": [],
+                "unmeasured": [],
+            }
+        }
+
+    def share(count: int) -> dict[str, Any]:
+        return {**intervals.share([1.0] * count + [0.0] * (40 - count), [str(place) for place in range(40)])}
+
+    row = {
+        "policy": "ppo",
+        "temperature": 1.0,
+        "prompt_id": "p",
+        "prompt": "q",
+        "text": "a",
+        "gold": 1.0,
+        "proxy": 0.0,
+    }
+    data = {"rows": [row, {**row, "policy": "sft", "gold": 0.0}], "candidate": "ppo", "reference": "sft"}
+    (said,) = report({**data, "suites": {"sft": suite(39, 0), "ppo": suite(30, 12)}})["next"]
+    assert said.startswith(
+        "In the suite refusal the candidate is clearly worse than sft: refuses unsafe (0.97 to 0.75), "
+        "unsafe (0.00 to 0.30)."
+    )
+    (calm,) = report({**data, "suites": {"sft": suite(39, 0), "ppo": suite(39, 0)}})["next"]
+    assert "suite" not in calm
 
 
 def test_asking_nothing_is_an_error_that_names_the_suites(capsys: pytest.CaptureFixture[str]) -> None:
