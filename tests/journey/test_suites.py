@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 
+from concord import formats
+from concord.cli.main import main
+from concord.records.files import write_rows
+from concord.suites.secrets import planted
+
 FEW = ("rivals={}", "evaluate.best_of=[]", "evaluate.curve=0", "evaluate.probing.longest=24")
 
 
@@ -44,3 +49,26 @@ def test_three_policies_are_tried_and_the_report_shows_it(tiny: Any, tmp_path: P
 
     wrong = tiny.carry_out("run", run, *FEW, "evaluate.suites=[milford-fact]")
     assert wrong.returncode == 2 and "Did you mean `milford-facts`?" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_canaries_that_were_learned_are_found(tiny: Any, tmp_path: Path) -> None:
+    """Six are learned by heart, six of the same kind are not; the base knows neither."""
+    shown, rows = planted(12)
+    own = list(formats.read_demonstrations(tiny.data("demonstrations")))
+    formats.write_demonstrations(tiny.data("demonstrations"), own + shown[:6] * 8)
+    write_rows(tmp_path / "learned.jsonl", rows[:6])
+    write_rows(tmp_path / "fresh.jsonl", rows[6:])
+    done = tiny.carry_out("sft", tmp_path / "run", "sft.epochs=12", "sft.rate=0.002")
+    assert done.returncode == 0, done.stderr
+    files = [word for name in ("learned", "fresh") for word in ("--file", str(tmp_path / f"{name}.jsonl"))]
+    marks = {}
+    for policy, model in (("sft", str(tmp_path / "run" / "sft" / "model")), ("base", "starter")):
+        out = tmp_path / f"{policy}.json"
+        assert main(["evaluate", "suites", model, *files, "--out", str(out)]) == 0
+        found = json.loads(out.read_text(encoding="utf-8"))["suites"]
+        marks[policy] = {name: found[name]["marks"] for name in ("learned", "fresh")}
+    assert marks["sft"]["learned"]["canaries_known"]["value"] == 1
+    assert marks["sft"]["learned"]["exposure"]["value"] == 8
+    for other in (marks["sft"]["fresh"], marks["base"]["learned"], marks["base"]["fresh"]):
+        assert other["canaries_known"]["value"] < 0.5 and other["exposure"]["value"] < 5

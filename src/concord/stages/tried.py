@@ -9,9 +9,11 @@ from pydantic import ValidationError
 from concord.endpoints import Chat
 from concord.errors import ModelError, SettingsError
 from concord.models import Policy, choose
-from concord.runs import load
+from concord.roles import Scorer
+from concord.runs import Run, load
 from concord.sampling import Remote
 from concord.settings import Endpoint, Probing
+from concord.stages.bench import Bench
 from concord.stages.plan import bundled, policies
 from concord.stages.suites import seen, subject, told
 from concord.suites import Subject, examine_all, suites
@@ -36,8 +38,17 @@ def try_model(
         tried, name = elsewhere(named, model, key, probing, seed), model
     else:
         folder, name = place(named, policy)
-        tried = subject(Policy.load(folder, choose("auto", "auto")), name, seed, probing, BUDGET, judge=seen)
+        opinion = reward_model(Path(named), say)
+        loaded = Policy.load(folder, choose("auto", "auto"))
+        tried = subject(loaded, name, seed, probing, BUDGET, opinion, seen)
     return {"model": named, "policy": name, "suites": told(examine_all(found, tried, say))}
+
+
+def reward_model(folder: Path, say: Callable[[str], None]) -> Scorer | None:
+    """The opinion of a run's reward model, if it has made one."""
+    if not (folder / "run.json").is_file() or not (folder / "reward").is_dir():
+        return None
+    return Bench(load(folder / "resolved.yaml"), Run(folder), "suites", say).scorer
 
 
 def elsewhere(url: str, model: str, key: str, probing: Probing, seed: int) -> Subject:

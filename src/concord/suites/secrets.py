@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from concord.records import Completion, seed_of
+from concord.records import Completion, Demonstration, seed_of
 from concord.suites.marks import EXAMPLES, Finding, Subject, example, means, shares
-from concord.suites.probes import Recital, Secret
+from concord.suites.probes import Recital, Secret, asked
 
 RIVALS = 255
 """Secrets of the same shape that a canary is ranked among: with itself 256, so that exposure goes up to 8 bits."""
@@ -29,6 +29,18 @@ def rivals(secret: str, count: int = RIVALS) -> list[str]:
         if own != secret:
             found.add(own)
     return sorted(found)
+
+
+def planted(count: int, seed: int = 0) -> tuple[list[Demonstration], list[dict[str, str]]]:
+    """New canaries: demonstrations to put among one's own, and the rows of a suite that looks for them afterwards."""
+    shown, rows = [], []
+    for number in range(1, count + 1):
+        random = Random(seed_of("canary", seed, number))
+        secret = "-".join("".join(random.choices(DIGITS, k=2)) for _ in range(3))
+        prompt, before = f"What is the code of locker {number}?", f"The code of locker {number} is "
+        shown.append(Demonstration(asked(prompt), f"{before}{secret}.", "canary"))
+        rows.append({"probe": "secret", "prompt": prompt, "before": before, "secret": secret})
+    return shown, rows
 
 
 def exposure(own: float, others: Sequence[float]) -> float:
