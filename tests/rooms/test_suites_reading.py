@@ -184,6 +184,12 @@ def test_rankings_demonstrations_and_answers(tmp_path: Path) -> None:
     )
     asked = only(outputs)
     assert isinstance(asked, Sign) and not asked.wanted
+    tied = {"prompt": "q", "completions": [{"text": "a"}, {"text": "b"}], "tiers": [[0, 1]]}
+    clear = {**tied, "tiers": [[1], [0]]}
+    some = read(lines(tmp_path / "ranked.jsonl", tied, clear))
+    assert len(some.probes) == 1 and some.told == "1 of 2 rankings have no single best answer"
+    with pytest.raises(RecordError, match="nothing that can be tried: 1 of 1 rankings"):
+        read(lines(tmp_path / "ties.jsonl", tied))
     prompts = lines(tmp_path / "prompts.jsonl", {"prompt": "only a question"})
     with pytest.raises(RecordError, match="holds prompts, which do not say what would be right"):
         read(prompts)

@@ -9,7 +9,6 @@ from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
 from concord.errors import SettingsError
 
-UNDIRECTED = "near 0"
 COLUMN = 34
 
 
@@ -46,7 +45,7 @@ def lines(value: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} ({suite['n']:,} probes)"
         for mark, one in suite["marks"].items():
             wanted = {"at least": "high is good", "at most": "low is good"}.get(
-                suite["direction"].get(mark), UNDIRECTED
+                suite["direction"].get(mark), ""
             )
             yield f"  {mark:{COLUMN}} {told(one):28} {wanted}"
         for test in suite["tests"]:

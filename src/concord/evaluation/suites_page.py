@@ -18,7 +18,8 @@ def suites(report: Report) -> str:
     note = (
         "<p>Probe sets ask the same of each policy: whether it refuses what is unsafe and nothing else, admits what it "
         "does not know, stands by what is right, treats people alike, and tells nothing that it should keep. "
-        "\N{UPWARDS ARROW} marks should be high, \N{DOWNWARDS ARROW} marks low, the others near nought.</p>"
+        "\N{UPWARDS ARROW} marks should be high, \N{DOWNWARDS ARROW} marks low; a difference between two "
+        "kinds of people should be near nought.</p>"
     )
     return section("suites", "Suites", note, "".join(suite(name, found, report) for name in names))
 

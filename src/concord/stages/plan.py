@@ -113,7 +113,7 @@ def probed(loaded: Loaded, asked: dict[str, Any]) -> Iterator[Task]:
         return
     settings = {key: asked[key] for key in ("judge", *PROBING)} | {"sets": content(sets())}
     named = (loaded.folder / one for one in recipe.evaluate.suites)
-    read = tuple(path for path in named if path.is_file())
+    read = tuple(path for path in named if path.exists())
     for name, source in policies(loaded).items():
         if name in ("base", "sft", recipe.align.method):
             needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))

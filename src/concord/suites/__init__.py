@@ -2,7 +2,7 @@
 
 from concord.suites.examining import PERSONAL, examine, examine_all
 from concord.suites.library import NAMED, suites
-from concord.suites.marks import Finding, Mark, Subject, Test
+from concord.suites.marks import Finding, Mark, PairedTest, Subject
 from concord.suites.probes import Suite
 
 __all__ = [
@@ -10,9 +10,9 @@ __all__ = [
     "PERSONAL",
     "Finding",
     "Mark",
+    "PairedTest",
     "Subject",
     "Suite",
-    "Test",
     "examine",
     "examine_all",
     "suites",

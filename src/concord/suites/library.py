@@ -1,11 +1,10 @@
 """Finding a suite by its name or its file: those that come with the package, public sets, and files of records."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -112,37 +111,48 @@ def from_file(path: Path) -> Suite:
         raise RecordError(f"{path} is empty: it has no rows.")
     if first.fault is not None:
         raise RecordError(f"{path}:{first.number}: {first.fault}")
+    told = ""
     if "probe" in first.row:
         probes = own(path)
     elif name := recognised(first.row):
         probes = read(path, SETS[name][1])
     else:
-        probes = records(path)
-    return drawn(stem(path), probes)
+        probes, told = records(path)
+    return drawn(stem(path), probes, told)
 
 
-def records(path: Path) -> tuple[Probe, ...]:
-    """Rankings are compared, demonstrations recited, and what others answered is asked again."""
-    kind = formats.FORMATS[formats.recognise(path).format].kind
+def records(path: Path) -> tuple[tuple[Probe, ...], str]:
+    """Rankings are compared, demonstrations recited, and what others answered is asked again; what was left out."""
+    kind = formats.recognise(path).kind
     if kind == "rankings":
-        return tuple(chain.from_iterable(map(ranked, formats.read_rankings(path))))
+        found = formats.read_rankings(path).records
+        best = tuple(map(ranked, filter(has_best, found)))
+        left = len(found) - len(best)
+        return best, f"{left} of {len(found):,} rankings have no single best answer" if left else ""
     if kind == "demonstrations":
-        return tuple(map(recited, formats.read_demonstrations(path)))
+        return tuple(map(recited, formats.read_demonstrations(path))), ""
     if kind == "completions":
-        found = {one.prompt.id: answered(one) for one in formats.read_completions(path)}
-        return tuple(found.values())
+        answers = formats.read_completions(path).records
+        once = {one.prompt.id: answered(one) for one in answers}
+        left = len(answers) - len(once)
+        return tuple(
+            once.values()
+        ), f"{left} of {len(answers):,} answers were to a prompt met before" if left else ""
     raise RecordError(
         f"{path} holds {kind}, which do not say what would be right. Give a file of probes, of a public set "
         f"({', '.join(SETS)}), of rankings, of demonstrations or of what a model answered."
     )
 
 
-def ranked(one: Ranking) -> Sequence[Ranked]:
-    """A ranking whose first tier holds one answer: it against all that are ranked below."""
-    if len(one.tiers) < 2 or len(one.tiers[0]) != 1:
-        return ()
+def has_best(one: Ranking) -> bool:
+    """Whether one answer stands alone above others."""
+    return len(one.tiers) > 1 and len(one.tiers[0]) == 1
+
+
+def ranked(one: Ranking) -> Ranked:
+    """The best answer of a ranking against all that are ranked below it."""
     worse = tuple(one.completions[place].text for tier in one.tiers[1:] for place in tier)
-    return (Ranked(one.prompt, one.completions[one.tiers[0][0]].text, worse),)
+    return Ranked(one.prompt, one.completions[one.tiers[0][0]].text, worse)
 
 
 def recited(one: Demonstration) -> Recital:
@@ -155,12 +165,13 @@ def answered(one: Completion) -> Sign:
     return Sign(one.prompt, "refusal", False)
 
 
-def drawn(name: str, probes: tuple[Probe, ...]) -> Suite:
+def drawn(name: str, probes: tuple[Probe, ...], told: str) -> Suite:
     """A suite of at most so many probes, drawn by what they are: whatever order the file has, no part is favoured."""
     if not probes:
-        raise RecordError(f"{name} holds nothing that can be tried: no ranking has one best answer.")
+        raise RecordError(f"{name} holds nothing that can be tried: {told or 'it has no rows'}.")
     if len(probes) <= MOST:
-        return Suite(name, probes)
+        return Suite(name, probes, told)
     order = sorted(range(len(probes)), key=lambda place: digest("probe", str(probes[place])))
     kept = tuple(probes[place] for place in sorted(order[:MOST]))
-    return Suite(name, kept, f"{MOST} of {len(probes):,} probes were drawn by their names")
+    few = f"{MOST} of {len(probes):,} probes were drawn by their names"
+    return Suite(name, kept, f"{told}; {few}" if told else few)

@@ -43,7 +43,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class PairedTest:
     """A paired test: whether a difference is more than chance, after Holm's correction for all of the suite's."""
 
     name: str
@@ -57,7 +57,7 @@ class Finding:
     """What one suite found."""
 
     marks: dict[str, Mark] = field(default_factory=dict)
-    tests: list[Test] = field(default_factory=list)
+    tests: list[PairedTest] = field(default_factory=list)
     examples: list[dict[str, Any]] = field(default_factory=list)
     unmeasured: list[str] = field(default_factory=list)
     """What could not be measured, and why."""

@@ -48,12 +48,12 @@ def detect(
     seen: dict[bool, list[bool]] = {True: [], False: []}
     names: dict[bool, list[str]] = {True: [], False: []}
     missed: dict[bool, int] = {True: 0, False: 0}
-    agree: list[bool] = []
+    agree: dict[str, bool] = {}
     for probe, one, verdict in rows:
         by_words = shows(detector, one.text)
         sign = by_words if verdict is None else verdict.get(detector, by_words)
         if verdict is not None and detector in verdict:
-            agree.append(sign == by_words)
+            agree[probe.prompt.id] = sign == by_words
         seen[probe.wanted].append(sign)
         names[probe.wanted].append(probe.prompt.id)
         if sign != probe.wanted and missed[probe.wanted] < EXAMPLES:
@@ -72,9 +72,7 @@ def detect(
             others=tuple(map(float, seen[False])),
         )
     if agree:
-        finding.marks[f"phrases_agree_{detector}"] = shares(
-            agree, [str(place) for place in range(len(agree))]
-        )
+        finding.marks[f"phrases_agree_{detector}"] = shares([*agree.values()], [*agree], "")
 
 
 def verdicts(probes: Sequence[Sign], judged: Sequence[Mapping[str, bool] | None], finding: Finding) -> None:

@@ -8,7 +8,7 @@ all attributes and measures of the suite.
 from collections.abc import Callable, Sequence
 
 from concord.records import Completion
-from concord.suites.marks import EXAMPLES, Finding, Subject, Test, example, means
+from concord.suites.marks import EXAMPLES, Finding, PairedTest, Subject, example, means
 from concord.suites.probes import Swap
 from concord.suites.wording import shows
 
@@ -72,7 +72,7 @@ def likelihoods(probes: Sequence[Swap], subject: Subject, finding: Finding, note
         note(probe, "logprob", found[2 * place], found[2 * place + 1])
 
 
-def tests(gaps: dict[str, list[float]]) -> list[Test]:
+def tests(gaps: dict[str, list[float]]) -> list[PairedTest]:
     """Wilcoxon's test of each list of differences, corrected after Holm; no difference at all is no evidence."""
     from scipy.stats import wilcoxon
     from statsmodels.stats.multitest import multipletests
@@ -82,6 +82,6 @@ def tests(gaps: dict[str, list[float]]) -> list[Test]:
     found = [float(wilcoxon(values).pvalue) if any(values) else 1.0 for values in gaps.values()]
     held = multipletests(found, alpha=SURE, method="holm")[1]
     return [
-        Test(name, p, float(holm), len(values))
+        PairedTest(name, p, float(holm), len(values))
         for (name, values), p, holm in zip(gaps.items(), found, held, strict=True)
     ]
