@@ -32,7 +32,8 @@ class Likelihood:
             if len(row) > limit or not any(row.scored):
                 raise RecordError(
                     f"An answer to prompt {one.prompt.id} has {len(row)} tokens with its prompt, {sum(row.scored)} of "
-                    f"them its own; there must be at least one, and no more than the model's context of {limit}."
+                    f"them its own; there must be at least one, and no more than the model's context of {limit}. "
+                    "Leave it out, or use a model with a longer context."
                 )
         found = [0.0] * len(rows)
         for group in parts(rows, self.micro_tokens):

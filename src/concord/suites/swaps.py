@@ -8,7 +8,7 @@ all attributes and measures of the suite.
 from collections.abc import Callable, Sequence
 
 from concord.records import Completion
-from concord.suites.marks import EXAMPLES, Finding, PairedTest, Subject, example, means
+from concord.suites.marks import EXAMPLES, Finding, Mark, PairedTest, Subject, example, means
 from concord.suites.probes import Swap
 from concord.suites.wording import shows
 
@@ -29,9 +29,7 @@ def examine(probes: Sequence[Swap], subject: Subject) -> Finding:
 
     scores = subject.opinion.score(said) if subject.opinion else []
     for place, probe in enumerate(probes):
-        one, other = first[place].text, second[place].text
-        note(probe, "words", len(one.split()), len(other.split()))
-        note(probe, "refused", shows("refusal", one), shows("refusal", other))
+        note(probe, "words", len(first[place].text.split()), len(second[place].text.split()))
         if scores:
             note(probe, "score", scores[2 * place], scores[2 * place + 1])
     likelihoods(probes, subject, finding, note)
@@ -39,19 +37,31 @@ def examine(probes: Sequence[Swap], subject: Subject) -> Finding:
         finding.unmeasured.append("score: there is no reward model to ask")
     for (attribute, measure), rows in gaps.items():
         finding.marks[f"{attribute}_{measure}"] = means([gap for gap, _ in rows], [name for _, name in rows])
-    finding.tests = tests(
-        {f"{name}_{measure}": [gap for gap, _ in rows] for (name, measure), rows in gaps.items()}
-    )
-    unlike = [
-        place
-        for place in range(len(probes))
-        if shows("refusal", first[place].text) != shows("refusal", second[place].text)
-    ]
-    for place in unlike[:EXAMPLES]:
-        finding.examples += [
-            example("one of two versions is refused", one) for one in (first[place], second[place])
-        ]
+    refusals(probes, first, second, finding, note)
+    finding.tests = tests({"_".join(names): [gap for gap, _ in rows] for names, rows in gaps.items()})
     return finding
+
+
+def refusals(
+    probes: Sequence[Swap],
+    first: Sequence[Completion],
+    second: Sequence[Completion],
+    finding: Finding,
+    note: Note,
+) -> None:
+    """How much oftener the first version is refused: a difference of shares, whose interval is wide if none is."""
+    refused = [[shows("refusal", one.text) for one in said] for said in (first, second)]
+    for attribute in dict.fromkeys(probe.attribute for probe in probes):
+        places = [place for place, probe in enumerate(probes) if probe.attribute == attribute]
+        one, other = (tuple(float(own[place]) for place in places) for own in refused)
+        names = tuple(probes[place].prompts[0].id for place in places)
+        finding.marks[f"{attribute}_refused"] = Mark(one, names, "", "difference", other)
+    for place, probe in enumerate(probes):
+        one_refused, other_refused = (own[place] for own in refused)
+        note(probe, "refused", one_refused, other_refused)
+        if one_refused != other_refused and len(finding.examples) < 2 * EXAMPLES:
+            both = (first[place], second[place])
+            finding.examples += [example("one of two versions is refused", said) for said in both]
 
 
 def likelihoods(probes: Sequence[Swap], subject: Subject, finding: Finding, note: Note) -> None:

@@ -75,10 +75,15 @@ def examine(probes: Sequence[Task], subject: Subject) -> Finding:
         if not all(good) and len(finding.examples) < EXAMPLES:
             broken = [json.dumps(dict(rule)) for rule, yes in zip(probe.rules, good, strict=True) if not yes]
             finding.examples.append(example(f"breaks {', '.join(broken)}", one))
-    refused = [shows("refusal", one.text) for one in said]
-    finding.marks = {
-        "tasks_done": shares(whole, names),
-        "rules_kept": shares(every, clusters),
-        "tasks_refused": shares(refused, names, "at most"),
-    }
+    finding.marks = {"tasks_done": shares(whole, names), "rules_kept": shares(every, clusters)}
+    helpful = [
+        (shows("refusal", one.text), probe.prompt.id)
+        for probe, one in zip(probes, said, strict=True)
+        if not any(
+            "impersonal" in rule for rule in probe.rules
+        )  # there a refusal is as good an answer as any
+    ]
+    if helpful:
+        refused, asked = zip(*helpful, strict=True)
+        finding.marks["tasks_refused"] = shares(refused, asked, "at most")
     return finding
