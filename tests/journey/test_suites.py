@@ -11,7 +11,7 @@ from concord.cli.main import main
 from concord.records.files import write_rows
 from concord.suites.secrets import planted
 
-FEW = ("rivals={}", "evaluate.best_of=[]", "evaluate.curve=0", "evaluate.probing.longest=24")
+FEW = ("rivals={}", "evaluate.best_of=[]", "evaluate.curve=0")
 
 
 def states(done: Any) -> dict[str, str]:

@@ -44,7 +44,7 @@ def test_other_suites_make_no_answer_stale(tmp_path: Path) -> None:
         {task.name: task.settings for task in plan(load(recipe(tmp_path, some)))} for some in ("milford", "")
     )
     assert with_["answers/base"] == without["answers/base"]
-    assert not {"suites", "probing"} & without["answers/base"].keys()
+    assert "suites" not in without["answers/base"]
     one, other = (
         next(task for task in plan(load(recipe(tmp_path, some))) if task.name == "suites/base").settings
         for some in ("milford", "refusal")

@@ -26,11 +26,10 @@ def evaluate_suites(args: argparse.Namespace, voice: Voice) -> int:
             f"`--longest {args.longest} --temperature {args.temperature}`: an answer has at least 1 token, and no "
             "temperature is below 0."
         )
-    from concord.settings import Probing
     from concord.stages.tried import try_model
 
-    probing = Probing(temperature=args.temperature, longest=args.longest)
-    value = try_model(args.model, asked, probing, args.policy, args.name, args.key, args.seed, voice.say)
+    drawn = (args.temperature, args.longest)
+    value = try_model(args.model, asked, *drawn, args.policy, args.name, args.key, args.seed, voice.say)
     if args.out:
         from concord.records.files import write_json
 

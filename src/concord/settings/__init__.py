@@ -33,7 +33,6 @@ from concord.settings.judging import (
 from concord.settings.learning import Learning
 from concord.settings.methods import Method
 from concord.settings.people import People
-from concord.settings.probing import Probing
 from concord.settings.recipe import Recipe
 from concord.settings.rewards import Members, Ratings, Reward, Segments, Steps
 from concord.settings.speaking import (
@@ -85,7 +84,6 @@ __all__ = [
     "PPOLoss",
     "People",
     "Plain",
-    "Probing",
     "Rank",
     "Ratings",
     "ReMax",

@@ -7,7 +7,6 @@ from pydantic import Field, field_validator
 from concord.settings.closed import Settings
 from concord.settings.judging import Habits, Judging, Rule
 from concord.settings.people import People
-from concord.settings.probing import Probing
 from concord.settings.quantities import Count, Positive, Price, Share
 
 
@@ -75,9 +74,7 @@ class Evaluate(Settings):
     curve: Annotated[int, Field(ge=0)] = 100
     """Prompts answered more often, for the best-of-n curve and the reward model's card; 0 leaves both out."""
     suites: tuple[str, ...] = ()
-    """Suites to try base, supervised policy and candidate with: names, or files relative to the recipe."""
-    probing: Probing = Probing()
-    """How they answer them."""
+    """Suites to try base, supervised policy and candidate with at the first temperature: names, or files."""
 
     @field_validator("temperatures")
     @classmethod

@@ -14,8 +14,6 @@ from concord.settings import SFT, Method, RightAnswer
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
-PROBING = ("suites", "probing")
-"""Settings of the evaluation that change the suites, and no answer to a held-out prompt."""
 IN_CONTEXT = "in-context-"
 """How the policy is called that is shown demonstrations and learns nothing."""
 FORMAT = 2
@@ -89,7 +87,7 @@ def plan(loaded: Loaded) -> list[Task]:
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
     if recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
-    answering = {key: value for key, value in whole["evaluate"].items() if key not in PROBING}
+    answering = {key: value for key, value in whole["evaluate"].items() if key != "suites"}
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
         shown = imitated(loaded, recipe.sft)[:1] if name.startswith(IN_CONTEXT) else ()
@@ -111,7 +109,9 @@ def probed(loaded: Loaded, asked: dict[str, Any]) -> Iterator[Task]:
     recipe = loaded.recipe
     if not recipe.evaluate.suites:
         return
-    settings = {key: asked[key] for key in ("judge", *PROBING)} | {"sets": content(sets())}
+    settings = {key: asked[key] for key in ("judge", "suites", "temperatures", "longest")} | {
+        "sets": content(sets())
+    }
     named = (loaded.folder / one for one in recipe.evaluate.suites)
     read = tuple(path for path in named if path.exists())
     for name, source in policies(loaded).items():

@@ -14,7 +14,6 @@ from concord.records.files import write_json
 from concord.roles import Scorer
 from concord.sampling import Local, Onward
 from concord.scoring import Likelihood
-from concord.settings import Probing
 from concord.stages.bench import Bench
 from concord.stages.plan import policies
 from concord.suites import Finding, Mark, Subject, examine_all, suites
@@ -30,7 +29,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     name, asked = bench.stage.removeprefix("suites/"), bench.recipe.evaluate
     policy = Policy.load(bench.model(policies(bench.loaded)[name]), bench.compute)
     judge = seen if asked.judge == "starter" else None
-    tried = subject(policy, name, bench.seed, asked.probing, bench.learning.micro_tokens, bench.scorer, judge)
+    warmth, budget = asked.temperatures[0], bench.learning.micro_tokens
+    tried = subject(policy, name, bench.seed, warmth, asked.longest, budget, bench.scorer, judge)
     found = examine_all(suites(asked.suites, bench.loaded.folder), tried)
     write_json(folder / "suites.json", {"policy": name, "suites": told(found)})
     said = [one for finding in found.values() for one in finding.answers]
@@ -41,19 +41,20 @@ def subject(
     policy: Policy,
     name: str,
     seed: int,
-    probing: Probing,
+    temperature: float,
+    longest: int,
     micro_tokens: int,
     opinion: Scorer | None = None,
     judge: Callable[[Completion], Mapping[str, bool] | None] | None = None,
 ) -> Subject:
     """A policy on this machine, with all that the suites can ask of it."""
-    warmth = probing.temperature or COLD
+    warmth = temperature or COLD
     return Subject(
-        Local(policy, name, seed_of(seed, "suites"), warmth, probing.longest),
+        Local(policy, name, seed_of(seed, "suites"), warmth, longest),
         Likelihood(policy, micro_tokens),
         opinion,
         judge,
-        Onward(policy, seed_of(seed, "onward"), warmth, probing.longest),
+        Onward(policy, seed_of(seed, "onward"), warmth, longest),
     )
 
 

@@ -12,7 +12,7 @@ from concord.models import Policy, choose
 from concord.roles import Scorer
 from concord.runs import Run, load
 from concord.sampling import Remote
-from concord.settings import Endpoint, Probing
+from concord.settings import Endpoint
 from concord.stages.bench import Bench
 from concord.stages.plan import bundled, policies
 from concord.stages.suites import seen, subject, told
@@ -25,7 +25,8 @@ BUDGET = 4096
 def try_model(
     named: str,
     asked: Sequence[str],
-    probing: Probing,
+    temperature: float,
+    longest: int,
     policy: str | None,
     model: str,
     key: str,
@@ -35,12 +36,12 @@ def try_model(
     """What some suites find about a model; the suites are read before the model is loaded."""
     found = suites(asked)
     if named.startswith(("http://", "https://")):
-        tried, name = elsewhere(named, model, key, probing, seed), model
+        tried, name = elsewhere(named, model, key, temperature, longest, seed), model
     else:
         folder, name = place(named, policy)
         opinion = reward_model(Path(named), say)
         loaded = Policy.load(folder, choose("auto", "auto"))
-        tried = subject(loaded, name, seed, probing, BUDGET, opinion, seen)
+        tried = subject(loaded, name, seed, temperature, longest, BUDGET, opinion, seen)
     return {"model": named, "policy": name, "suites": told(examine_all(found, tried, say))}
 
 
@@ -51,7 +52,7 @@ def reward_model(folder: Path, say: Callable[[str], None]) -> Scorer | None:
     return Bench(load(folder / "resolved.yaml"), Run(folder), "suites", say).scorer
 
 
-def elsewhere(url: str, model: str, key: str, probing: Probing, seed: int) -> Subject:
+def elsewhere(url: str, model: str, key: str, temperature: float, longest: int, seed: int) -> Subject:
     """A model behind an endpoint: it answers, and that is all."""
     if not model:
         raise SettingsError(f"{url} is an endpoint; name the model to ask for with --name.")
@@ -60,7 +61,7 @@ def elsewhere(url: str, model: str, key: str, probing: Probing, seed: int) -> Su
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise SettingsError(f"{url} cannot be asked: {reasons}. Give the address up to its /v1.") from None
-    return Subject(Remote(Chat(endpoint), model, seed, probing.temperature, probing.longest), judge=seen)
+    return Subject(Remote(Chat(endpoint), model, seed, temperature, longest), judge=seen)
 
 
 def place(named: str, policy: str | None) -> tuple[Path, str]:
