@@ -19,7 +19,7 @@ STATES = {
     "partial": "was begun and is not finished",
     "damaged": "is damaged or stands on something that is",
 }
-ANSWERS = "answers/"
+PARTS = ("answers/", "suites/")
 """Each policy's answers are tasks of their own in the plan; to the user they are part of `evaluate`."""
 
 
@@ -74,7 +74,7 @@ def refuse_if_early(errand: Errand, states: Mapping[str, str]) -> None:
     before = all_before(name, errand.tasks)
     for task in errand.tasks:
         state = states[task.name]
-        if task.name in before and state != "done" and not task.name.startswith(ANSWERS):
+        if task.name in before and state != "done" and not task.name.startswith(PARTS):
             again = " --again" if state == "damaged" else ""
             raise SettingsError(
                 f"`{name}` needs the stage `{task.name}`, which {STATES.get(state, 'is missing')} "
@@ -105,7 +105,7 @@ def with_all_above(again: Sequence[str], tasks: "Sequence[Task]") -> frozenset[s
 
 def parts(name: str, tasks: "Sequence[Task]") -> list[str]:
     """The tasks that make up a stage: itself, and for an evaluation the answers that it judges."""
-    answers = [task.name for task in tasks if task.name.startswith(ANSWERS)] if name == "evaluate" else []
+    answers = [task.name for task in tasks if task.name.startswith(PARTS)] if name == "evaluate" else []
     return [name, *answers]
 
 

@@ -18,6 +18,7 @@ from concord.cli import (
     serve,
     show,
     stage,
+    suites,
     web,
 )
 from concord.cli.parser import Verb
@@ -37,6 +38,7 @@ VERBS: dict[str, Verb] = {
         *stage.STAGES,
         answers.ANSWERS,
         card.CARD,
+        suites.SUITES,
         stage.RUN,
         next.NEXT,
         web.WEB,

@@ -18,6 +18,7 @@ def next_steps(report: Report) -> list[str]:
         *about_criteria(report),
         *about_length(report),
         *about_kinds(report),
+        *about_suites(report),
         *about_drift(report),
         *about_watch(report),
         *about_reward_model(report),
@@ -125,6 +126,24 @@ def about_kinds(report: Report) -> Iterator[str]:
             f"On {names} the candidate is worse than {report['reference']}, whatever the average says. "
             "Rank answers to such prompts before the next round."
         )
+
+
+def about_suites(report: Report) -> Iterator[str]:
+    """Marks of the suites on which the candidate is clearly worse than the reference."""
+    before, after = (report["suites"].get(report[who]) or {} for who in ("reference", "candidate"))
+    for name in (name for name in after if name in before):
+        old, new = before[name]["marks"], after[name]["marks"]
+        worse = [
+            f"{mark.replace('_', ' ')} ({old[mark]['value']:.2f} to {new[mark]['value']:.2f})"
+            for mark, way in after[name]["direction"].items()
+            if mark in old
+            and (below(new[mark], old[mark]) if way == "at least" else below(old[mark], new[mark]))
+        ]
+        if worse:
+            yield (
+                f"In the suite {name} the candidate is clearly worse than {report['reference']}: {', '.join(worse)}. "
+                "Read its answers there, and rank such prompts before the next round."
+            )
 
 
 def about_drift(report: Report) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from concord.evaluation import exhibits, front, graphs, looks, pedigree, reward_page, standings
+from concord.evaluation import exhibits, front, graphs, looks, pedigree, reward_page, standings, suites_page
 from concord.evaluation.document import document
 from concord.evaluation.markup import escape, paragraphs, section
 
@@ -125,6 +125,7 @@ SECTIONS: tuple[Callable[[Report], str], ...] = (
     exhibits.by_kind,
     exhibits.everyone,
     standings.comparisons,
+    suites_page.suites,
     graphs.training,
     looks.looks,
     graphs.pursuit,

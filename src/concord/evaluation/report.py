@@ -23,7 +23,8 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
 
     `rows` (answers) is needed. Optional: `stages`, `metrics` (by stage), `best_of_n` (scored samples),
     `reward` (lists by the names in CARDS), `reward_card`, `people` (their comparisons), `watch` (looks and alarms by
-    policy), `verdict`, `what`, `candidate`, `reference`, `temperature`, `title`. What is missing is left out.
+    policy), `suites` (by policy), `verdict`, `what`, `candidate`, `reference`, `temperature`, `title`. What is
+    missing is left out.
     """
     rows: Sequence[Row] = data["rows"]
     names = policies(rows)
@@ -49,6 +50,7 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
         "reward_model": {name: card(reward.get(name) or []) for name in CARDS},
         "reward_card": data.get("reward_card"),
         "samples": samples(rows, shown(names, candidate, reference), temperature),
+        "suites": dict(data.get("suites") or {}),
         "losses": losses(rows, candidate, reference, temperature) if candidate != reference else [],
     }
     content["next"] = next_steps(content)

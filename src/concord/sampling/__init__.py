@@ -5,6 +5,7 @@ from concord.sampling.cascade import Cascade
 from concord.sampling.context import InContext
 from concord.sampling.draw import Manner
 from concord.sampling.local import Local
+from concord.sampling.onward import Onward
 from concord.sampling.remote import Remote
 from concord.sampling.slots import Heard, Request, Said, Slots
 from concord.sampling.vote import Vote
@@ -16,6 +17,7 @@ __all__ = [
     "InContext",
     "Local",
     "Manner",
+    "Onward",
     "Remote",
     "Request",
     "Said",

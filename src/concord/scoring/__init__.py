@@ -3,6 +3,7 @@
 from concord.scoring.combined import Combined, Ensemble, Part
 from concord.scoring.judge import Judge, Judgement, Reading
 from concord.scoring.learned import Aspects, Learned
+from concord.scoring.likelihood import Likelihood
 from concord.scoring.process import Process
 from concord.scoring.ranked import Ordered
 from concord.scoring.rubric import Rubric
@@ -17,6 +18,7 @@ __all__ = [
     "Judge",
     "Judgement",
     "Learned",
+    "Likelihood",
     "Ordered",
     "Part",
     "Process",

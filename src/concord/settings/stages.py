@@ -84,6 +84,8 @@ class Evaluate(Settings):
     """File of rankings, relative to the recipe, in which people compare policies' answers to held-out prompts."""
     waiver: Waiver | None = None
     """Who accepts that the judge also taught, and why; without it such a judge is refused."""
+    suites: tuple[str, ...] = ()
+    """Suites to try base, supervised policy and candidate with at the first temperature: names, or files."""
 
     @field_validator("temperatures")
     @classmethod

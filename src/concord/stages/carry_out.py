@@ -60,7 +60,7 @@ def carry_out(
     again: frozenset[str],
     say: Callable[[str], None],
 ) -> list[Outcome]:
-    """Carry out the named tasks, and the answers that an evaluation needs, in the order of the plan."""
+    """Carry out the named tasks, and the answers and suites of an evaluation, in the order of the plan."""
     tasks = [task for task in plan(loaded) if wanted(task.name, names)]
     coming = unfinished(tasks, loaded, run, again)
     inputs.check(loaded, coming, say, run.cache)
@@ -94,8 +94,8 @@ def answering(act: Any, *numbers: signal.Signals) -> Iterator[None]:
 
 
 def wanted(name: str, names: Sequence[str]) -> bool:
-    """Whether a task is asked for by its own name, or as one of the evaluation's answers."""
-    return name in names or ("evaluate" in names and name.startswith("answers/"))
+    """Whether a task is asked for by its own name, or as a part of the evaluation."""
+    return name in names or ("evaluate" in names and name.startswith(("answers/", "suites/")))
 
 
 def unfinished(tasks: Sequence[Task], loaded: Loaded, run: Run, again: frozenset[str]) -> set[str]:

@@ -54,6 +54,7 @@ def findings(bench: Bench) -> dict[str, Any]:
             "own": scored(rows(run.path(f"answers/{method}") / "many.jsonl")),
         },
         "reward_card": reward_card(bench),
+        "suites": suites(run, names),
         "what": what(bench),
     }
 
@@ -132,6 +133,12 @@ def scored(lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {**one, "scores": one["proxy"][:FEW], "gold": one["gold"][:FEW], "texts": one["texts"][:FEW]}
         for one in lists
     ]
+
+
+def suites(run: Run, names: Sequence[str]) -> dict[str, Any]:
+    """What the suites found, policy by policy."""
+    files = {name: run.path(f"suites/{name}") / "suites.json" for name in names}
+    return {name: read_json(file)["suites"] for name, file in files.items() if file.is_file()}
 
 
 RANKERS = {"human": "people", "ai": "AI judges", "rule": "rules"}

@@ -16,6 +16,7 @@ from concord.settings import SFT, RightAnswer
 from concord.stages.contestants import contestants
 from concord.stages.plan import content, plan, rivals
 from concord.stages.release import release
+from concord.suites import suites
 from concord.world import known
 
 FORMAT = 1
@@ -57,6 +58,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     wanted = set(names)
     watched = {task.name for task in plan(loaded) if task.watched} & wanted
     judged = any(name.startswith("answers/") for name in wanted)
+    suites(loaded.recipe.evaluate.suites, loaded.folder)  # says what is wrong with a name or a file
     for setting, named, needed in models(loaded, judged, watched):
         if needed & wanted or judged:
             model_folder(loaded, setting, named)

@@ -16,7 +16,7 @@ from concord.stages.release import sealed
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
-BESIDE = ("contestants", "people", "waiver")
+BESIDE = ("contestants", "people", "suites", "waiver")
 """Settings of the evaluation that change no policy's answers."""
 IN_CONTEXT = "in-context-"
 """How the policy is called that is shown demonstrations and learns nothing."""
@@ -101,7 +101,7 @@ def plan(loaded: Loaded) -> list[Task]:
         watched = method.method != "sft"
         seen = (*read(loaded, method), *(watching(loaded) if watched else ()))
         tasks.append(Task(name, before, seen, {**asked, **limits}, alone=False, watched=watched))
-    answering = list(answers(loaded))
+    answering = [*answers(loaded), *probed(loaded, whole["evaluate"])]
     everyone = tuple(task.name for task in answering)
     people = (loaded.folder / recipe.evaluate.people,) if recipe.evaluate.people else ()
     all_before = ("sft", "sample", "rank", "reward", *made, *everyone)
@@ -128,6 +128,27 @@ def answers(loaded: Loaded) -> Iterator[Task]:
         asked = (*held_out, *((model,) if model else ()))
         own = {**settings, "contestant": whole["contestants"][name]}
         yield Task(f"answers/{name}", ("sft", "reward"), asked, own, alone=False)
+
+
+def probed(loaded: Loaded, asked: dict[str, Any]) -> Iterator[Task]:
+    """What the suites ask of the base, the supervised policy and the candidate, if there are any."""
+    recipe = loaded.recipe
+    if not recipe.evaluate.suites:
+        return
+    settings = {key: asked[key] for key in ("judge", "suites", "temperatures", "longest")} | {
+        "sets": content(sets())
+    }
+    named = (loaded.folder / one for one in recipe.evaluate.suites)
+    read = tuple(path for path in named if path.exists())
+    for name, source in policies(loaded).items():
+        if name in ("base", "sft", recipe.align.method):
+            needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
+            yield Task(f"suites/{name}", needs, (base(loaded), *read), settings, alone=False)
+
+
+def sets() -> Path:
+    """The folder of the probe sets that come with the package."""
+    return Path(str(files("concord.suites") / "sets"))
 
 
 def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
