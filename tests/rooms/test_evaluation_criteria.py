@@ -243,6 +243,8 @@ def test_numbers_of_two_judges_are_never_compared() -> None:
     item = only(gate, "refusals", ours, theirs)
     assert item["state"] == "inconclusive" and "another judge" in item["sentence"]
     assert only(gate, "refusals", ours, run(330, 164, origin={"judge": "a"}))["state"] == "pass"
+    unknown = only(gate, "refusals", ours, run(330, 164))
+    assert unknown["state"] == "inconclusive" and "does not say who judged it" in unknown["sentence"]
 
 
 def test_an_accepted_risk_stays_visible_with_name_and_reason() -> None:

@@ -154,6 +154,10 @@ def own_criterion(name: str, asked: Criterion, found: Measured, release: Measure
 
 def incomparable(found: Measured, release: Measured) -> str:
     """Why numbers of two runs cannot be held against each other; nothing if they can."""
+    if found.origin.get("judge") and not release.origin.get("judge"):
+        return (
+            " The release does not say who judged it; decide its gate again, and its numbers can be compared."
+        )
     if found.origin.get("judge") != release.origin.get("judge"):
         return " The release was judged by another judge, so its numbers cannot be compared with these."
     if found.temperature != release.temperature:
