@@ -119,7 +119,7 @@ def named_alone(item: Item, reference: str) -> str:
     return f"{named} on {where}" if where else named
 
 
-def plain(item: Item, candidate: str, reference: str) -> str:
+def plain(item: Item, reference: str) -> str:
     """One criterion for somebody who decides and measures nothing; it speaks of the candidate as `it`."""
     if item["value"] is None:
         said = (
