@@ -1,11 +1,11 @@
 """Risks that somebody accepts: visible with name and reason, no wider than they were meant, and never in vain."""
 
 import pytest
+from tests.rooms.test_evaluation_criteria import run
 
 from concord.errors import SettingsError
 from concord.evaluation.gate import weigh
 from concord.settings import Accepted, Gate
-from tests.rooms.test_evaluation_criteria import run
 
 
 def test_an_accepted_risk_stays_visible_with_name_and_reason() -> None:
