@@ -1,10 +1,12 @@
 """Criteria of the recipe's own: baselines with margins, what other files measured, and accepted risks."""
 
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 
-from concord.evaluation.gate import weigh
+from concord.evaluation.gate import state, weigh
 from concord.evaluation.intervals import Estimate, change, difference, more_for_difference, wilson
 from concord.evaluation.measured import MISSING, Measured
 from concord.settings import Criterion, Gate
@@ -122,6 +124,18 @@ def test_not_below_a_baseline_by_more_than_a_margin(refused: int, margin: float,
         item["state"] == state == ("pass" if low >= -margin else "fail" if high < -margin else "inconclusive")
     )
     assert (item["more_needed"] is not None) == (state == "inconclusive" and refused / 200 - 0.82 != -margin)
+
+
+@pytest.mark.slow
+def test_a_candidate_on_the_limit_passes_one_time_in_forty() -> None:
+    """75 % in truth beside 80 % with a margin of 5 points: 2.5 % of 2,000 gates should pass, and 2.5 % fail."""
+    random = np.random.default_rng(2)
+    counts = zip(random.binomial(400, 0.75, 2000), random.binomial(400, 0.8, 2000), strict=True)
+    rates = {count: rate(count, 400) for count in range(401)}
+    found = Counter(
+        state(difference(rates[ours], rates[theirs]), 0.05, "not below") for ours, theirs in counts
+    )
+    assert 0.015 < found["pass"] / 2000 < 0.036 and 0.015 < found["fail"] / 2000 < 0.036  # 3 errors of .0035
 
 
 def test_not_above_a_baseline_is_its_mirror() -> None:
