@@ -2,18 +2,23 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms.test_cli_stages import Stages, stages
 
 from concord.cli import verdict as shown
-from concord.cli.main import VERBS
+from concord.cli.main import VERBS, main
 from concord.cli.voice import Voice
 from concord.errors import SettingsError
 from concord.evaluation.gate import weigh
 from concord.evaluation.intervals import Estimate, wilson
 from concord.evaluation.measured import MISSING, Measured
+from concord.runs import load
 from concord.settings import Accepted, Criterion, Gate
+
+__all__ = ["stages"]
 
 UNSAFE = Accepted(by="Zoë", reason="a filter stands behind it")
 
@@ -90,6 +95,12 @@ def test_an_earlier_verdict_without_words_is_told_by_its_reasons() -> None:
         "criteria": [{"state": "fail"}],
     }
     assert shown.lines(old) == ["ppo against sft: NO-GO (1 missed)", "  It is 4."]
+
+
+def test_a_run_named_on_the_command_line_counts_from_there(stages: Stages, tmp_path: Path) -> None:
+    assert main(["run", "r.yaml", "--run", "runs/next"]) == 0
+    assert main(["gate", "r.yaml", "--run", "runs/next", "--against", "runs/last one"]) == 0
+    assert load(Path("runs/next/resolved.yaml")).recipe.gate.against == str(tmp_path / "runs" / "last one")
 
 
 def test_only_the_gate_is_held_against_a_run() -> None:

@@ -1,14 +1,15 @@
 """Criteria of the recipe's own: baselines with margins, what other files measured, and accepted risks."""
 
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 
-from concord.errors import SettingsError
-from concord.evaluation.gate import weigh
+from concord.evaluation.gate import state, weigh
 from concord.evaluation.intervals import Estimate, change, difference, more_for_difference, wilson
 from concord.evaluation.measured import MISSING, Measured
-from concord.settings import Accepted, Criterion, Gate
+from concord.settings import Criterion, Gate
 
 
 def rate(count: int, n: int) -> Estimate:
@@ -125,6 +126,18 @@ def test_not_below_a_baseline_by_more_than_a_margin(refused: int, margin: float,
     assert (item["more_needed"] is not None) == (state == "inconclusive" and refused / 200 - 0.82 != -margin)
 
 
+@pytest.mark.slow
+def test_a_candidate_on_the_limit_passes_one_time_in_forty() -> None:
+    """75 % in truth beside 80 % with a margin of 5 points: 2.5 % of 2,000 gates should pass, and 2.5 % fail."""
+    random = np.random.default_rng(2)
+    counts = zip(random.binomial(400, 0.75, 2000), random.binomial(400, 0.8, 2000), strict=True)
+    rates = {count: rate(count, 400) for count in range(401)}
+    found = Counter(
+        state(difference(rates[ours], rates[theirs]), 0.05, "not below") for ours, theirs in counts
+    )
+    assert 0.015 < found["pass"] / 2000 < 0.036 and 0.015 < found["fail"] / 2000 < 0.036  # 3 errors of .0035
+
+
 def test_not_above_a_baseline_is_its_mirror() -> None:
     asked = Criterion(metric="refused", kind="harm", not_above="reference", margin=0.1)
     gate = Gate(criteria={"refusals": asked})
@@ -230,6 +243,12 @@ def test_what_other_files_measured_can_be_asked_for(
     )
 
 
+def test_a_misspelt_metric_is_told_the_nearest() -> None:
+    gate = Gate(criteria={"x": Criterion(metric="refusd", kind="harm", at_least=0.5)})
+    found = only(gate, "x", run(378, 180))
+    assert found["sentence"].endswith("is open. Nothing here is called refusd; the nearest is refused.")
+
+
 def test_a_reward_model_that_is_unfit_is_a_miss_in_plain_words() -> None:
     found = run(378, 180, card={"fit": {"go": False}})
     item = only(Gate(criteria={"x": Criterion(metric="reward.fit", at_least=1)}), "x", found)
@@ -243,46 +262,8 @@ def test_numbers_of_two_judges_are_never_compared() -> None:
     item = only(gate, "refusals", ours, theirs)
     assert item["state"] == "inconclusive" and "another judge" in item["sentence"]
     assert only(gate, "refusals", ours, run(330, 164, origin={"judge": "a"}))["state"] == "pass"
-
-
-def test_an_accepted_risk_stays_visible_with_name_and_reason() -> None:
-    taken = Accepted(by="Ada", reason="refusals are checked downstream")
-    gate = Gate(at_least={"harm.refused": 0.9}, accept={"harm.refused": taken})
-    verdict = weigh(gate, run(378, 8))
-    assert (verdict["go"], verdict["verdict"]) == (True, "GO WITH ACCEPTED RISK")
-    item = verdict["criteria"][2]
-    assert item["state"] == "fail" and item["accepted"] == taken.model_dump()
-    assert verdict["because"][0].endswith(
-        "that is missed. Accepted by Ada because refusals are checked downstream."
-    )
-    other = Gate(at_least={"harm.refused": 0.9}, win_rate=0.7, accept={"harm.refused": taken})
-    assert (
-        weigh(other, run(378, 8))["verdict"] == "NO-GO"
-    )  # an acceptance covers what it names and nothing else
-
-
-def test_an_acceptance_ends_where_it_says() -> None:
-    taken = Accepted(by="Ada", reason="x", worst=0.8)
-    gate = Gate(at_least={"harm.refused": 0.9}, accept={"harm.refused": taken})
-    assert weigh(gate, run(378, 162))["verdict"] == "GO WITH ACCEPTED RISK"  # 81 % is no worse than 80 %
-    verdict = weigh(gate, run(378, 158))
-    assert verdict["verdict"] == "NO-GO" and verdict["criteria"][2]["accepted"] is None
-    assert verdict["because"][0].endswith("that is missed. Ada accepted it as far as 0.8 and no further.")
-    rare = Gate(at_most={"harm.refused": 0.1}, accept={"harm.refused": taken})
-    assert weigh(rare, run(378, 158))["go"] is True and weigh(rare, run(378, 162))["go"] is False
-    unmeasured = Gate(at_least={"harm.kind": 0.9}, accept={"harm.kind": taken})
-    assert weigh(unmeasured, run(378, 162))["go"] is False
-
-
-def test_an_acceptance_of_what_passed_is_an_error() -> None:
-    gate = Gate(at_least={"harm.refused": 0.5}, accept={"harm.refused": Accepted(by="Ada", reason="x")})
-    with pytest.raises(
-        SettingsError, match=r"harm\.refused, which passed; there is no risk to accept\. Everything passed\."
-    ):
-        weigh(gate, run(378, 180))
-    gate = Gate(win_rate=0.9, accept={"kl": Accepted(by="Ada", reason="x")})
-    with pytest.raises(SettingsError, match=r"names kl, which passed.* Not passed: win_rate\."):
-        weigh(gate, run(378, 180))
+    unknown = only(gate, "refusals", ours, run(330, 164))
+    assert unknown["state"] == "inconclusive" and "does not say who judged it" in unknown["sentence"]
 
 
 def test_titles_of_the_recipe_are_the_words_of_the_report() -> None:

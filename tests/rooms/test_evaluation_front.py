@@ -101,6 +101,21 @@ def test_the_first_page_is_the_memo_and_says_it_without_colours() -> None:
     assert "@page" in html and "break-after: page" in html
 
 
+def test_a_first_page_of_many_criteria_stays_one_page() -> None:
+    """Three misses are spelled out, five and six lines stand in the lists, and the others are counted."""
+    missed = {f"m{n}": Criterion(metric="garbled", at_most=0.0, title=f"miss {n}") for n in range(12)}
+    passed = {f"p{n}": Criterion(metric="ok", at_least=0.0, title=f"pass {n}") for n in range(12)}
+    found = content(Gate(win_rate=0.0, kl=9.0, criteria={**missed, **passed}))
+    states = [one["state"] for one in found["verdict"]["criteria"]]
+    assert states.count("pass") == 14 and len(states) == 26
+    html = page(found)
+    front = html[html.index('<header id="memo"') : html.index("</header>")]
+    assert (front.count('<li class="fail">'), front.count('<li class="pass">')) == (5, 6)
+    assert "and 7 more, further below" in front and "and 8 more, further below" in front
+    assert "9 more of the criteria are like this." in front
+    assert all(f"miss {n}" in html for n in range(5)) and html.count("Pass 11 is") == 1
+
+
 @pytest.mark.parametrize(
     ("accept", "words"),
     [({}, "GO"), ({"x": Accepted(by="Ada", reason="y")}, "GO WITH ACCEPTED RISK")],

@@ -13,7 +13,7 @@ from tests.rooms.test_evaluation_report import read
 from concord import formats
 from concord.errors import SettingsError, StoreError
 from concord.evaluation import page, report
-from concord.records import Completion, Demonstration, Message, Prompt, Ranking
+from concord.records import Completion, Demonstration, Message, Prompt, Ranking, Rating
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded, Run, load
 from concord.stages import gate as stage
@@ -136,6 +136,27 @@ def test_lineage_names_everything_by_what_it_holds(made: Made, tmp_path: Path) -
         "ppo": ("reward", ["rank"]),
         "dpo": (None, ["rank"]),
     }
+
+
+def test_ratings_alone_teach_the_reward_model_and_a_model_judges(made: Made, tmp_path: Path) -> None:
+    rated = [Rating(Completion(PROMPT, "No."), 2.0, by=by) for by in ("Ada", "Eve", "Eve")]
+    formats.write_ratings(tmp_path / "ratings.jsonl", rated)
+    alone = "reward.ratings={file: ratings.jsonl, alone: true}"
+    loaded, run = made("first", 95, alone, "evaluate.judge=model", "align.method=dpo", "rivals={}")
+    content = decided(loaded, run)
+    known = {one["name"]: one for one in content["lineage"]["artefacts"]}
+    files = ("config.json", "model.safetensors")
+    lines = "".join(
+        f"{hashlib.sha256((tmp_path / 'model' / name).read_bytes()).hexdigest()}  {name}\n" for name in files
+    )
+    assert known["judge"]["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
+    assert [known[name]["title"] for name in known["reward"]["from"]] == [
+        "supervised policy",
+        "ratings: ratings.jsonl",
+    ]
+    told = {one["what"]: (one["n"], one["taught"]) for one in content["labels"]}
+    assert told["ratings"] == (3, ["reward"]) and told["rankings"] == (3, ["align"])
+    read(page(content))
 
 
 def test_other_data_are_another_lineage(made: Made, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every question that a gate asks, put to what was measured: passed, missed or open."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from concord.evaluation.intervals import (
@@ -78,6 +79,13 @@ def item(
     }
 
 
+def misspelt(metric: str, found: Measured) -> str:
+    """The metric that was probably meant, if this one was measured of nobody and is like one that was."""
+    names = list(dict.fromkeys(found.names()))
+    near = [] if metric in names else get_close_matches(metric, names, n=1, cutoff=0.75)
+    return f" Nothing here is called {metric}; the nearest is {near[0]}." if near else ""
+
+
 def win_criterion(gate: Gate, found: Measured) -> Item:
     """Does it beat the supervised policy, on items that no guidance touched if such were judged?"""
     estimates = {split: found.find("win_rate", found.candidate, None, split) for split in ("new", None)}
@@ -92,7 +100,7 @@ def mark_criterion(name: str, need: float, direction: str, found: Measured) -> I
     kind, _, mark = name.rpartition(".")
     estimate = found.find(mark, found.candidate, kind or None)
     title = f"share of {kind} answers marked {mark}" if kind else f"share of answers marked {mark}"
-    return item(name, mark, estimate, need, direction, title, kind=kind or None)
+    return item(name, mark, estimate, need, direction, title, kind=kind or None, note=misspelt(mark, found))
 
 
 def fall_criterion(mark: str, found: Measured) -> Item:
@@ -121,7 +129,8 @@ def fall_criterion(mark: str, found: Measured) -> Item:
 def own_criterion(name: str, asked: Criterion, found: Measured, release: Measured | None) -> Item:
     """A criterion that the recipe spells out: against a threshold, or against somebody else's value."""
     estimate = found.find(asked.metric, found.candidate, asked.kind, asked.split)
-    slices = {"kind": asked.kind, "split": asked.split, "required": asked.required}
+    near = misspelt(asked.metric, found)
+    slices = {"kind": asked.kind, "split": asked.split, "required": asked.required, "note": near}
     where = (
         f" on {' '.join(part for part in (asked.kind, asked.split) if part)}"
         if asked.kind or asked.split
@@ -143,7 +152,8 @@ def own_criterion(name: str, asked: Criterion, found: Measured, release: Measure
     apart = MISSING if note else difference(estimate, theirs)
     if not note and estimate["value"] is not None and theirs["value"] is None:
         note = f" It was not measured of {of}."
-    sides = {"own": estimate, "baseline": {"of": of, **theirs}, "label": asked.title, "note": note}
+    slices["note"] = note or near
+    sides = {"own": estimate, "baseline": {"of": of, **theirs}, "label": asked.title}
     made = item(name, asked.metric, apart, asked.margin, direction, title, **slices, **sides)
     if made["state"] == "inconclusive" and not note:
         limit = -asked.margin if direction == "not below" else asked.margin
@@ -154,6 +164,10 @@ def own_criterion(name: str, asked: Criterion, found: Measured, release: Measure
 
 def incomparable(found: Measured, release: Measured) -> str:
     """Why numbers of two runs cannot be held against each other; nothing if they can."""
+    if found.origin.get("judge") and not release.origin.get("judge"):
+        return (
+            " The release does not say who judged it; decide its gate again, and its numbers can be compared."
+        )
     if found.origin.get("judge") != release.origin.get("judge"):
         return " The release was judged by another judge, so its numbers cannot be compared with these."
     if found.temperature != release.temperature:
@@ -192,6 +206,6 @@ def worded(made: Item, found: Measured, accepted: Accepted | None) -> Item:
     if accepted and made["state"] != "pass":
         made["accepted" if covers(accepted, made) else "lapsed"] = accepted.model_dump()
     made["label"] = made["label"] or label(made, found.reference)
-    made["plain"] = plain(made, found.candidate, found.reference)
+    made["plain"] = plain(made, found.reference)
     made["sentence"] = sentence(made)
     return made

@@ -16,6 +16,8 @@ STATES = {
 }
 MOST = 4
 """Lines of each part of the memo: it has to fit on one page."""
+MOST_LEFT, MOST_PASSED = 5, 6
+"""Criteria shown line by line of those that did not pass, and of those that did; all stand further below."""
 LOOKS = {"GO": "go", "GO WITH ACCEPTED RISK": "risk", "NO-GO": "stop"}
 
 
@@ -111,13 +113,15 @@ def criteria(items: Sequence[dict[str, Any]]) -> str:
         (item for item in items if item["state"] != "pass"), key=lambda item: order.index(item["state"])
     )
     passed = [item for item in items if item["state"] == "pass"]
-    long = "".join(asked(item) for item in left)
-    short = "".join(asked(item) for item in passed)
-    lists = [
-        f'<ul class="criteria">{long}</ul>' if left else "",
-        f'<ul class="criteria passed">{short}</ul>' if passed else "",
-    ]
-    return "".join(lists)
+    return lines("criteria", left, MOST_LEFT) + lines("criteria passed", passed, MOST_PASSED)
+
+
+def lines(look: str, items: Sequence[dict[str, Any]], most: int) -> str:
+    """Some questions as a list; what does not fit on the first page is counted."""
+    told = "".join(asked(item) for item in items[:most])
+    more = len(items) - most
+    told += f'<li class="more quiet">and {more} more, further below</li>' if more > 0 else ""
+    return f'<ul class="{look}">{told}</ul>' if told else ""
 
 
 def asked(item: dict[str, Any]) -> str:

@@ -13,6 +13,8 @@ from concord.settings.stages import Gate
 __all__ = ["decide", "state", "weigh"]
 
 WORDS = {"go": "GO", "risk": "GO WITH ACCEPTED RISK", "no-go": "NO-GO"}
+TOLD = 3
+"""Criteria that a verdict's reason spells out."""
 ORDER = ("fail", "inconclusive", "pass")
 
 
@@ -88,5 +90,12 @@ def reason(candidate: str, criteria: Sequence[dict[str, Any]]) -> str:
     if missed and wins["state"] == "pass":
         though = f" {wins['plain']} A high win rate does not make up for what was missed."
     if missed:
-        return f"{' '.join(missed)}{though}"
-    return f"Nothing was missed, but what follows is not shown yet. {' '.join(opened)}"
+        return f"{some(missed)}{though}"
+    return f"Nothing was missed, but what follows is not shown yet. {some(opened)}"
+
+
+def some(sentences: Sequence[str]) -> str:
+    """As many sentences as somebody reads before deciding, and how many more there are."""
+    left = len(sentences) - TOLD
+    more = f" {left} more of the criteria {'is' if left == 1 else 'are'} like this." if left > 0 else ""
+    return f"{' '.join(sentences[:TOLD])}{more}"

@@ -55,7 +55,7 @@ def wins(found: Measured) -> Iterator[Line]:
         often = written(value, "share")
         told = f"its answers are preferred to those of {found.reference} in {often} of the comparisons"
         if low > 1 / 2 or high < 1 / 2:
-            about = slice_of({"kind": None, "split": split}).removeprefix("requests")
+            about = slice_of({"kind": None, "split": split}).replace("requests", ",", 1)
             yield value - 1 / 2, f"On {where} {told}." if kind else f"Over all{about}, {told}."
 
 

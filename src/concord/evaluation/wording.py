@@ -91,6 +91,14 @@ def slice_of(item: Item) -> str:
     return f"{named} {about.get(split, f'of the split {split}')}" if split else named
 
 
+def short_slice(item: Item) -> str:
+    """The same in as few words as a list has room for."""
+    kind, split = item["kind"], item["split"]
+    named = KINDS.get(kind, f"{kind} requests") if kind else ""
+    part = {"new": "new items", "in": "known items"}.get(split, f"split {split}") if split else ""
+    return ", ".join(part for part in (named, part) if part)
+
+
 def label(item: Item, reference: str) -> str:
     """A criterion's short name for a list."""
     named = named_alone(item, reference)
@@ -99,7 +107,7 @@ def label(item: Item, reference: str) -> str:
 
 def named_alone(item: Item, reference: str) -> str:
     """The short name of what is measured, whoever it is held against."""
-    metric, where = item["metric"], slice_of(item)
+    metric, where = item["metric"], short_slice(item)
     if metric in METRICS:
         named = METRICS[metric].format(reference=reference)
         return f"{named} on {where}" if where else named
@@ -111,7 +119,7 @@ def named_alone(item: Item, reference: str) -> str:
     return f"{named} on {where}" if where else named
 
 
-def plain(item: Item, candidate: str, reference: str) -> str:
+def plain(item: Item, reference: str) -> str:
     """One criterion for somebody who decides and measures nothing; it speaks of the candidate as `it`."""
     if item["value"] is None:
         said = (
@@ -182,7 +190,8 @@ def apart(item: Item) -> str:
         between = one_side if low * high >= 0 else f" (between {size(low)} less and {size(high)} more)"
     was = written(item["baseline"]["value"], item["unit"])
     points = " points" if share else ""
-    return f"and {item['baseline']['of']} {was}: {size(value)}{points} {way}{between}; {allowed(item)}"
+    apart_by = f"{size(value)}{points} {way}" if float(size(value)) else "no difference"
+    return f"and {item['baseline']['of']} {was}: {apart_by}{between}; {allowed(item)}"
 
 
 def allowed(item: Item) -> str:

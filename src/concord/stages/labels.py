@@ -9,6 +9,7 @@ from typing import Any
 from concord.formats.exchange import Pseudonyms
 from concord.records import manifest
 from concord.records.files import read_json
+from concord.settings import SFT
 from concord.stages.bench import Bench
 from concord.stages.lineage import DIRECT
 from concord.stages.plan import rivals
@@ -29,6 +30,10 @@ def labels(bench: Bench) -> list[dict[str, Any]]:
     alone = recipe.reward.ratings.alone or recipe.reward.steps.alone
     shown = ((one.by, "human") for one in bench.demonstrations(recipe.sft.demonstrations))
     found = [counted("demonstrations", shown, names, ["sft"])]
+    for name, rival in rivals(bench.loaded).items():
+        if isinstance(rival, SFT):
+            more = ((one.by, "human") for one in bench.demonstrations(rival.demonstrations))
+            found.append(counted(f"demonstrations for {name}", more, names, [f"rivals/{name}"]))
     ranked = ((one.by, one.source) for one in bench.rankings)
     taught = [*(() if alone else ("reward",)), *direct]
     found.append(counted("rankings", ranked, names, taught) | {"guidelines": guidelines(bench)})

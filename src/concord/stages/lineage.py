@@ -44,20 +44,28 @@ class Artefact:
 
 def lineage(loaded: Loaded, run: Run) -> dict[str, Any]:
     """Every artefact of a run, those before it first, and for each policy the chain from labels to weights."""
-    found = list(artefacts(loaded, run))
+    given = Given()
+    told = [*of_guidance(loaded, run, given), *of_policies(loaded, run, given)]
+    found = list({one.name: one for one in told}.values())
     return {"artefacts": [one.told() for one in found], "chains": chains(loaded, found)}
 
 
-def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
-    """Data, labels, models and answers, each after those that it was made from."""
+@dataclass
+class Given:
+    """What a run was given from outside: each file or folder once, whoever reads it."""
+
+    known: dict[Path, Artefact] = field(default_factory=dict)
+
+    def __call__(self, path: Path, title: str, sort: str = "data") -> Artefact:
+        """The artefact at a path, under the title of whoever named it first."""
+        if path not in self.known:
+            self.known[path] = outside(path, title, sort, len(self.known))
+        return self.known[path]
+
+
+def of_guidance(loaded: Loaded, run: Run, given: Given) -> Iterator[Artefact]:
+    """From what was given to the reward model, each after those that it was made from."""
     recipe, folder = loaded.recipe, loaded.folder
-    known: dict[Path, Artefact] = {}
-
-    def given(path: Path, title: str, sort: str = "data") -> Artefact:
-        if path not in known:
-            known[path] = outside(path, title, sort, len(known))
-        return known[path]
-
     begins = given(base(loaded), "model to begin with", "model")
     shown = [given(path, "demonstrations") for path in imitated(loaded, recipe.sft)]
     prompts = given(folder / recipe.prompts, "prompts")
@@ -68,32 +76,29 @@ def artefacts(loaded: Loaded, run: Run) -> Iterator[Artefact]:
     yield from ranked
     asked: tuple[str, ...] = () if recipe.rank.by == "file" else ("sample",)
     yield stage(run, "rank", "rankings", "labels", (*asked, *ranked))
-    told = [
-        given(folder / file, title, "labels")
-        for file, title in (
-            (recipe.reward.ratings.file, "ratings"),
-            (recipe.reward.steps.file, "step labels"),
-        )
-        if file
-    ]
+    named = ((recipe.reward.ratings.file, "ratings"), (recipe.reward.steps.file, "step labels"))
+    told = [given(folder / file, title, "labels") for file, title in named if file]
     yield from told
     alone = recipe.reward.ratings.alone or recipe.reward.steps.alone
     yield stage(run, "reward", "reward model", "model", ("sft", *(() if alone else ("rank",)), *told))
-    learned = {"align": recipe.align, **{f"rivals/{name}": rival for name, rival in rivals(loaded).items()}}
+
+
+def of_policies(loaded: Loaded, run: Run, given: Given) -> Iterator[Artefact]:
+    """The candidate, its rivals, and the answers on which all of them were judged."""
+    learned = {"align": loaded.recipe.align}
+    learned |= {f"rivals/{name}": rival for name, rival in rivals(loaded).items()}
     for name, method in learned.items():
         needs = [given(path, title) for path, title in needed(loaded, method)]
-        told_before = {begins.name, prompts.name, *(one.name for one in shown)}
-        yield from (one for one in needs if one.name not in told_before)
+        yield from needs
         title = f"policy {method.method if name == 'align' else name.partition('/')[2]}"
         yield stage(run, name, title, "model", (*teachers(method), *needs))
-    yield given(folder / recipe.evaluate.prompts, "held-out prompts")
+    held_out = given(loaded.folder / loaded.recipe.evaluate.prompts, "held-out prompts")
+    yield held_out
     yield judge(loaded)
     # A policy that stands on the supervised one alone, such as best-of-n, answers with its weights.
-    spoke = dict.fromkeys(
-        (begins.name, *(one for one in policies(loaded).values() if one in ("sft", *learned)))
-    )
-    asked_of = given(folder / recipe.evaluate.prompts, "held-out prompts")
-    yield stage(run, "evaluate", "judged answers", "answers", (*spoke, asked_of, "judge"))
+    spoke = dict.fromkeys(one for one in policies(loaded).values() if one in ("sft", *learned))
+    begins = given(base(loaded), "model to begin with", "model")
+    yield stage(run, "evaluate", "judged answers", "answers", (begins, *spoke, held_out, "judge"))
 
 
 def teachers(method: Method) -> tuple[str, ...]:
