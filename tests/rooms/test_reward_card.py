@@ -144,7 +144,14 @@ def test_the_lean_to_long_answers_by_hand() -> None:
 def test_accuracy_by_tag_writer_annotator_and_group() -> None:
     told = [
         listed(
-            "a", [1.0, 0.0], [[0], [1]], tags=["x", "y"], by="ann", writers=["v1"], cluster=0, unseen=False
+            "a",
+            [1.0, 0.0],
+            [[0], [1]],
+            tags=["x", "y"],
+            by="ann",
+            writers=["v1", "v1"],
+            cluster=0,
+            unseen=False,
         ),
         listed(
             "b", [0.0, 1.0], [[0], [1]], tags=["x"], by="bob", writers=["v1", "v2"], cluster=1, unseen=True
@@ -187,7 +194,7 @@ def many(count: int = 40) -> list[dict[str, Any]]:
     random = Random(0)
     return [
         listed(f"p{n}", [random.gauss(0, 1) for _ in range(4)], [[0], [1], [2], [3]], tags=["<b>"], by="<script>",
-               writers=["<i>"], cluster=n % 2, unseen=bool(n % 2))
+               writers=["<i>"] * 4, cluster=n % 2, unseen=bool(n % 2))
         for n in range(count)
     ]  # fmt: skip
 

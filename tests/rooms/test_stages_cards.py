@@ -22,7 +22,7 @@ from concord.settings import Habits, HoldOut, Recipe
 from concord.stages import align, cards, rank, reward
 from concord.stages.bench import Bench
 from concord.stages.examine import examine
-from concord.stages.guidance import drawn_groups, groups_of, guidance
+from concord.stages.guidance import drawn_groups, grouped, guidance
 from concord.stages.plan import WITHOUT_REWARD
 from concord.world import GoldJudge, Panel, World
 
@@ -98,7 +98,7 @@ def test_the_stage_draws_up_a_card(tmp_path: Path, base: Path) -> None:
 
 def test_whole_groups_of_prompts_are_kept_back(tmp_path: Path, base: Path) -> None:
     made = bench(tmp_path, base, "reward.hold_out={share: 0.3, by: clusters, clusters: 3}")
-    found, groups = guidance(made), groups_of(made)
+    found, groups = guidance(made), grouped((one.prompt for one in told()), made)
     assert groups is not None and len(groups.names) == 3
     shown, kept = ({groups.of[one.prompt.id] for one in some} for some in (found.shown, found.kept))
     assert kept and shown and not shown & kept

@@ -33,7 +33,7 @@ def reward_card(
         "fit_accuracy": accuracy(pairs(fitted)) if fitted else None,
         "by_tag": accuracy_by(found, lambda pair: pair.item.get("tags") or ()),
         "by_annotator": accuracy_by(found, lambda pair: [pair.item.get("by")]),
-        "by_writer": accuracy_by(found, lambda pair: pair.item.get("writers") or ()),
+        "by_writer": accuracy_by(found, writers),
         "same_length": accuracy([pair for pair in found if pair.longer == 0]),
         "length": length(found),
         "clusters": clusters(found, names),
@@ -42,6 +42,12 @@ def reward_card(
         "people": ceiling(lists, credits_of(found)),
         "probes": list(probes),
     }
+
+
+def writers(pair: Pair) -> list[str]:
+    """Who wrote the two answers, as far as it is known."""
+    known = pair.item.get("writers")
+    return [known[place] for place in pair.places] if known else []
 
 
 def length(found: Sequence[Pair]) -> dict[str, Estimate]:
