@@ -94,13 +94,13 @@ def one_round(seed: int, count: int, tried: int, overlap: int, epochs: int = 2) 
     """One seed: rankings, flags, and a reward model for each arm."""
     pool, fresh = lists(Plan(pool=count, tried=tried), seed)
     rankings, compute = ranked(pool, seed, overlap), choose("cpu", "float32")
-    out = {one.name for one in flagged(rankings)}
-    arms = (
-        rankings,
-        [one for one in rankings if one.by not in out],
-        [one for one in rankings if one.by not in VICIOUS],
-    )
-    right = tuple(accuracy([taught(some, seed, epochs, compute)], fresh) for some in arms)
+    out = frozenset(one.name for one in flagged(rankings))
+    known: dict[frozenset[str], float] = {}  # where exactly those with a vice were flagged, two arms are one
+    for left in (frozenset[str](), out, VICIOUS):
+        if left not in known:
+            kept = [one for one in rankings if one.by not in left]
+            known[left] = accuracy([taught(kept, seed, epochs, compute)], fresh)
+    right = (known[frozenset()], known[out], known[VICIOUS])
     return Round(seed, tuple(sorted(out)), right)
 
 

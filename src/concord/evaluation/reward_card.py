@@ -57,7 +57,10 @@ def length(found: Sequence[Pair]) -> dict[str, Estimate]:
     people = [float(pair.longer > 0) for pair in told]
     model = [pair.credit if pair.longer > 0 else 1 - pair.credit for pair in told]
     lean = [ours - theirs for ours, theirs in zip(model, people, strict=True)]
-    return {"model": share(model, prompts), "people": share(people, prompts), "lean": mean(lean, prompts)}
+    found = mean(lean, prompts)
+    if found["low"] is not None and found["high"] is not None:
+        found["low"], found["high"] = max(-1.0, found["low"]), min(1.0, found["high"])
+    return {"model": share(model, prompts), "people": share(people, prompts), "lean": found}
 
 
 def clusters(found: Sequence[Pair], names: Sequence[str]) -> dict[str, Any] | None:
