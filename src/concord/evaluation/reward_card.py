@@ -57,10 +57,10 @@ def length(found: Sequence[Pair]) -> dict[str, Estimate]:
     people = [float(pair.longer > 0) for pair in told]
     model = [pair.credit if pair.longer > 0 else 1 - pair.credit for pair in told]
     lean = [ours - theirs for ours, theirs in zip(model, people, strict=True)]
-    found = mean(lean, prompts)
-    if found["low"] is not None and found["high"] is not None:
-        found["low"], found["high"] = max(-1.0, found["low"]), min(1.0, found["high"])
-    return {"model": share(model, prompts), "people": share(people, prompts), "lean": found}
+    off = mean(lean, prompts)
+    if off["low"] is not None and off["high"] is not None:
+        off["low"], off["high"] = max(-1.0, off["low"]), min(1.0, off["high"])
+    return {"model": share(model, prompts), "people": share(people, prompts), "lean": off}
 
 
 def clusters(found: Sequence[Pair], names: Sequence[str]) -> dict[str, Any] | None:
