@@ -35,7 +35,7 @@ def measured(card: Mapping[str, Any]) -> Iterator[str]:
     )
     sure, long = card["calibration"], card["whole_lists"]
     warm = sure["temperature"]["value"]
-    told = f"Its claims are off by {ranged(sure['ece_interval'])} (ECE)"
+    told = f"Its claims are off by {ranged(sure['ece_interval'])} (ECE less chance)"
     yield f"{told}; {'no temperature mends that' if warm is None else f'a temperature of {warm:.2f} mends them best'}."
     if long["lists"]:
         yield (
