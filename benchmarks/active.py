@@ -31,6 +31,7 @@ from concord.maths.statistics import cluster_interval
 from concord.models import Compute, RewardModel, choose
 from concord.records import Completion, Prompt, Ranking, digest, seed_of
 from concord.records.files import write_text
+from concord.roles import Scorer
 from concord.scoring import Learned
 from concord.settings import Learning, Reward
 from concord.stages.plan import bundled
@@ -136,7 +137,7 @@ def learn(course: Any, desk: Desk, compute: Compute) -> None:
         network.eval()
 
 
-def scored(members: Sequence[Learned], groups: Sequence[Answers]) -> list[list[list[float]]]:
+def scored(members: Sequence[Scorer], groups: Sequence[Answers]) -> list[list[list[float]]]:
     """Of each list the scores of all members; each member's are put on one scale."""
     flat = [one for group in groups for one in group]
     table = np.array([member.score(flat) for member in members])
@@ -148,7 +149,7 @@ def scored(members: Sequence[Learned], groups: Sequence[Answers]) -> list[list[l
     return found
 
 
-def accuracy(members: Sequence[Learned], groups: Sequence[Answers]) -> float:
+def accuracy(members: Sequence[Scorer], groups: Sequence[Answers]) -> float:
     """How often the mean score puts two answers in the gold judge's order; equal scores count half."""
     judge, credit = GoldJudge(), []
     for group, scores in zip(groups, scored(members, groups), strict=True):

@@ -1,6 +1,6 @@
 """A small reward model learned from nothing on any file of rankings, and its report card.
 
-python -m benchmarks.cards FILE [--answers 2400] [--epochs 3] [--share 0.2] [--context 768] [--out FOLDER]
+python -m benchmarks.cards FILE [--answers 1500] [--epochs 3] [--share 0.2] [--context 768] [--out FOLDER]
 
 A byte-level BPE and a Llama of about a million random weights are made from the file's own text. Whole groups of
 prompts are kept back; the model learns from the others, and `concord evaluate reward` draws up its card.
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--answers", type=int, default=2400, help="most of them, by prompts drawn by lot")
+    parser.add_argument("--answers", type=int, default=1500, help="most of them, by prompts drawn by lot")
     parser.add_argument("--context", type=int, default=768)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--out", type=Path)

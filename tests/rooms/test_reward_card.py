@@ -102,16 +102,20 @@ def test_temperature_by_hand() -> None:
     assert warm["low"] < 3 < warm["high"] and warm["high"] - warm["low"] < 1
 
 
-def test_ece_by_hand_and_its_interval() -> None:
+def test_ece_by_hand_and_what_chance_adds_to_it() -> None:
     lead = math.log(9)  # claims 90 %
     assert ece(array(lead, lead, lead, -lead), array(1, 1, 1, 0)) == pytest.approx((0.1 * 3 + 0.9) / 4)
     found = expected(array(lead, lead, -lead), array(1, 1, 0), np.zeros(3, dtype=np.int64), 0)
     assert found["low"] is None and found["n"] == 3
     random = np.random.default_rng(1)
-    leads = np.full(900, lead) * np.where(random.random(900) < 0.9, 1, -1)
-    honest = expected(leads, (leads > 0).astype(float), np.arange(900) // 3, 0)
-    assert honest["value"] is not None and honest["high"] is not None
-    assert honest["value"] < honest["high"] < 0.1
+    held = 0
+    for draw in range(40):  # calibrated but for a temperature of 2: the true ECE is 0.0966
+        gaps = np.abs(random.normal(0, 1.5, 300))
+        leads = np.where(random.random(300) < 1 / (1 + np.exp(-gaps / 2)), gaps, -gaps)
+        one = expected(leads, (leads > 0).astype(float), np.arange(300), draw)
+        assert one["low"] is not None and one["high"] is not None
+        held += one["low"] < 0.0966 < one["high"]
+    assert held >= 34
 
 
 def test_what_people_agree_on_by_hand() -> None:
@@ -138,13 +142,21 @@ def test_the_lean_to_long_answers_by_hand() -> None:
     found = reward_card(told)["length"]
     assert (found["model"]["value"], found["people"]["value"], found["lean"]["value"]) == (0.75, 0.25, 0.5)
     # differences 1, 1, 0, 0: sd sqrt(1/3), t of 3 degrees 3.1824463
-    assert found["lean"]["high"] == pytest.approx(0.5 + 3.1824463 * math.sqrt(1 / 3 / 4), abs=1e-6)
+    assert found["lean"]["low"] == pytest.approx(0.5 - 3.1824463 * math.sqrt(1 / 3 / 4), abs=1e-6)
+    assert found["lean"]["high"] == 1  # and not above
 
 
 def test_accuracy_by_tag_writer_annotator_and_group() -> None:
     told = [
         listed(
-            "a", [1.0, 0.0], [[0], [1]], tags=["x", "y"], by="ann", writers=["v1"], cluster=0, unseen=False
+            "a",
+            [1.0, 0.0],
+            [[0], [1]],
+            tags=["x", "y"],
+            by="ann",
+            writers=["v1", "v1"],
+            cluster=0,
+            unseen=False,
         ),
         listed(
             "b", [0.0, 1.0], [[0], [1]], tags=["x"], by="bob", writers=["v1", "v2"], cluster=1, unseen=True
@@ -187,7 +199,7 @@ def many(count: int = 40) -> list[dict[str, Any]]:
     random = Random(0)
     return [
         listed(f"p{n}", [random.gauss(0, 1) for _ in range(4)], [[0], [1], [2], [3]], tags=["<b>"], by="<script>",
-               writers=["<i>"], cluster=n % 2, unseen=bool(n % 2))
+               writers=["<i>"] * 4, cluster=n % 2, unseen=bool(n % 2))
         for n in range(count)
     ]  # fmt: skip
 

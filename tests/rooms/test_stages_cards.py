@@ -22,7 +22,7 @@ from concord.settings import Habits, HoldOut, Recipe
 from concord.stages import align, cards, rank, reward
 from concord.stages.bench import Bench
 from concord.stages.examine import examine
-from concord.stages.guidance import drawn_groups, groups_of, guidance
+from concord.stages.guidance import drawn_groups, grouped, guidance
 from concord.stages.plan import WITHOUT_REWARD
 from concord.world import GoldJudge, Panel, World
 
@@ -98,7 +98,7 @@ def test_the_stage_draws_up_a_card(tmp_path: Path, base: Path) -> None:
 
 def test_whole_groups_of_prompts_are_kept_back(tmp_path: Path, base: Path) -> None:
     made = bench(tmp_path, base, "reward.hold_out={share: 0.3, by: clusters, clusters: 3}")
-    found, groups = guidance(made), groups_of(made)
+    found, groups = guidance(made), grouped((one.prompt for one in told()), made)
     assert groups is not None and len(groups.names) == 3
     shown, kept = ({groups.of[one.prompt.id] for one in some} for some in (found.shown, found.kept))
     assert kept and shown and not shown & kept
@@ -277,13 +277,13 @@ def test_nobody_is_left_out_unless_asked_nor_for_no_reason(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_s20_the_reward_model_without_the_flagged_is_better() -> None:
-    """Four seeds of a small case; `python -m benchmarks.leaving` is the larger one."""
+    """Four seeds of a small case in which the head alone learns; `python -m benchmarks.leaving` is the larger one."""
     from benchmarks.leaving import VICIOUS, one_round
 
     from concord.maths.statistics import cluster_interval
 
-    rounds = [one_round(seed, 120, 200, 3) for seed in range(4)]
+    rounds = [one_round(seed, 150, 200, 3, head=True) for seed in range(4)]
     assert all(set(one.flagged) & VICIOUS and not set(one.flagged) - VICIOUS for one in rounds)
     gaps = [one.accuracy[1] - one.accuracy[0] for one in rounds]
     gap, low, _ = cluster_interval(gaps, range(len(gaps)))
-    assert low > 0, (gap, rounds)
+    assert low > 0 and gap > 0.02, (gap, rounds)

@@ -33,7 +33,7 @@ def reward_card(
         "fit_accuracy": accuracy(pairs(fitted)) if fitted else None,
         "by_tag": accuracy_by(found, lambda pair: pair.item.get("tags") or ()),
         "by_annotator": accuracy_by(found, lambda pair: [pair.item.get("by")]),
-        "by_writer": accuracy_by(found, lambda pair: pair.item.get("writers") or ()),
+        "by_writer": accuracy_by(found, writers),
         "same_length": accuracy([pair for pair in found if pair.longer == 0]),
         "length": length(found),
         "clusters": clusters(found, names),
@@ -44,6 +44,12 @@ def reward_card(
     }
 
 
+def writers(pair: Pair) -> list[str]:
+    """Who wrote the two answers, as far as it is known."""
+    known = pair.item.get("writers")
+    return [known[place] for place in pair.places] if known else []
+
+
 def length(found: Sequence[Pair]) -> dict[str, Estimate]:
     """How often the longer answer wins before the model and before those who ranked, and the lean between the two."""
     told = [pair for pair in found if pair.longer]
@@ -51,7 +57,10 @@ def length(found: Sequence[Pair]) -> dict[str, Estimate]:
     people = [float(pair.longer > 0) for pair in told]
     model = [pair.credit if pair.longer > 0 else 1 - pair.credit for pair in told]
     lean = [ours - theirs for ours, theirs in zip(model, people, strict=True)]
-    return {"model": share(model, prompts), "people": share(people, prompts), "lean": mean(lean, prompts)}
+    off = mean(lean, prompts)
+    if off["low"] is not None and off["high"] is not None:
+        off["low"], off["high"] = max(-1.0, off["low"]), min(1.0, off["high"])
+    return {"model": share(model, prompts), "people": share(people, prompts), "lean": off}
 
 
 def clusters(found: Sequence[Pair], names: Sequence[str]) -> dict[str, Any] | None:

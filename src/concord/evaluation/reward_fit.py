@@ -26,7 +26,12 @@ def fit(card: Mapping[str, Any], limits: RewardLimits) -> dict[str, Any]:
     missed = [one for one in criteria if one["value"] is not None and one["state"] in stops]
     order = ("fail", "inconclusive", "pass")
     told = sorted(criteria, key=lambda one: (one["value"] is None, order.index(one["state"])))
-    return {"go": not missed, "criteria": criteria, "because": [sentence(one) for one in told]}
+    return {
+        "go": not missed,
+        "criteria": criteria,
+        "because": [sentence(one) for one in told],
+        "stopped_by": [sentence(one) for one in missed],
+    }
 
 
 def questions(card: Mapping[str, Any], limits: RewardLimits) -> list[Question]:

@@ -39,6 +39,8 @@ class Pair:
     """Words of the better one less words of the worse one."""
     item: Listed
     """The list that it comes from."""
+    places: tuple[int, int]
+    """Where in the list the better one and the worse one stand."""
 
     @property
     def credit(self) -> float:
@@ -70,7 +72,7 @@ def pairs(lists: Sequence[Listed]) -> list[Pair]:
         for better, worse, gap in ordered(item):
             lead, longer = scores[better] - scores[worse], lengths[better] - lengths[worse]
             place = (item["prompt_id"], item.get("kind"), item.get("split"))
-            found.append(Pair(*place, gap, float(lead), longer, item))
+            found.append(Pair(*place, gap, float(lead), longer, item, (better, worse)))
     return found
 
 

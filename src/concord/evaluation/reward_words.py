@@ -31,11 +31,11 @@ def measured(card: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Right in {ranged(longer)} where the longer answer is better, in {ranged(shorter)} where the shorter one is; "
         f"the longer one wins {percent(length['model']['value'])} before it and {percent(length['people']['value'])} "
-        f"before those who ranked."
+        f"before those who ranked{alike(card['length_correlation'])}."
     )
     sure, long = card["calibration"], card["whole_lists"]
     warm = sure["temperature"]["value"]
-    told = f"Its claims are off by {ranged(sure['ece_interval'])} (ECE)"
+    told = f"Its claims are off by {ranged(sure['ece_interval'])} (ECE less chance)"
     yield f"{told}; {'no temperature mends that' if warm is None else f'a temperature of {warm:.2f} mends them best'}."
     if long["lists"]:
         yield (
@@ -53,6 +53,11 @@ def measured(card: Mapping[str, Any]) -> Iterator[str]:
     of = card["people"]
     if of["of_ceiling"]["value"] is not None:
         yield f"People agree in {ranged(of['agreement'])}; it reaches {ranged(of['of_ceiling'])} of that."
+
+
+def alike(correlation: float | None) -> str:
+    """How strongly score and length go together within a prompt, if that is known."""
+    return "" if correlation is None else f"; score and words correlate by {correlation:+.2f} within a prompt"
 
 
 def beside(card: Mapping[str, Any]) -> str:

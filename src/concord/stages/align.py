@@ -48,9 +48,7 @@ def may_teach(bench: Bench) -> None:
         return
     verdict = fit(read_json(path), bench.recipe.gate.reward)
     if not verdict["go"]:
-        reasons = "\n".join(
-            f"  {told}" for told in verdict["because"] if told.endswith((": missed.", ": open."))
-        )
+        reasons = "\n".join(f"  {told}" for told in verdict["stopped_by"])
         raise GateRefused(
             f"The reward model in {path.parent} may not teach:\n{reasons}\n"
             "Rank more, or other answers, and learn it anew; or change the limit under `gate.reward`."

@@ -66,7 +66,7 @@ def scored(rankings: Sequence[Ranking], scorer: Scorer, aspects: bool) -> Iterat
             "tiers": [list(tier) for tier in ranking.tiers],
             "scores": [next(flat) for _ in ranking.completions],
             "by": ranking.by,
-            "writers": sorted({one.by for one in ranking.completions if one.by}),
+            "writers": [one.by for one in ranking.completions],
             **({"aspect": ranking.aspect} if aspects else {}),
             **({"spreads": [next(apart) for _ in ranking.completions]} if apart else {}),
         }
@@ -129,7 +129,8 @@ def made(
         taught = {group for name, group in groups.of.items() if learned is not None and name in learned}
         for row in rows:
             row["cluster"] = groups.of.get(row["prompt_id"])
-            row["unseen"] = None if learned is None else row["cluster"] not in taught
+            known = learned is not None and row["cluster"] is not None
+            row["unseen"] = row["cluster"] not in taught if known else None
     names = groups.names if groups else ()
     found = reward_card(rows, probed(scorer, rankings), names, fitted)
     return {**found, "fit": fit(found, limits)}

@@ -1,13 +1,11 @@
 """A reward model of any making before any rankings: its report card, outside of a run."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from concord import formats
 from concord.errors import ModelError, RecordError
-from concord.evaluation.clusters import Clusters, clustered
 from concord.evaluation.report import finite
 from concord.models import choose
 from concord.models.folder import check
@@ -15,10 +13,10 @@ from concord.records import Prompt
 from concord.records.files import read_json
 from concord.roles import Scorer
 from concord.runs import Run, load
-from concord.settings import HoldOut, Learning, RewardLimits
+from concord.settings import Learning, RewardLimits
 from concord.stages import cards, scorers
 from concord.stages.bench import Bench
-from concord.stages.guidance import guidance, taught, words_of
+from concord.stages.guidance import grouped, guidance, taught
 
 CLASSIFIER = "ForSequenceClassification"
 
@@ -87,9 +85,3 @@ def taught_on(run: Bench | None, learned: Path | None) -> dict[str, Prompt] | No
     if learned is not None:
         return {one.prompt.id: one.prompt for one in formats.read_rankings(learned).records}
     return {one.id: one for one in taught(run.recipe.reward, guidance(run))} if run else None
-
-
-def grouped(prompts: Iterable[Prompt], run: Bench | None) -> Clusters | None:
-    """Prompts in groups by what they are about, as the run does it if there is one."""
-    count, seed = (run.recipe.reward.hold_out.clusters, run.recipe.seed) if run else (HoldOut().clusters, 0)
-    return clustered({one.id: words_of(one) for one in prompts}, count, seed)

@@ -11,7 +11,7 @@ from concord.errors import RecordError
 from concord.evaluation.clusters import Clusters, clustered
 from concord.models.folder import ALONE
 from concord.records import Prompt, Ranking, Rating, StepLabels, Stream, digest, parted, prompt_of, seed_of
-from concord.settings import Reward
+from concord.settings import HoldOut, Reward
 from concord.stages.bench import Bench
 
 Guided = TypeVar("Guided", Ranking, Rating, StepLabels)
@@ -66,7 +66,8 @@ class Part(Protocol):
 def kept_back(bench: Bench) -> Part:
     """How guidance is parted: prompt by prompt, or by whole groups of prompts if the recipe asks for it."""
     asked, seed = bench.recipe.reward.hold_out, bench.recipe.seed
-    groups = groups_of(bench) if asked.by == "clusters" and asked.share else None
+    by_groups = asked.by == "clusters" and asked.share
+    groups = grouped((one.prompt for one in bench.rankings), bench) if by_groups else None
     if groups is None:
         return lambda records: parted(records, asked.share, seed)
     held = drawn_groups(groups, asked.share, seed)
@@ -78,10 +79,11 @@ def kept_back(bench: Bench) -> Part:
     )
 
 
-def groups_of(bench: Bench) -> Clusters | None:
-    """The prompts of all rankings in groups by what they are about; None where there are too few."""
-    texts = {one.prompt.id: words_of(one.prompt) for one in bench.rankings}
-    return clustered(texts, bench.recipe.reward.hold_out.clusters, bench.recipe.seed)
+def grouped(prompts: Iterable[Prompt], bench: Bench | None) -> Clusters | None:
+    """Prompts in groups by what they are about, as a run does it or as usual; None where there are too few."""
+    texts = {one.id: words_of(one) for one in prompts}
+    count = (bench.recipe.reward.hold_out if bench else HoldOut()).clusters
+    return clustered(texts, count, bench.recipe.seed if bench else 0)
 
 
 def words_of(prompt: Prompt) -> str:

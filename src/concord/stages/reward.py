@@ -22,13 +22,15 @@ from concord.scoring import Aspects, Ensemble, Process
 from concord.scoring.learned import read
 from concord.stages import cards, scorers
 from concord.stages.bench import Bench
-from concord.stages.guidance import Guidance, Lessons, groups_of, guidance, lessons, taught
+from concord.stages.guidance import Guidance, Lessons, grouped, guidance, lessons, taught
 from concord.stages.learn import learn
 from concord.stages.worker import STATE
 
 EXAMPLES = 8
 TOGETHER = 4096
 """Step labels that are judged at once."""
+MANY = 100_000
+"""Prompts learned from that are put into groups beside those kept back; more of them would show no more."""
 PROCESS = "process"
 Build = Callable[[Bench, RewardModel], Course]
 
@@ -217,9 +219,10 @@ def tell_card(bench: Bench, folder: Path, found: Guidance, scorer: Scorer) -> No
     file = folder / "held_out.jsonl"
     write_rows(file, tried(found.kept))
     rows = tried.drawn(read_rows(file))
-    learned = {one.id for one in taught(bench.recipe.reward, found)}
-    limits = bench.recipe.gate.reward
-    card = cards.made(scorer, rows, found.kept, groups_of(bench), learned, limits)
+    some = chain((one.prompt for one in found.kept), islice(taught(bench.recipe.reward, found), MANY))
+    groups = grouped(some, bench)
+    learned = {one.id for one in taught(bench.recipe.reward, found) if groups and one.id in groups.of}
+    card = cards.made(scorer, rows, found.kept, groups, learned, bench.recipe.gate.reward)
     card["left_out"] = tried.left_out
     write_json(folder / cards.NAME, finite(card))
     for line in lines(card):
