@@ -151,7 +151,9 @@ def test_forgetting_is_read_off_the_looks(tmp_path: Path) -> None:
     )
     found = explain(folder).findings[0]
     assert found.cause == "forgetting"
-    assert found.signs[0].what == "general demonstrations became +0.900 nats a token more surprising"
+    assert found.signs[0].what == (
+        "general demonstrations surprise it by 1.900 nats a token, 90% more than at their least"
+    )
 
 
 WELL: list[dict[str, Any]] = [
