@@ -42,7 +42,7 @@ def hacking(habit: str) -> Callable[[Evidence], Finding | None]:
                 seen.sign(f"so it raised them by {paid:.2f} spreads more than people would", leans[-1][0]),
                 Sign(f"mean {habit} was {before:.2f} around round {first.number}", seen.shown(first.file)),
                 Sign(f"it is {after:.2f} around round {last.number}", seen.shown(last.file)),
-                Sign(f"such as {excerpt(most(last.answers, habit))}", seen.shown(last.file)),
+                Sign(f"such as {excerpt(plainest(last.answers, habit, sign))}", seen.shown(last.file)),
             ],
             remedies(seen),
         )
@@ -50,9 +50,9 @@ def hacking(habit: str) -> Callable[[Evidence], Finding | None]:
     return look
 
 
-def most(answers: Sequence[Said], habit: str) -> str:
-    """The answer with the most of a habit."""
-    return max((one.text for one in answers), key=HABITS[habit])
+def plainest(answers: Sequence[Said], habit: str, sign: int) -> str:
+    """The answer with the most of a habit, or the least where that is what pays."""
+    return max((one.text for one in answers), key=lambda text: sign * HABITS[habit](text))
 
 
 def remedies(seen: Evidence) -> list[Change]:
