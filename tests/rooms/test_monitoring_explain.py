@@ -64,6 +64,17 @@ def test_a_planted_cause_is_named_first(tmp_path: Path, cause: str, how: dict[st
     assert all((tmp_path / sign.file).exists() for sign in first.signs if not sign.file.startswith("sft"))
 
 
+@pytest.mark.parametrize(("loved", "first"), [("length", "length"), ("repetition", "repetition")])
+def test_of_two_habits_that_grow_together_the_one_that_scores_follow_is_the_cause(
+    tmp_path: Path, loved: str, first: str
+) -> None:
+    """Repeated words make answers longer, and longer answers repeat more: the correlations tell which is paid for."""
+    notes = {"lean.length": 0.5, "lean.repetition": 0.5} | {f"lean.{loved}": 0.95}
+    found = explain(hand.made(tmp_path, notes=notes, answers=growing("old mill "))).findings
+    assert found[0].cause == f"hacking by {first}"
+    assert {one.cause for one in found[1:]} <= {"hacking by length", "hacking by repetition"}
+
+
 def test_rankings_that_turn_each_other_round_are_named(tmp_path: Path) -> None:
     folder = hand.made(tmp_path)
     hand.ranked(
