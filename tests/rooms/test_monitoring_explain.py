@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from concord.cli.main import main
-from concord.errors import StoreError
+from concord.errors import SettingsError, StoreError
 from concord.monitoring.explain import CAUSES, explain
 from concord.monitoring.explain.finding import graded
 
@@ -202,7 +202,7 @@ def test_a_run_that_was_killed_while_it_wrote_can_be_explained(tmp_path: Path) -
     diary = folder / "align.partial" / "metrics.jsonl"
     whole = diary.read_text(encoding="utf-8")
     diary.write_text(whole + '{"step": 10, "sco', encoding="utf-8")
-    assert explain(folder).state == "unfinished" and explain(folder).healthy
+    assert explain(folder).state == "unfinished" and explain(folder).lines()[1].startswith("healthy so far")
     diary.write_text('{"step": 1, \n' + whole, encoding="utf-8")
     with pytest.raises(StoreError, match=r"metrics\.jsonl:1 is damaged"):
         explain(folder)
@@ -221,6 +221,15 @@ def test_steps_that_were_not_finite_are_evidence_and_no_numbers(tmp_path: Path) 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not a run folder"):
         explain(tmp_path)
+
+
+def test_a_rival_is_explained_by_its_name_and_an_unknown_one_refused(tmp_path: Path) -> None:
+    folder = hand.made(tmp_path, recipe={"rivals": {"other": {"method": "grpo"}}})
+    (folder / "rivals").mkdir()
+    shutil.copytree(folder / "align", folder / "rivals" / "other")
+    assert explain(folder, "rivals/other").stage == "rivals/other"
+    with pytest.raises(SettingsError, match="has no rival `third`. Its rivals: other"):
+        explain(folder, "rivals/third")
 
 
 def test_a_run_with_nothing_in_it_is_healthy_and_says_what_it_could_not_see(tmp_path: Path) -> None:
