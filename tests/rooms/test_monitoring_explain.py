@@ -228,7 +228,7 @@ def test_a_rival_is_explained_by_its_name_and_an_unknown_one_refused(tmp_path: P
     (folder / "rivals").mkdir()
     shutil.copytree(folder / "align", folder / "rivals" / "other")
     assert explain(folder, "rivals/other").stage == "rivals/other"
-    with pytest.raises(SettingsError, match="has no rival `third`. Its rivals: other"):
+    with pytest.raises(SettingsError, match=r"has no rival `third`\. Its rivals: other"):
         explain(folder, "rivals/third")
 
 
