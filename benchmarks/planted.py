@@ -201,7 +201,7 @@ FAULTS = (
     Fault(
         "narrow-sft",
         ("forgetting",),
-        (*PPO, "sft.general=data/general.jsonl", "sft.epochs=12", "align.rollout.rounds=4"),
+        (*PPO, "sft.general=data/general.jsonl", "sft.epochs=12", "sft.rate=2e-3", "align.rollout.rounds=4"),
         stages=("sft", "align"),
         data=narrow,
     ),

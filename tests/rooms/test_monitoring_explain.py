@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from concord.cli.main import main
-from concord.errors import StoreError
+from concord.errors import SettingsError, StoreError
 from concord.monitoring.explain import CAUSES, explain
 from concord.monitoring.explain.finding import graded
 
@@ -62,6 +62,17 @@ def test_a_planted_cause_is_named_first(tmp_path: Path, cause: str, how: dict[st
     first = found.findings[0]
     assert first.because.endswith(".") and first.signs and first.changes
     assert all((tmp_path / sign.file).exists() for sign in first.signs if not sign.file.startswith("sft"))
+
+
+@pytest.mark.parametrize(("loved", "first"), [("length", "length"), ("repetition", "repetition")])
+def test_of_two_habits_that_grow_together_the_one_that_scores_follow_is_the_cause(
+    tmp_path: Path, loved: str, first: str
+) -> None:
+    """Repeated words make answers longer, and longer answers repeat more: the correlations tell which is paid for."""
+    notes = {"lean.length": 0.5, "lean.repetition": 0.5} | {f"lean.{loved}": 0.95}
+    found = explain(hand.made(tmp_path, notes=notes, answers=growing("old mill "))).findings
+    assert found[0].cause == f"hacking by {first}"
+    assert {one.cause for one in found[1:]} <= {"hacking by length", "hacking by repetition"}
 
 
 def test_rankings_that_turn_each_other_round_are_named(tmp_path: Path) -> None:
@@ -151,7 +162,9 @@ def test_forgetting_is_read_off_the_looks(tmp_path: Path) -> None:
     )
     found = explain(folder).findings[0]
     assert found.cause == "forgetting"
-    assert found.signs[0].what == "general demonstrations became +0.900 nats a token more surprising"
+    assert found.signs[0].what == (
+        "general demonstrations surprise it by 1.900 nats a token, 90% more than at their least"
+    )
 
 
 WELL: list[dict[str, Any]] = [
@@ -189,7 +202,7 @@ def test_a_run_that_was_killed_while_it_wrote_can_be_explained(tmp_path: Path) -
     diary = folder / "align.partial" / "metrics.jsonl"
     whole = diary.read_text(encoding="utf-8")
     diary.write_text(whole + '{"step": 10, "sco', encoding="utf-8")
-    assert explain(folder).state == "unfinished" and explain(folder).healthy
+    assert explain(folder).state == "unfinished" and explain(folder).lines()[1].startswith("healthy so far")
     diary.write_text('{"step": 1, \n' + whole, encoding="utf-8")
     with pytest.raises(StoreError, match=r"metrics\.jsonl:1 is damaged"):
         explain(folder)
@@ -208,6 +221,15 @@ def test_steps_that_were_not_finite_are_evidence_and_no_numbers(tmp_path: Path) 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not a run folder"):
         explain(tmp_path)
+
+
+def test_a_rival_is_explained_by_its_name_and_an_unknown_one_refused(tmp_path: Path) -> None:
+    folder = hand.made(tmp_path, recipe={"rivals": {"other": {"method": "grpo"}}})
+    (folder / "rivals").mkdir()
+    shutil.copytree(folder / "align", folder / "rivals" / "other")
+    assert explain(folder, "rivals/other").stage == "rivals/other"
+    with pytest.raises(SettingsError, match=r"has no rival `third`\. Its rivals: other"):
+        explain(folder, "rivals/third")
 
 
 def test_a_run_with_nothing_in_it_is_healthy_and_says_what_it_could_not_see(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from concord.errors import SettingsError
 from concord.monitoring.explain.evidence import Evidence, excerpt, open_run
 from concord.monitoring.explain.finding import About, Change, Finding, Sign
 from concord.monitoring.explain.table import CAUSES, findings
@@ -37,7 +38,8 @@ class Explanation:
         """The same for a person."""
         told = [f"{self.run}: {self.stage} is {self.state}, {self.rounds} rounds of answers looked at"]
         if self.healthy:
-            told.append("healthy: none of the causes that could be looked for was found")
+            so_far = "" if self.state == "done" else " so far"
+            told.append(f"healthy{so_far}: none of the causes that could be looked for was found")
         for rank, one in enumerate(self.findings, start=1):
             told.append(f"{rank}. {one.cause} ({one.score:.2f}): {one.because}")
             for sign in one.signs:
@@ -86,6 +88,10 @@ def bare(value: object) -> object:
 def explain(run: Path, stage: str = "align") -> Explanation:
     """Look for every cause in a run folder."""
     seen = open_run(run, stage)
+    _, _, rival = stage.partition("/")
+    if rival and seen.recipe is not None and rival not in seen.recipe.rivals:
+        known = ", ".join(seen.recipe.rivals) or "there are none"
+        raise SettingsError(f"{run} has no rival `{rival}`. Its rivals: {known}.")
     found, unseen = findings(seen)
     alarms = [warning(row) for row in seen.alarms]
     return Explanation(str(run), stage, seen.state(stage), len(seen.rounds), found, unseen, seen.flaw, alarms)

@@ -49,7 +49,7 @@ class Round:
     answers: Sequence[Said]
 
 
-@dataclass
+@dataclass(eq=False)
 class Evidence:
     """A run folder, read when it is asked; `stage` is the method that is examined, `align` or a rival."""
 

@@ -77,19 +77,16 @@ def leaked(seen: Evidence) -> Finding | None:
 
 def forgetting(seen: Evidence) -> Finding | None:
     """Forgetting: what the policy could do before has become more surprising to it."""
-    looks = [one for one in seen.looks.get("looks", []) if number(one.get("general")) is not None]
-    best = seen.looks.get("best", {})
+    looks = [
+        found for one in seen.looks.get("looks", []) if (found := number(one.get("general"))) is not None
+    ]
+    kept = number(seen.looks.get("best", {}).get("general"))
     signs, score = [], 0.0
-    if len(looks) > 1 and number(best.get("general")) is not None:
-        rise = float(best["general"]) - float(looks[0]["general"])
-        score = graded(rise, 0.1, 0.4) if rise > 0 else 0.0
-        signs.append(
-            Sign(
-                f"general demonstrations became {rise:+.3f} nats a token more surprising",
-                "sft/looks.json",
-                int(best["step"]),
-            )
-        )
+    if len(looks) > 1 and kept is not None and min(looks) > 0:
+        rise = kept / min(looks) - 1
+        score = graded(rise, 0.1, 0.5) if rise > 0 else 0.0
+        what = f"general demonstrations surprise it by {kept:.3f} nats a token, {rise:.0%} more than at their least"
+        signs.append(Sign(what, "sft/looks.json", int(seen.looks["best"]["step"])))
     lost = list(worse_kinds(seen))
     if lost:
         score = max(score, 0.6)

@@ -37,15 +37,10 @@ CAUSES: dict[str, Cause] = {
         rewarding.foreign, "rankings, rollouts and `reward/held_out.jsonl`", (*FIRST, "forgetting")
     ),
     "learning rate too high": Cause(steering.rate, "a diary with `kl` and `score`", FIRST[2:]),
-    "hacking by repetition": Cause(hacking("repetition"), "rollouts and `lean.repetition`", FIRST[1:]),
-    "hacking by format": Cause(
-        hacking("format"), "rollouts and `lean.format`", (*FIRST[1:], "hacking by repetition")
-    ),
-    "hacking by length": Cause(
-        hacking("length"),
-        "rollouts and `lean.length`",
-        (*FIRST[1:], "hacking by repetition", "hacking by format"),
-    ),
+    **{
+        f"hacking by {habit}": Cause(hacking(habit), f"rollouts and `lean.{habit}`", FIRST[1:])
+        for habit in ("repetition", "format", "length")
+    },
     "advantages collapsed": Cause(
         steering.advantages, "a diary of a group method with `tied`", ("dead reward",)
     ),
