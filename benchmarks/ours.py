@@ -120,6 +120,9 @@ class Parts:
     def keep(self, turn: int, said: Sequence[Completion]) -> None:
         """Nothing is put on record."""
 
+    def mark(self, turn: int, scores: Sequence[float]) -> None:
+        """Nor are scores."""
+
     def say(self, line: str) -> None:
         """Told to the log."""
         print(line, file=sys.stderr)

@@ -59,7 +59,7 @@ function Shown({ run, curves, live, wish }: OfShown): JSX.Element {
         <h1>{run.name}</h1>
         <p class="standing">
           <State of={run.state} />
-          {stage && <Pace stage={stage} latest={curves.latest} />}
+          {stage && <Pace name={stage.name} step={curves.steps.at(-1) ?? 0} latest={curves.latest} />}
           <span class={live === "lost" ? "bad" : "soft"} role="status">
             {live === "live" ? "⟳ live" : live === "lost" ? "the server is not answering; trying again" : ""}
           </span>
@@ -81,13 +81,18 @@ function Shown({ run, curves, live, wish }: OfShown): JSX.Element {
   );
 }
 
-function Pace({ stage, latest }: { stage: Schema<"RunStage">; latest: Record<string, number> }): JSX.Element {
+interface OfPace {
+  name: string;
+  step: number;
+  latest: Record<string, number>;
+}
+
+function Pace({ name, step, latest }: OfPace): JSX.Element {
   const { seconds, tokens_per_second: speed, memory_mb: memory } = latest;
-  const step = stage.step ?? 0;
   return (
     <>
       <span>
-        {stage.name} <strong>step {count(step)}</strong>
+        {name} <strong>step {count(step)}</strong>
       </span>
       {seconds !== undefined && step > 0 && <span>{duration(seconds / step)} a step</span>}
       {speed !== undefined && <span>{figure(speed)} tokens/s</span>}
@@ -264,9 +269,9 @@ function trace(line: Schema<"Line">, steps: readonly number[]): Trace {
   return { ...told, x, middle, low: some(low), high: some(high), dots: true };
 }
 
-/** Whether a line has but one value; of one with a band, that the band is but a line. */
-const flat = (one: Trace): boolean =>
-  one.middle.every((value) => value === one.middle[0]) && (one.low === null || one.low.every((value) => value === one.middle[0]));
+/** Whether a line has but one value, its band included. */
+const flat = ({ middle, low, high }: Trace): boolean =>
+  new Set([...middle, ...(low ?? []), ...(high ?? [])].filter((value) => value !== null)).size < 2;
 
 function interval(label: string, told: readonly (Schema<"Interval"> | null)[]): Omit<Trace, "x"> {
   return {
