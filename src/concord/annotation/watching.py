@@ -17,7 +17,7 @@ from concord.monitoring import signs
 from concord.monitoring.curves import Curves, Point, Thinned
 from concord.monitoring.panels import Series, panels
 from concord.monitoring.samples import Said, gallery
-from concord.monitoring.shelf import Shelf, runs
+from concord.monitoring.shelf import RUN, Shelf, runs
 from concord.monitoring.standing import METRICS, Standing, place, standing
 from concord.monitoring.tail import Place, look
 
@@ -66,7 +66,7 @@ class Watched:
         """A run by its name."""
         if self.folder is not None:
             shelf = Shelf(self.folder)
-            if name in shelf.entries() and (shelf / name).holds("run.json"):
+            if name in shelf.entries() and (shelf / name).holds(RUN):
                 return One(self, shelf / name)
         raise Refusal(404, "not_found", "There is no such run here. It may have been moved or deleted.")
 
@@ -175,7 +175,7 @@ class One:
         """News as they come: told at once, and then whenever something has changed."""
         before = None
         until = time.monotonic() + LONGEST
-        while not ending():
+        while not ending() and self.shelf.holds(RUN):
             news = await run_in_threadpool(self.news, wish, since)
             if before is None or news.mark != since or news.run != before.run:
                 yield ServerSentEvent(data=news, id=news.mark or "none", retry=PATIENCE)
