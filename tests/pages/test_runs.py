@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from tests.pages.conftest import WEB, lacking
+from playwright.sync_api import Browser, Page, expect
+from tests.pages.hands import careful, dressed, violations
 from tests.pages.served import Visitor
 from tests.rooms import runfolders
 from tests.rooms.runfolders import HOSTILE
@@ -85,24 +85,10 @@ def quiet(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def page(watching: Watching, browser: Browser) -> Iterator[Page]:
     """A reviewer's browser that notes whatever it complains of."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    faults: list[str] = []
-    page.on("console", lambda message: noted(faults, message))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: faults.append("a dialog"))
-    page.on("request", lambda request: request.url.startswith(watching.origin) or faults.append(request.url))
-    page.goto(watching.invite("reviewer", "reviewer"))
-    page.get_by_role("link", name="Runs").click()
-    yield page
-    context.close()
-    assert faults == []
-
-
-def noted(faults: list[str], message: ConsoleMessage) -> None:
-    if message.type in ("error", "warning") and "404" not in message.text:
-        faults.append(message.text)
+    with careful(browser, watching.origin) as page:
+        page.goto(watching.invite("reviewer", "reviewer"))
+        page.get_by_role("link", name="Runs").click()
+        yield page
 
 
 def look(page: Page, watching: Watching, name: str = "", stage: str = "") -> None:
@@ -139,35 +125,16 @@ def test_a_report_runs_nothing_and_reaches_nothing(watching: Watching, page: Pag
     report.close()
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    path = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.is_file():
-        lacking("axe-core is not installed: give `npm ci` in the folder web")
-    return path.read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("how", ["wide light", "wide dark", "narrow light", "narrow dark"])
 def test_nobody_is_shut_out(watching: Watching, page: Page, axe: str, how: str) -> None:
     """No serious violation of the rules of accessibility, and nothing wider than the screen."""
-    wide, light = how.split()
-    page.set_viewport_size(
-        {"width": 1280, "height": 800} if wide == "wide" else {"width": 360, "height": 740}
-    )
-    page.emulate_media(color_scheme="light" if light == "light" else "dark")
+    dressed(page, how)
     found = []
     for name in ("", "quiet", NAME):
         look(page, watching, name)
         for one in page.locator("details").all():
             one.evaluate("element => { element.open = true; }")
-        page.evaluate(axe)
-        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            f"{name}: {one['id']}: {node['target']} {node['failureSummary']}"
-            for one in told["violations"]
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
-        ]
+        found += [f"{name}: {one}" for one in violations(page, axe)]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     page.set_viewport_size({"width": 1280, "height": 800})
     assert found == []

@@ -184,6 +184,7 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
   const pursuit = useMemo(() => pursued(curves.looks), [curves.looks]);
   const peak = useMemo(() => (curves.peak === null ? [] : [curves.peak]), [curves.peak]);
   const [root, readRoot] = useState<number | null>(null);
+  const erring = curves.charts.some((chart) => chart.lines.some((line) => line.error));
   const moving = charts.filter((one) => !one.steady);
   const against = pursuit && (
     <Chart
@@ -226,8 +227,9 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
       {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
       <Steady of={charts.filter((one) => one.steady)} />
       <p class="soft">
-        {curves.exact ? "Every step is drawn." : "Each point is the mean of a stretch of steps; the band is its least and most."}{" "}
-        Arrow keys read a chart in focus. {curves.alarms.length > 0 && "Upright lines are alarms."}
+        {curves.exact ? "Every step is drawn." : "Each point is the mean of a stretch of steps; the band is its least and most."}
+        {erring && " The band around KL is its standard error."} Arrow keys read a chart in focus.
+        {curves.alarms.length > 0 && " Upright lines are alarms."}
       </p>
     </section>
   );

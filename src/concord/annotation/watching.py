@@ -19,7 +19,7 @@ from concord.monitoring.panels import Series, panels
 from concord.monitoring.samples import Said, gallery
 from concord.monitoring.shelf import RUN, Shelf, runs
 from concord.monitoring.standing import METRICS, Standing, place, standing
-from concord.monitoring.tail import Place, look
+from concord.monitoring.tail import Place, follow, look
 
 KEPT = 8
 """Stages whose numbers stay in memory; others are read anew when somebody looks."""
@@ -191,12 +191,8 @@ def read_on(where: Shelf, curves: Curves) -> None:
     if file is None:
         return
     with file:
-        while True:
-            found = look(file, curves.place)
-            if found.place == curves.place and not found.afresh:
-                return
-            curves.take(found)
-            file.seek(0)
+        for news in follow(file, curves.place):
+            curves.take(news)
 
 
 def read_since(where: Shelf, at: Place) -> tuple[list[Point], Place, bool]:
