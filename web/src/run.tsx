@@ -206,6 +206,7 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
       {curves.notes.map((one) => (
         <p class="warn">⚠ {one}</p>
       ))}
+      {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
       <div class="charts">
         {moving.map(({ chart, traces }, i) => (
           <Fragment key={chart.title}>
@@ -224,7 +225,6 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
         ))}
         {moving.length === 0 && against}
       </div>
-      {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
       <Steady of={charts.filter((one) => one.steady)} />
       <p class="soft">
         {curves.exact ? "Every step is drawn." : "Each point is the mean of a stretch of steps; the band is its least and most."}
@@ -291,9 +291,10 @@ function pursued(looks: readonly Schema<"WatchLook">[]): Trace[] | null {
   const sorted = looks.filter((one) => one.root !== null).sort((a, b) => a.root! - b.root!);
   if (sorted.length === 0) return null;
   const x = sorted.map((one) => one.root!);
+  const now = looks.at(-1)!; // the farthest look need not be the latest
   return [
-    { ...interval("proxy", sorted.map((one) => one.proxy)), x },
-    { ...interval("gold", sorted.map((one) => one.gold)), x },
+    { ...interval("proxy", sorted.map((one) => one.proxy)), x, latest: now.proxy?.value ?? null },
+    { ...interval("gold", sorted.map((one) => one.gold)), x, latest: now.gold?.value ?? null },
   ];
 }
 
