@@ -121,7 +121,7 @@ class Parts:
         """Nothing is put on record."""
 
     def mark(self, turn: int, scores: Sequence[float]) -> None:
-        """Nobody looks."""
+        """Nor are scores."""
 
     def say(self, line: str) -> None:
         """Told to the log."""

@@ -67,6 +67,15 @@ def browser(pages: Path) -> Iterator[object]:
         running.close()
 
 
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The rules of accessibility as a script."""
+    path = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        lacking("axe-core is not installed: give `npm ci` in the folder web")
+    return path.read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with an empty store."""

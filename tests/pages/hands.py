@@ -1,9 +1,11 @@
 """A browser at the ranking page, and what hands do there."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 from tests.pages.served import Served, until
 
 
@@ -81,3 +83,44 @@ def finger(page: Page, grip: Locator, zone: str) -> None:
     assert to is not None
     at("touchMove", (to["x"] + to["width"] / 2, to["y"] + to["height"] / 2))
     at("touchEnd")
+
+
+@contextmanager
+def careful(browser: Browser, origin: str) -> Iterator[Page]:
+    """A page that notes whatever the browser complains of, and any request that leaves the server: there is none."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    faults: list[str] = []
+    page.on("console", lambda message: noted(faults, message))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: faults.append("a dialog"))
+    page.on("request", lambda request: request.url.startswith(origin) or faults.append(request.url))
+    yield page
+    context.close()
+    assert faults == []
+
+
+def noted(faults: list[str], message: ConsoleMessage) -> None:
+    if message.type in ("error", "warning") and "404" not in message.text:
+        faults.append(message.text)
+
+
+def dressed(page: Page, how: str) -> None:
+    """Makes the screen wide or narrow, light or dark."""
+    wide, light = how.split()
+    size = (1280, 800) if wide == "wide" else (360, 740)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme="light" if light == "light" else "dark")
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    """What axe finds serious or critical."""
+    page.evaluate(axe)
+    told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in told["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

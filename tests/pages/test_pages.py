@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from tests.pages.conftest import WEB, lacking
+from playwright.sync_api import Browser, Page, expect
+from tests.pages.hands import careful, dressed, violations
 from tests.pages.served import Served, Visitor, until
 
 pytestmark = pytest.mark.slow
@@ -61,24 +61,10 @@ def link(served: Served) -> str:
 @pytest.fixture(scope="module")
 def page(served: Served, browser: Browser, link: str) -> Iterator[Page]:
     """An admin's browser that notes whatever it complains of."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    faults: list[str] = []
-    page.on("console", lambda message: noted(faults, message))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: faults.append("a dialog"))
-    page.on("request", lambda request: request.url.startswith(served.origin) or faults.append(request.url))
-    page.goto(link)
-    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
-    yield page
-    context.close()
-    assert faults == []
-
-
-def noted(faults: list[str], message: ConsoleMessage) -> None:
-    if message.type in ("error", "warning") and "404" not in message.text:
-        faults.append(message.text)
+    with careful(browser, served.origin) as page:
+        page.goto(link)
+        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+        yield page
 
 
 def look(page: Page, served: Served, where: str) -> None:
@@ -107,34 +93,10 @@ def test_foreign_text_is_shown_as_text(served: Served, page: Page, where: str) -
         page.keyboard.press("Escape")
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    path = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.is_file():
-        lacking("axe-core is not installed: give `npm ci` in the folder web")
-    return path.read_text(encoding="utf-8")
-
-
-def violations(page: Page, axe: str) -> list[str]:
-    """What axe finds serious or critical."""
-    page.evaluate(axe)
-    told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{one['id']}: {node['target']} {node['failureSummary']}"
-        for one in told["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("how", ["wide light", "narrow dark"])
 def test_nobody_is_shut_out(served: Served, page: Page, axe: str, how: str) -> None:
     """No serious violation of the rules of accessibility, and nothing wider than the screen."""
-    wide, light = how.split()
-    page.set_viewport_size(
-        {"width": 1280, "height": 800} if wide == "wide" else {"width": 360, "height": 740}
-    )
-    page.emulate_media(color_scheme="light" if light == "light" else "dark")
+    dressed(page, how)
     found = []
     for where in PAGES:
         look(page, served, where)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from tests.pages.conftest import WEB, lacking
+from playwright.sync_api import Browser, Page, expect
+from tests.pages.hands import careful, dressed, violations
 from tests.pages.served import Visitor
 from tests.rooms import runfolders
 from tests.rooms.runfolders import HOSTILE
@@ -24,7 +24,9 @@ NAME = "one <img src=x onerror='window.__xss=1'>"
 SERVE = """
 import sys
 from pathlib import Path
+from concord.annotation import watching
 from concord.annotation.server import Front, Server
+watching.LONGEST = 3.0  # streams break off often, so that taking them up again is tried in every test
 from concord.annotation.store import Store
 server = Server(Store.open(sys.argv[1]), Front(port=0), Path(sys.argv[2]))
 print(server.way_in(True), server.origin, flush=True)
@@ -85,24 +87,10 @@ def quiet(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def page(watching: Watching, browser: Browser) -> Iterator[Page]:
     """A reviewer's browser that notes whatever it complains of."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    faults: list[str] = []
-    page.on("console", lambda message: noted(faults, message))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: faults.append("a dialog"))
-    page.on("request", lambda request: request.url.startswith(watching.origin) or faults.append(request.url))
-    page.goto(watching.invite("reviewer", "reviewer"))
-    page.get_by_role("link", name="Runs").click()
-    yield page
-    context.close()
-    assert faults == []
-
-
-def noted(faults: list[str], message: ConsoleMessage) -> None:
-    if message.type in ("error", "warning") and "404" not in message.text:
-        faults.append(message.text)
+    with careful(browser, watching.origin) as page:
+        page.goto(watching.invite("reviewer", "reviewer"))
+        page.get_by_role("link", name="Runs").click()
+        yield page
 
 
 def look(page: Page, watching: Watching, name: str = "", stage: str = "") -> None:
@@ -139,35 +127,16 @@ def test_a_report_runs_nothing_and_reaches_nothing(watching: Watching, page: Pag
     report.close()
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    path = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.is_file():
-        lacking("axe-core is not installed: give `npm ci` in the folder web")
-    return path.read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("how", ["wide light", "wide dark", "narrow light", "narrow dark"])
 def test_nobody_is_shut_out(watching: Watching, page: Page, axe: str, how: str) -> None:
     """No serious violation of the rules of accessibility, and nothing wider than the screen."""
-    wide, light = how.split()
-    page.set_viewport_size(
-        {"width": 1280, "height": 800} if wide == "wide" else {"width": 360, "height": 740}
-    )
-    page.emulate_media(color_scheme="light" if light == "light" else "dark")
+    dressed(page, how)
     found = []
     for name in ("", "quiet", NAME):
         look(page, watching, name)
         for one in page.locator("details").all():
             one.evaluate("element => { element.open = true; }")
-        page.evaluate(axe)
-        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            f"{name}: {one['id']}: {node['target']} {node['failureSummary']}"
-            for one in told["violations"]
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
-        ]
+        found += [f"{name}: {one}" for one in violations(page, axe)]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     page.set_viewport_size({"width": 1280, "height": 800})
     assert found == []
@@ -236,11 +205,45 @@ def traced(page: Page) -> int:
     return len(re.findall("[ML]", path))
 
 
+def test_a_page_that_nobody_sees_rests_and_catches_up(watching: Watching, page: Page) -> None:
+    stage = quiet(watching.runs / "unseen") / "align.partial"
+    look(page, watching, "unseen")
+    told = page.locator(".standing")
+    expect(page.get_by_text("live")).to_be_visible()
+    seen(page, False)
+    runfolders.add(stage / "metrics.jsonl", [runfolders.line(step) for step in range(41, 46)])
+    time.sleep(2.5)
+    expect(told).to_contain_text("step 40")
+    seen(page, True)
+    expect(told).to_contain_text("step 45")
+    assert traced(page) == 45
+
+
+def seen(page: Page, visible: bool) -> None:
+    """Whether the tab is in front, as the browser would tell the page."""
+    hidden = "false" if visible else "true"
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_whoever_may_no_longer_look_is_found_out(watching: Watching, browser: Browser) -> None:
+    quiet(watching.runs / "private")
+    somebody: Any = browser.new_page()
+    somebody.goto(watching.invite("leaving", "reviewer"))
+    somebody.get_by_role("link", name="Runs").click()
+    somebody.get_by_role("link", name="private", exact=True).click()
+    expect(somebody.get_by_text("live")).to_be_visible()
+    (person,) = (one for one in watching.owner.ask("GET", "/people")["people"] if one["name"] == "leaving")
+    watching.owner.ask("POST", f"/people/{person['id']}/disable", {})
+    expect(somebody.get_by_role("heading", name="Welcome to Concord")).to_be_visible()
+    somebody.context.close()
+
+
 def test_a_run_that_is_deleted_is_told_gone(watching: Watching, page: Page) -> None:
     run = quiet(watching.runs / "doomed")
     look(page, watching, "doomed")
     shutil.rmtree(run)
-    expect(page.get_by_role("heading", name="Not here")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("heading", name="Not here")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("moved or deleted")
 
 

@@ -1,5 +1,6 @@
 """The runs of a folder over HTTP: reviewers watch, nobody changes anything, and nothing outside is served."""
 
+import asyncio
 import json
 import shutil
 import threading
@@ -51,7 +52,7 @@ def runs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watcher(light: Any, runs: Path, monkeypatch: pytest.MonkeyPatch) -> Watcher:
-    monkeypatch.setattr(watching, "LONGEST", 0.4)
+    monkeypatch.setattr(watching, "LONGEST", 0.25)
     monkeypatch.setattr(watching, "PAUSE", 0.05)
     return Watcher(light, runs)
 
@@ -134,6 +135,7 @@ def test_a_stream_tells_at_once_and_goes_on_from_the_last_event(watcher: Watcher
     assert [point["step"] for point in news["points"]] == [41, 42] and not news["afresh"] and second != first
 
 
+@pytest.mark.slow
 def test_what_is_written_while_a_stream_is_open_comes_once_and_in_order(watcher: Watcher, runs: Path) -> None:
     stage = runs / "one" / "align.partial"
     mark = watcher.ask("/one/curves")["mark"]
@@ -156,6 +158,19 @@ def test_what_is_written_while_a_stream_is_open_comes_once_and_in_order(watcher:
     assert seen == sorted(set(seen)) and set(seen) <= set(range(41, 61)) and len(events) > 1
     assert any(news["afresh"] for _, news in events)  # the alarm
     assert all(identity == news["mark"] for identity, news in events)
+
+
+def test_a_stream_ends_with_its_run(watcher: Watcher, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "LONGEST", 60.0)
+
+    async def listen() -> list[Any]:
+        stream = watching.Watched(runs).find("one").live(None, "", lambda: False)
+        first = await anext(stream)
+        shutil.rmtree(runs / "one")
+        return [first, *[event async for event in stream]]
+
+    assert len(asyncio.run(asyncio.wait_for(listen(), 30))) == 1
+    assert watcher.ask("/one/live", 404)["error"]["code"] == "not_found"
 
 
 def test_a_stream_ends_when_the_server_does(light: Any, runs: Path) -> None:

@@ -73,17 +73,9 @@ def test_help_loads_no_model_library_nor_the_settings() -> None:
 
 def test_every_verb_is_there_and_takes_json() -> None:
     stages = ["sft", "sample", "rank", "reward", "align", "evaluate", "gate"]
-    verbs = [
-        "init",
-        "make",
-        "import",
-        "export",
-        *stages,
-        "evaluate answers",
-        "evaluate reward",
-        "evaluate suites",
-    ]
-    verbs += ["run", "next", "web", "serve", "drift", "show", "explain", "mirror", "doctor", "demo"]
+    told = ["evaluate answers", "evaluate reward", "evaluate suites"]
+    looks = ["next", "web", "serve", "drift", "show", "explain", "mirror"]
+    verbs = ["init", "make", "import", "export", *stages, *told, "run", *looks, "doctor", "demo"]
     assert list(VERBS) == verbs
     assert all("--json" in verb.parser().format_help() for verb in VERBS.values())
 

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,26 @@ def test_tensorboard_reads_back_what_was_written(run: Path, tmp_path: Path) -> N
     assert [one.value for one in told] == pytest.approx([1 / step for step in range(1, 33)], rel=1e-6)
     assert told[9].wall_time - told[0].wall_time == pytest.approx(18.0, abs=1e-3)
     assert math.isnan(events.Scalars("kl")[0].value) and events.Scalars("high")[0].value == math.inf
+
+
+@pytest.mark.slow
+def test_a_mirror_that_is_killed_goes_on_where_it_was(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    many, board = 20_000, tmp_path / "board" / "one" / "align" / "k1"
+    file = run / "align.partial" / "metrics.jsonl"
+    runfolders.add(file, (runfolders.line(step) for step in range(STEPS + 1, many + 1)))
+    words = [sys.executable, "-m", "concord", "mirror", str(run), "--to", f"tensorboard:{tmp_path / 'board'}"]
+    with subprocess.Popen(words) as process:
+        while process.poll() is None and sum(one.stat().st_size for one in board.glob("*")) < 200_000:
+            time.sleep(0.005)
+        process.kill()
+    ((written, there),) = mirrored(run, f"tensorboard:{tmp_path / 'board'}", tmp_path).values()
+    assert written + there == many and there > 0 and written > 0
+    events = EventAccumulator(str(tmp_path / "board" / "one" / "align" / "k1"), size_guidance={"scalars": 0})
+    events.Reload()
+    assert [one.step for one in events.Scalars("loss")] == list(range(1, many + 1))
 
 
 @pytest.mark.slow

@@ -128,7 +128,7 @@ function Drawing({ traces, wide, tall, width, marks, step, value }: OfDrawing): 
             </text>
           </g>
         ))}
-        {ticks(wide, Math.max(2, Math.floor(width / 90))).map((one) => (
+        {ticks(wide, Math.max(2, Math.floor(width / 70))).map((one) => (
           <text class="tick" x={across(one)} y={HIGH - 5} text-anchor="middle">
             {figure(one)}
           </text>

@@ -59,7 +59,7 @@ function Shown({ run, curves, live, wish }: OfShown): JSX.Element {
         <h1>{run.name}</h1>
         <p class="standing">
           <State of={run.state} />
-          {stage && <Pace stage={stage} latest={curves.latest} />}
+          {stage && <Pace name={stage.name} step={curves.steps.at(-1) ?? 0} latest={curves.latest} />}
           <span class={live === "lost" ? "bad" : "soft"} role="status">
             {live === "live" ? "⟳ live" : live === "lost" ? "the server is not answering; trying again" : ""}
           </span>
@@ -81,13 +81,18 @@ function Shown({ run, curves, live, wish }: OfShown): JSX.Element {
   );
 }
 
-function Pace({ stage, latest }: { stage: Schema<"RunStage">; latest: Record<string, number> }): JSX.Element {
+interface OfPace {
+  name: string;
+  step: number;
+  latest: Record<string, number>;
+}
+
+function Pace({ name, step, latest }: OfPace): JSX.Element {
   const { seconds, tokens_per_second: speed, memory_mb: memory } = latest;
-  const step = stage.step ?? 0;
   return (
     <>
       <span>
-        {stage.name} <strong>step {count(step)}</strong>
+        {name} <strong>step {count(step)}</strong>
       </span>
       {seconds !== undefined && step > 0 && <span>{duration(seconds / step)} a step</span>}
       {speed !== undefined && <span>{figure(speed)} tokens/s</span>}
@@ -179,6 +184,7 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
   const pursuit = useMemo(() => pursued(curves.looks), [curves.looks]);
   const peak = useMemo(() => (curves.peak === null ? [] : [curves.peak]), [curves.peak]);
   const [root, readRoot] = useState<number | null>(null);
+  const erring = curves.charts.some((chart) => chart.lines.some((line) => line.error));
   const moving = charts.filter((one) => !one.steady);
   const against = pursuit && (
     <Chart
@@ -200,6 +206,7 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
       {curves.notes.map((one) => (
         <p class="warn">⚠ {one}</p>
       ))}
+      {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
       <div class="charts">
         {moving.map(({ chart, traces }, i) => (
           <Fragment key={chart.title}>
@@ -218,11 +225,11 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
         ))}
         {moving.length === 0 && against}
       </div>
-      {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
       <Steady of={charts.filter((one) => one.steady)} />
       <p class="soft">
-        {curves.exact ? "Every step is drawn." : "Each point is the mean of a stretch of steps; the band is its least and most."}{" "}
-        Arrow keys read a chart in focus. {curves.alarms.length > 0 && "Upright lines are alarms."}
+        {curves.exact ? "Every step is drawn." : "Each point is the mean of a stretch of steps; the band is its least and most."}
+        {erring && " The band around KL is its standard error."} Arrow keys read a chart in focus.
+        {curves.alarms.length > 0 && " Upright lines are alarms."}
       </p>
     </section>
   );
@@ -264,9 +271,9 @@ function trace(line: Schema<"Line">, steps: readonly number[]): Trace {
   return { ...told, x, middle, low: some(low), high: some(high), dots: true };
 }
 
-/** Whether a line has but one value; of one with a band, that the band is but a line. */
-const flat = (one: Trace): boolean =>
-  one.middle.every((value) => value === one.middle[0]) && (one.low === null || one.low.every((value) => value === one.middle[0]));
+/** Whether a line has but one value, its band included. */
+const flat = ({ middle, low, high }: Trace): boolean =>
+  new Set([...middle, ...(low ?? []), ...(high ?? [])].filter((value) => value !== null)).size < 2;
 
 function interval(label: string, told: readonly (Schema<"Interval"> | null)[]): Omit<Trace, "x"> {
   return {
@@ -284,9 +291,10 @@ function pursued(looks: readonly Schema<"WatchLook">[]): Trace[] | null {
   const sorted = looks.filter((one) => one.root !== null).sort((a, b) => a.root! - b.root!);
   if (sorted.length === 0) return null;
   const x = sorted.map((one) => one.root!);
+  const now = looks.at(-1)!; // the farthest look need not be the latest
   return [
-    { ...interval("proxy", sorted.map((one) => one.proxy)), x },
-    { ...interval("gold", sorted.map((one) => one.gold)), x },
+    { ...interval("proxy", sorted.map((one) => one.proxy)), x, latest: now.proxy?.value ?? null },
+    { ...interval("gold", sorted.map((one) => one.gold)), x, latest: now.gold?.value ?? null },
   ];
 }
 

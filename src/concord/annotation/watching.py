@@ -17,9 +17,9 @@ from concord.monitoring import signs
 from concord.monitoring.curves import Curves, Point, Thinned
 from concord.monitoring.panels import Series, panels
 from concord.monitoring.samples import Said, gallery
-from concord.monitoring.shelf import Shelf, runs
+from concord.monitoring.shelf import RUN, Shelf, runs
 from concord.monitoring.standing import METRICS, Standing, place, standing
-from concord.monitoring.tail import Place, look
+from concord.monitoring.tail import Place, follow, look
 
 KEPT = 8
 """Stages whose numbers stay in memory; others are read anew when somebody looks."""
@@ -66,7 +66,7 @@ class Watched:
         """A run by its name."""
         if self.folder is not None:
             shelf = Shelf(self.folder)
-            if name in shelf.entries() and (shelf / name).holds("run.json"):
+            if name in shelf.entries() and (shelf / name).holds(RUN):
                 return One(self, shelf / name)
         raise Refusal(404, "not_found", "There is no such run here. It may have been moved or deleted.")
 
@@ -175,7 +175,7 @@ class One:
         """News as they come: told at once, and then whenever something has changed."""
         before = None
         until = time.monotonic() + LONGEST
-        while not ending():
+        while not ending() and self.shelf.holds(RUN):
             news = await run_in_threadpool(self.news, wish, since)
             if before is None or news.mark != since or news.run != before.run:
                 yield ServerSentEvent(data=news, id=news.mark or "none", retry=PATIENCE)
@@ -191,12 +191,8 @@ def read_on(where: Shelf, curves: Curves) -> None:
     if file is None:
         return
     with file:
-        while True:
-            found = look(file, curves.place)
-            if found.place == curves.place and not found.afresh:
-                return
-            curves.take(found)
-            file.seek(0)
+        for news in follow(file, curves.place):
+            curves.take(news)
 
 
 def read_since(where: Shelf, at: Place) -> tuple[list[Point], Place, bool]:

@@ -1,4 +1,4 @@
-"""`concord web`: the pages on which people rank, served from a store."""
+"""`concord web`: the pages on which people rank and watch runs, served from a store."""
 
 import argparse
 from pathlib import Path
@@ -70,4 +70,4 @@ def asks(parser: Parser) -> None:
     )
 
 
-WEB = Verb("web", "Serve the pages on which people rank answers.", asks, web)
+WEB = Verb("web", "Serve the pages on which people rank answers and watch runs.", asks, web)

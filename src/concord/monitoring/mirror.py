@@ -8,7 +8,7 @@ from typing import Any
 from concord.monitoring.shelf import Shelf
 from concord.monitoring.sinks import CLOCK, Series, Sink, quietly
 from concord.monitoring.standing import MANIFEST, METRICS, Standing, last_line, place, standing
-from concord.monitoring.tail import Place, look, values
+from concord.monitoring.tail import Place, follow, values
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How a line of metrics says what JSON has no number for."""
@@ -58,14 +58,10 @@ class Mirror:
         if file is None:
             return
         with file:
-            while True:
-                found = look(file, copied.place)
-                if found.place == copied.place and not found.afresh:
-                    break
-                copied.place = found.place
-                for value in values(found.lines):
+            for news in follow(file, copied.place):
+                copied.place = news.place
+                for value in values(news.lines):
                     write(copied, value)
-                file.seek(0)
         if copied.written != fresh:
             with quietly():
                 copied.sink.flush()

@@ -93,6 +93,7 @@ KNOWN = (
         "nats a token",
         "How far sampler and learner disagree on one token's log-probability.",
         ("mismatch", "mismatch"),
+        ("moved", "moved"),
     ),
     panel("Learning rate", "", "As scheduled.", ("rate.*", "")),
     panel("Price of drift", "", "What a nat of drift costs.", ("price", "price")),

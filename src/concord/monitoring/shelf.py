@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -93,27 +93,21 @@ class Shelf:
 
     def entries(self) -> list[str]:
         """The names of the folders in this one, in order; links are left out."""
-        with self.folder() as descriptor:
-            if descriptor is None:
-                return []
-            try:
-                with os.scandir(descriptor) as found:
-                    names = [one.name for one in found if one.is_dir(follow_symlinks=False)]
-            except OSError:
-                return []
-        return sorted(name for name in names if printable(name))
+        return self._names(lambda one: one.is_dir(follow_symlinks=False))
 
     def files(self, ending: str) -> list[str]:
         """The names of the plain files in this folder that end so, in order; links are left out."""
+        return self._names(lambda one: one.is_file(follow_symlinks=False) and one.name.endswith(ending))
+
+    def _names(self, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
         with self.folder() as descriptor:
             if descriptor is None:
                 return []
             try:
                 with os.scandir(descriptor) as found:
-                    names = [one.name for one in found if one.is_file(follow_symlinks=False)]
+                    return sorted(one.name for one in found if wanted(one) and printable(one.name))
             except OSError:
                 return []
-        return sorted(name for name in names if name.endswith(ending) and printable(name))
 
     def changed(self, name: str) -> float | None:
         """When a file was last written, in seconds since 1970; None if there is none."""

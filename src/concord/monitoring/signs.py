@@ -149,7 +149,8 @@ def outcome(stage: Shelf) -> Outcome:
     if step is not None:
         words.append(f"Gold was best at step {step:,.0f}.")
     if past is not None:
-        words.append(f"The chance that its peak is past is {past:.0%}.")
+        chance = "over 99%" if past > 0.99 else "under 1%" if past < 0.01 else f"{past:.0%}"
+        words.append(f"The chance that its peak is past is {chance}.")
     if end:
         rule, action = short(str(end.get("rule", "?"))), short(str(end.get("action", "?")))
         words.append(f"Learning was ended at step {end.get('step', '?')} by the rule {rule} ({action}).")

@@ -128,7 +128,7 @@ def stages(run: Shelf) -> Iterator[str]:
 def place(run: Shelf, name: str) -> Shelf | None:
     """Where a stage lies now: the one that is being made before the one that is finished."""
     for where in (run / f"{name}{PARTIAL}", run / name):
-        if where.holds(".key") or where.holds(MANIFEST):
+        if any(where.holds(sign) for sign in (".key", MANIFEST, METRICS)):
             return where
     return None
 

@@ -70,6 +70,17 @@ def look(file: BinaryIO, since: Place) -> News:
     return News(lines, at, afresh)
 
 
+def follow(file: BinaryIO, since: Place) -> Iterator[News]:
+    """All that there is to be read on, look after look."""
+    while True:
+        file.seek(0)
+        news = look(file, since)
+        if news.place == since and not news.afresh:
+            return
+        since = news.place
+        yield news
+
+
 def values(lines: tuple[bytes, ...]) -> Iterator[dict[str, Any] | None]:
     """The objects in lines of JSON; None for each line that is none."""
     for line in lines:
