@@ -73,7 +73,8 @@ def test_help_loads_no_model_library_nor_the_settings() -> None:
 
 def test_every_verb_is_there_and_takes_json() -> None:
     stages = ["sft", "sample", "rank", "reward", "align", "evaluate", "gate"]
-    verbs = ["init", "make", "import", "export", *stages, "run", "web", "show", "doctor", "demo"]
+    verbs = ["init", "make", "import", "export", *stages, "run", "web"]
+    verbs += ["serve", "drift", "show", "doctor", "demo"]
     assert list(VERBS) == verbs
     assert all("--json" in verb.parser().format_help() for verb in VERBS.values())
 
