@@ -151,9 +151,9 @@ def test_log_probabilities_are_the_networks_own(live: Live, policy: Policy) -> N
         start = len(tokens) - len(told)
         for place, token in enumerate(told, start=start):
             before = chances[place - 1]
-            assert token.logprob == pytest.approx(float(before[tokens[place]]), abs=2e-3)
+            assert token.logprob == pytest.approx(float(before[tokens[place]]), abs=2e-4)
             best = before.topk(3).values.tolist()
-            assert [value for _, value in token.tops] == pytest.approx(best, abs=2e-3)
+            assert [value for _, value in token.tops] == pytest.approx(best, abs=2e-4)
     assert [one.text for one in looked][: len(answer.tokens)] == live.spell(answer.tokens)
 
 
