@@ -61,6 +61,8 @@ def read_log(folder: Path) -> Log:
     for row in lines(folder / REQUESTS):
         if row.get("kind") != "chat":
             aside["plain texts"] += 1
+        elif row.get("failed"):
+            aside["requests that failed"] += 1
         elif row.get("gone") or not row["choices"]:
             aside["clients that left"] += 1
         else:
