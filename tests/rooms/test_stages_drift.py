@@ -87,6 +87,11 @@ def test_drift_is_told_with_prompts_that_a_recipe_takes(
     assert len(prompts) == 5 and {one.tags for one in prompts} <= {("thumbs-down",), ("low-reward",)}
     assert [one["prompt_id"] for one in found["prompts"]] == [one.id for one in prompts]
     assert told(capsys, *words, "--strict", code=6)["drift"]
+    bad = [replace(one, text="\x1b[2J" + str(one.text)) for one in unscored(seen(60, 3, Habit(words=45)))]
+    write(tmp_path / "log", bad)
+    assert main(["drift", str(tmp_path / "log"), "--against", str(run), "--window", "60"]) == 0
+    lines = capsys.readouterr().out
+    assert "\x1b" not in lines and "'\\x1b[2J" in lines
 
 
 @pytest.mark.slow
@@ -99,6 +104,7 @@ def test_answers_at_another_temperature_are_compared_with_those(
     assert found["against"].endswith("at 0.5") and not found["drift"]
 
 
+@pytest.mark.slow
 def test_an_earlier_log_serves_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "before", seen(120, 3))
     write(tmp_path / "now", seen(80, 4, Habit(refused=0.6)))
