@@ -122,6 +122,9 @@ def test_a_log_is_read_with_the_last_word_on_each_answer(tmp_path: Path) -> None
     (tmp_path / "requests.jsonl").write_text('{"id": "a"\n')
     with pytest.raises(RecordError, match=r"requests\.jsonl:1 is not JSON"):
         read_log(tmp_path)
+    (tmp_path / "requests.jsonl").write_text('{"id": "a", "kind": "chat", "choices": []}\n')
+    with pytest.raises(RecordError, match="the row of 'a' is not as"):
+        read_log(tmp_path)
     with pytest.raises(RecordError, match="concord serve --log"):
         read_log(tmp_path / "none")
 

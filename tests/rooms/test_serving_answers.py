@@ -1,13 +1,15 @@
 """Serving: what clients of OpenAI's interface ask and get, worked out by hand with a speaker that spells."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.rooms.speakers import Echo, Sevens, chat, events, serving
 
-from concord.records import Message, prompt_key
+from concord.errors import RecordError
+from concord.records import Completion, Message, prompt_key
 
 
 def told(client: Any, path: str, body: dict[str, Any], status: int = 200) -> Any:
@@ -265,3 +267,23 @@ def test_a_broken_model_is_told_to_all_and_the_server_says_so(stream: bool) -> N
         assert "secret" not in first.text and "broken" in first.text
         assert client.get("/healthz").status_code == 503
         assert client.post("/v1/chat/completions", json=chat()).status_code == 503
+
+
+class Picky:
+    """A reward model that cannot read one of the answers."""
+
+    def score(self, completions: Sequence[Completion]) -> list[float]:
+        if completions[0].text.startswith("long"):
+            raise RecordError("An answer is too long for the reward model.")
+        return [1.0] * len(completions)
+
+
+def test_one_request_that_fails_is_nobody_elses_trouble(tmp_path: Path) -> None:
+    with serving(Echo(), Picky(), tmp_path) as client:
+        failed = told(client, "/chat/completions", chat("long"), 500)
+        stream = events(client.post("/v1/chat/completions", json=chat("long", stream=True)).text)
+        told(client, "/chat/completions", chat("fine"))
+        assert client.get("/healthz").status_code == 200
+    assert failed["error"]["code"] == json.loads(stream[-1])["error"]["code"] == "failed"
+    rows = lines(tmp_path / "requests.jsonl")
+    assert [row.get("failed", False) for row in rows] == [True, True, False]

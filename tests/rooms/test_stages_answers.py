@@ -1,13 +1,14 @@
 """Which held-out prompts are asked more often, and how their answers are put together."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from concord.errors import RecordError
 from concord.records import Completion, Message, Prompt, Ranking
-from concord.stages.answers import gathered, some
+from concord.stages.answers import Examiner, gathered, some
 from concord.stages.guidance import of_aspects
 from concord.world import World
 
@@ -40,6 +41,21 @@ def test_answers_to_one_prompt_are_gathered_in_order() -> None:
         {"prompt_id": 0, "kind": "k", "split": None, "proxy": [0, 1], "gold": [0, -1], "texts": ["0", "1"]},
         {"prompt_id": 1, "kind": "k", "split": None, "proxy": [2, 3], "gold": [-2, -3], "texts": ["2", "3"]},
     ]
+
+
+class Same:
+    """A scorer with one opinion."""
+
+    def score(self, completions: Sequence[Completion]) -> list[float]:
+        return [0.5] * len(completions)
+
+
+def test_each_answer_is_kept_with_how_likely_its_tokens_were_on_average() -> None:
+    prompt = Prompt((Message("user", "hi"),), "p", ("kind", "new"))
+    said = [Completion(prompt, "a b", logprobs=(-1.0, -3.0)), Completion(prompt, "c")]
+    first, second = Examiner(Same(), Same()).rows(said)
+    assert (first["logprob"], first["words"], first["proxy"], first["split"]) == (-2.0, 2, 0.5, "new")
+    assert second["logprob"] is None and second["marks"] == {}
 
 
 def test_one_reward_model_cannot_learn_two_aspects(tmp_path: Path) -> None:

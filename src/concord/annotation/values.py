@@ -5,6 +5,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
+from concord.records.text import storable
+
 MOST_CANDIDATES = 9
 """A digit of the keyboard stands for each."""
 LONGEST_COMMENT, LONGEST_TEXT, LONGEST_FILE = 10_000, 100_000, 48 * 2**20
@@ -15,17 +17,6 @@ class Closed(BaseModel):
     """A closed set of fields: an unknown one is an error, and nothing changes after reading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-def storable(text: str) -> str:
-    """The same text, if every database and file can hold it."""
-    if "\0" in text:
-        raise ValueError(f"it holds the character NUL at position {text.index(chr(0))}; remove it")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"it holds half a character at position {error.start}; repair the text") from None
-    return text
 
 
 def said(text: str) -> str:

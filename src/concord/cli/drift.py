@@ -9,6 +9,9 @@ from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
 from concord.errors import GateRefused
 
+SHOWN = 80
+"""Characters of a sample that a line has room for."""
+
 
 def drift(args: argparse.Namespace, voice: Voice) -> int:
     """Tell what changed, from which request on, how sure that is, and what to do."""
@@ -32,7 +35,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     told += [f"Not measured: {name}, for {reason}." for name, reason in found["missing"].items()]
     if found["drift"]:
         told.append("Drift (a screening signal: it says where to look, not why):")
-        told += [f"  {in_words(alarm)}" for alarm in found["alarms"]]
+        for alarm in found["alarms"]:
+            told += [f"  {in_words(alarm)}", *samples(alarm)]
     else:
         told.append("No drift seen. Four times out of five these windows would have shown:")
         told += [f"  {sight(name, what)}" for name, what in found["sight"].items()]
@@ -45,6 +49,17 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     elif found["prompts"]:
         told.append(f"{len(found['prompts'])} questions deserve to be ranked; `--prompts FILE` writes them.")
     return told
+
+
+def samples(alarm: Mapping[str, Any]) -> list[str]:
+    """Three questions and answers of an alarm, as text that no terminal obeys; none if the log keeps no words.
+
+    The stability index looks at the numbers that the line before it has looked at.
+    """
+    if alarm["measure"].endswith("(PSI)"):
+        return []
+    shown = [(one["asked"], one["text"] or "") for one in alarm["samples"] if one["asked"]]
+    return [f"    {asked[:SHOWN]!r}: {text[:SHOWN]!r}" for asked, text in shown]
 
 
 def sight(name: str, what: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Drift: window after window of a served model's log beside what its evaluation saw, with one level for all looks."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -166,7 +167,7 @@ def told(drift: Drift, rows: Sequence[Seen]) -> dict[str, Any]:
             "chance": p,
             "first": window.first,
             "time": window.rows[0].time,
-            "samples": samples(window),
+            "samples": samples(window, finding),
         }
         for window in drift.windows
         for finding, p in window.alarms(drift.level)
@@ -228,13 +229,24 @@ def thumb_alarm(turn: Turn, drift: Drift, rows: Sequence[Seen]) -> dict[str, Any
     }
 
 
-def samples(window: Window) -> list[dict[str, Any]]:
-    """Three requests of a window, those that are most unlike the reference if that is known."""
-    order = range(len(window.rows))
-    if window.unlike is not None:
-        order = sorted(order, key=lambda place: -window.unlike[place])  # type: ignore[assignment, index]
-    found = [window.rows[place] for place in order][:SAMPLES]
-    return [{"asked": one.asked, "text": one.text} for one in found]
+def samples(window: Window, finding: Finding) -> list[dict[str, Any]]:
+    """Three different questions of a window with their answers: those that show most of what was found."""
+    name, more = finding.measure.partition(" (")[0], finding.now > finding.before
+
+    def shows(place: int) -> float:
+        if name == "topic":
+            return window.unlike[place] if window.unlike is not None else 0.0
+        of = NUMBERS[name][0] if name in NUMBERS else SHARES[name]
+        value = of(window.rows[place])
+        return -math.inf if value is None else float(value) if more else -float(value)
+
+    found: dict[str, dict[str, Any]] = {}
+    for place in sorted(range(len(window.rows)), key=shows, reverse=True):
+        one = window.rows[place]
+        found.setdefault(one.prompt_id, {"asked": one.asked, "text": one.text})
+        if len(found) == SAMPLES:
+            break
+    return list(found.values())
 
 
 def sight(drift: Drift, rows: Sequence[Seen], reference: Reference, seed: int = 0) -> dict[str, Any]:

@@ -61,10 +61,12 @@ def read_log(folder: Path) -> Log:
     for row in lines(folder / REQUESTS):
         if row.get("kind") != "chat":
             aside["plain texts"] += 1
-        elif row.get("gone") or not row["choices"]:
+        elif row.get("failed"):
+            aside["requests that failed"] += 1
+        elif row.get("gone"):
             aside["clients that left"] += 1
         else:
-            found.append(request(row))
+            found.append(whole(row, folder / REQUESTS))
     known = {one.id for one in found}
     if (folder / FEEDBACK).exists():
         for row in lines(folder / FEEDBACK):
@@ -93,6 +95,16 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict) or not isinstance(row.get("id", row.get("prompt_id")), str):
             raise RecordError(f"{path}:{number} is no row of a log: it has no `id`. Remove the line.")
         yield row
+
+
+def whole(row: Mapping[str, Any], path: Path) -> Seen:
+    """A row of the log of requests, if it is one."""
+    try:
+        return request(row)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise RecordError(
+            f"{path}: the row of {row['id']!a} is not as `concord serve` writes it ({error!r}). Remove it."
+        ) from error
 
 
 def request(row: Mapping[str, Any]) -> Seen:

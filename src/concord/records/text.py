@@ -53,3 +53,14 @@ class Demonstration:
     prompt: Prompt
     text: str
     by: str = ""
+
+
+def storable(text: str) -> str:
+    """The same text, if every database and file can hold it; a ValueError says why not."""
+    if "\0" in text:
+        raise ValueError(f"it holds the character NUL at position {text.index(chr(0))}; remove it")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it holds half a character at position {error.start}; repair the text") from None
+    return text

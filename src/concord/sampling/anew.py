@@ -32,6 +32,9 @@ class Anew:
             row.append(token)
         return self._expect(self.rows)
 
+    def rest(self) -> None:
+        """Nothing is kept of rows that are gone."""
+
     def keep(self, rows: Sequence[int]) -> None:
         """Only these rows go on."""
         self.rows = [self.rows[row] for row in rows]

@@ -27,6 +27,10 @@ class Decoder(Protocol):
         """Only these rows go on: the i-th of them is row i from now on. Few should change their number."""
         ...
 
+    def rest(self) -> None:
+        """Give back what growing took; only while there are no rows."""
+        ...
+
 
 def decoder(network: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32) -> Decoder:
     """The fastest decoder that is right for this network: the fused one, its own memory, or none."""

@@ -21,12 +21,15 @@ class Fused:
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
         self.weights, self.device = weights, device
-        windows = {stage.window for stage in weights.stages}
-        self.memory = Memory(
-            len(weights.stages), weights.heads, weights.kv_heads, weights.head_dim, windows, device
-        )
         self.turns = torch.ones(0, weights.head_dim // 2, dtype=torch.complex64, device=device)
-        self.last = torch.zeros(0, weights.embedding.shape[1], device=device)
+        self.rest()
+
+    def rest(self) -> None:
+        """Begin with no memory at all."""
+        weights, windows = self.weights, {stage.window for stage in self.weights.stages}
+        sizes = len(weights.stages), weights.heads, weights.kv_heads, weights.head_dim
+        self.memory = Memory(*sizes, windows, self.device)
+        self.last = torch.zeros(0, weights.embedding.shape[1], device=self.device)
 
     def admit(self, prompts: Sequence[tuple[int, ...]], rooms: Sequence[int]) -> Tensor:
         """Begin new rows; a prompt that is known is not read again."""

@@ -8,7 +8,7 @@ from concord.records import Message
 from concord.sampling.draw import Manner
 from concord.sampling.endings import Mouth, cut
 from concord.sampling.looks import Look, reading
-from concord.sampling.slots import PLACES, Request, Slots
+from concord.sampling.slots import PLACES, TOKENS, Request, Slots
 from concord.serving.speaker import Answer, Heard, Token, Wish
 
 LIKELIEST = Manner(top_k=1)
@@ -25,6 +25,9 @@ class Live:
         self.limit = self.slots.limit
         self.size = int(policy.network.config.vocab_size)  # type: ignore[union-attr, arg-type]
         self.wishes: dict[int, Wish] = {}
+        self.widest = self.longest = (
+            0  # most answers side by side, and most tokens of one, since the last rest
+        )
         self.mouths: dict[int, Mouth] = {}
         tokenizer = template.tokenizer
         first = tokenizer("", add_special_tokens=True)["input_ids"][:1]
@@ -54,6 +57,8 @@ class Live:
         request = Request(wish.prompt, wish.seed, wish.longest, manner, wish.ends, wish.tops)
         number = self.slots.add(request)
         self.wishes[number] = wish
+        self.widest = max(self.widest, len(self.wishes))
+        self.longest = max(self.longest, len(wish.prompt) + wish.longest)
         if wish.pieces:
             self.mouths[number] = Mouth(wish.ends, self.policy.template.decode)
         return number
@@ -83,6 +88,9 @@ class Live:
             found.append(Heard(number, mouth.last(text) if mouth else "", told, answer))
             self.wishes.pop(number)
             self.mouths.pop(number, None)
+        if not self.busy and self.widest * self.longest > TOKENS:  # memory has the widest times the longest
+            self.slots.decoder.rest()
+            self.widest = self.longest = 0
         return found
 
     def likely(self, tokens: Sequence[int], tops: int) -> list[Token]:

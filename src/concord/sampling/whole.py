@@ -82,6 +82,9 @@ class Whole:
         self.rooms = [room - 1 for room in self.rooms]
         return self._forward(tokens[:, None], self.mask, self.mask.sum(-1, keepdim=True) - 1, self.cache)
 
+    def rest(self) -> None:
+        """Nothing is kept of rows that are gone."""
+
     def keep(self, rows: Sequence[int]) -> None:
         """Only these rows go on."""
         if not rows:

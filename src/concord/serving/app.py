@@ -23,6 +23,7 @@ from concord.serving.asked import Chat, Feedback, Plain, Score
 from concord.serving.desk import Done
 from concord.serving.faults import Refusal, reply
 from concord.serving.service import PREFIX, Errand, Service, said
+from concord.serving.speaker import Heard
 from concord.serving.stream import events
 
 M = TypeVar("M", bound=BaseModel)
@@ -220,26 +221,17 @@ class Routes:
 
     async def present(self, request: Request, errand: Errand) -> Done | None:
         """All that was asked for; None if the client left before."""
-        news = asyncio.ensure_future(errand.job.inbox.get())
+        news = asyncio.ensure_future(self.service.result(errand))
         gone = asyncio.ensure_future(left_by(request))
         try:
             await asyncio.wait({news, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not news.done():
-                return None
-            found = news.result()
-            if isinstance(found, Exception):
-                raise Refusal(
-                    500, "The model could not answer; whoever runs this server was told why.", "broken"
-                )
-            assert isinstance(found, Done)
-            await self.service.note(errand, found)
+            found = news.result() if news.done() else None
+            assert not isinstance(found, Heard), "nobody asked for pieces"
             return found
         finally:
             news.cancel()
             gone.cancel()
-            if not errand.job.over:
-                self.service.desk.forget(errand.job)
-                self.service.note_gone(errand)
+            self.service.leave(errand)
 
 
 async def left_by(request: Request) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from concord.records import Message
+from concord.records.text import storable
 
 LONGEST = 200_000
 """Characters of one text: a tokenizer takes more than linear time on a word without end."""
@@ -20,20 +21,9 @@ class Closed(BaseModel):
     )
 
 
-def whole(text: str) -> str:
-    """The same text, if every file can hold it."""
-    if "\0" in text:
-        raise ValueError(f"it holds the character NUL at position {text.index(chr(0))}; remove it")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"it holds half a character at position {error.start}; repair the text") from None
-    return text
-
-
-Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(whole)]
-Short = Annotated[str, Field(max_length=200), AfterValidator(whole)]
-Ending = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(whole)]
+Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(storable)]
+Short = Annotated[str, Field(max_length=200), AfterValidator(storable)]
+Ending = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
 Count = Annotated[int, Field(ge=1, le=MOST_CHOICES)]
 Limit = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 Zero = Annotated[float, Field(ge=0, le=0)]
@@ -205,7 +195,7 @@ class Feedback(Closed):
     """A number; higher is better."""
     correction: Text | None = None
     """A better answer."""
-    comment: Annotated[str, Field(max_length=10_000), AfterValidator(whole)] | None = None
+    comment: Annotated[str, Field(max_length=10_000), AfterValidator(storable)] | None = None
     name: Short | None = None
     """What was asked of whoever answered, if there is more than one question."""
 
@@ -225,7 +215,7 @@ class Score(BaseModel):
     name: Short
     value: float | Short
     dataType: Literal["NUMERIC", "CATEGORICAL", "BOOLEAN"] | None = None
-    comment: Annotated[str, Field(max_length=10_000), AfterValidator(whole)] | None = None
+    comment: Annotated[str, Field(max_length=10_000), AfterValidator(storable)] | None = None
 
     def feedback(self) -> Feedback:
         """The same in our own form: yes and no, and words for them, are thumbs; other numbers are scores."""

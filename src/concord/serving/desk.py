@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from concord.errors import ConcordError
 from concord.records import Completion, Prompt
 from concord.roles import Scorer
 from concord.serving.speaker import Answer, Heard, Speaker, Token, Wish
@@ -119,8 +120,12 @@ class Desk:
         return True
 
     def _start(self, job: Job, told: list[tuple[Job, Any]]) -> None:
-        for place, wish in enumerate(job.wishes):
-            self._jobs[self.speaker.add(wish)] = job, place
+        try:
+            for place, wish in enumerate(job.wishes):
+                self._jobs[self.speaker.add(wish)] = job, place
+        except ConcordError as error:  # of this job alone: the others go on
+            self._drop(job)
+            told.append((job, error))
         if not job.wishes:
             self._finish(job, told)
 
@@ -150,6 +155,13 @@ class Desk:
                 self._finish(job, told)
 
     def _finish(self, job: Job, told: list[tuple[Job, Any]]) -> None:
+        try:
+            told.append((job, self._done(job)))
+        except ConcordError as error:  # such as an answer that is too long for the reward model
+            told.append((job, error))
+        self._over(job)
+
+    def _done(self, job: Job) -> Done:
         answers = [job.answers[place] for place in range(len(job.wishes))]
         tokens = [job.tokens.get(place, []) for place in range(len(job.wishes))]
         echoes = [self.speaker.likely(text, tops) for text, tops in job.echoes]
@@ -159,8 +171,7 @@ class Desk:
             rewards = self.scorer.score(
                 [Completion(prompt, one.text, by, finish=one.finish, tokens=one.tokens) for one in answers]
             )
-        self._over(job)
-        told.append((job, Done(answers, tokens, echoes, rewards)))
+        return Done(answers, tokens, echoes, rewards)
 
     def _tell(self, told: Sequence[tuple[Job, Any]]) -> None:
         """Put news into inboxes, in the loop's own thread."""

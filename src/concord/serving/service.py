@@ -1,6 +1,7 @@
 """From a request to a job at the desk, and from what comes of it to a row of the log."""
 
 import asyncio
+import logging
 import math
 import secrets
 import time
@@ -16,7 +17,7 @@ from concord.serving.asked import LONGEST, MOST_CHOICES, Asked, Chat, Feedback, 
 from concord.serving.desk import Desk, Done, Job
 from concord.serving.faults import Refusal
 from concord.serving.log import FEEDBACK, REQUESTS, Log
-from concord.serving.speaker import Answer, Wish
+from concord.serving.speaker import Answer, Heard, Wish
 from concord.serving.told import Choice, Head
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ class Errand:
     began: float = field(default_factory=time.monotonic)
     first: float | None = None
     """Seconds until something was said, in a stream."""
+    noted: bool = False
+    """Whether it is on record."""
 
     def choices(self, done: Done) -> list[Choice]:
         """The answers to return, the best first if the best of several were asked for."""
@@ -132,16 +135,31 @@ class Service:
         job = Job(wishes, echoes)
         return self._begin(Errand(self._head("cmpl-"), asked, job, prompts, wish, keep, 1, seed))
 
-    async def note(self, errand: Errand, done: Done) -> None:
-        """Put a finished request on record; it is on the disk before anybody is told that it ended."""
-        self.pace += 0.1 * (rows.since(errand.began) - self.pace)
-        await self._kept(REQUESTS, self._row(errand, errand.choices(done)))
+    async def result(self, errand: Errand) -> Heard | Done:
+        """The next that comes of a request; all of it is on record before anybody is told that it ended."""
+        news = await errand.job.inbox.get()
+        if isinstance(news, Exception):
+            self._lost(errand, "failed")
+            logging.getLogger("uvicorn.error").error("%s could not be answered: %s", errand.head.id, news)
+            told = "This could not be answered; whoever runs this server was told why."
+            raise Refusal(500, told, "broken" if self.desk.failure else "failed")
+        if isinstance(news, Done):
+            self.pace += 0.1 * (rows.since(errand.began) - self.pace)
+            await self._kept(REQUESTS, self._row(errand, errand.choices(news)))
+            errand.noted = True
+        return news
 
-    def note_gone(self, errand: Errand) -> None:
-        """Put a request on record whose client left before it ended."""
+    def leave(self, errand: Errand) -> None:
+        """Nobody waits for a request any more; if it had not ended, that is put on record."""
+        if not errand.noted:
+            self.desk.forget(errand.job)
+            self._lost(errand, "gone")
+
+    def _lost(self, errand: Errand, how: str) -> None:
+        errand.noted = True
         ended = [Choice(one, ()) for _, one in sorted(errand.job.answers.items())]
         if self.log is not None:
-            self.log.add(REQUESTS, {**self._row(errand, ended), "gone": True})
+            self.log.add(REQUESTS, {**self._row(errand, ended), how: True})
 
     async def feedback(self, said: Feedback) -> None:
         """Put on record what somebody thought of an answer."""

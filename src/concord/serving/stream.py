@@ -45,12 +45,7 @@ class Events(StreamingResponse):
 def events(service: Service, errand: Errand) -> Events:
     """A request's answer as events."""
 
-    def ended() -> None:
-        if not errand.job.over:
-            service.desk.forget(errand.job)
-            service.note_gone(errand)
-
-    return Events(spoken(service, errand), ended)
+    return Events(spoken(service, errand), lambda: service.leave(errand))
 
 
 async def spoken(service: Service, errand: Errand) -> AsyncIterator[str]:
@@ -63,15 +58,10 @@ async def spoken(service: Service, errand: Errand) -> AsyncIterator[str]:
             opening = {"role": "assistant", "content": ""}
             yield event({**told.chat_piece(errand.head, index, opening), **empty})
     try:
-        while not isinstance(news := await errand.job.inbox.get(), Done):
-            if isinstance(news, Exception):
-                raise Refusal(
-                    500, "The model could not answer; whoever runs this server was told why.", "broken"
-                )
+        while not isinstance(news := await service.result(errand), Done):
             if errand.first is None:
                 errand.first = rows.since(errand.began)
             yield event({**piece(errand, news), **empty})
-        await service.note(errand, news)
     except Refusal as refusal:
         yield event(refusal.body())
         return
