@@ -66,7 +66,7 @@ def keys_of(name: str) -> list[str]:
     parts = name.split(".")
     keys: list[str] = []
     while parts:
-        if get_origin(here) is dict and not methods(get_args(here)[1]):
+        if get_origin(here) is dict and not (methods(get_args(here)[1]) or is_section(get_args(here)[1])):
             return [*keys, ".".join(parts)]
         keys.append(parts.pop(0))
         here = below(here, keys[-1])
