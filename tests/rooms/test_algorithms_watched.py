@@ -120,13 +120,16 @@ def test_looks_are_as_far_apart_as_asked_and_one_is_the_last(tmp_path: Path) -> 
 
 
 def test_an_alarm_goes_back_to_the_best_look_or_without_a_judge_to_the_last(tmp_path: Path) -> None:
-    """Drift is beyond 6 after the thirteenth step: the best look was after round 3, the last after round 6."""
-    asked = Watch(every=1, fall="off", alarms={"drift": Alarm(limit=6, action="roll-back")})
-    for judged, weight in ((True, 3.0), (False, 6.0)):
+    """What round 7 says has drifted by 6, for those weights did after round 6, whose look is no more the last good one.
+
+    Without a judge that is the look after round 5; with one it is the best, after round 3.
+    """
+    asked = Watch(every=1, fall="off", alarms={"drift": Alarm(limit=5.5, action="roll-back")})
+    for judged, weight in ((True, 3.0), (False, 5.0)):
         folder = tmp_path / str(judged)
         folder.mkdir()
         watched, network = made(folder, asked, judged=judged)
-        assert learned(watched, network, kl=lambda number: float((number + 1) // 2)) == 14
+        assert learned(watched, network, kl=lambda number: float((number - 1) // 2)) == 14
         assert network.weight.item() == weight
         assert read_json(folder / VERDICT)["stopped"]["rule"] == "drift"
 

@@ -94,7 +94,7 @@ class Watched:
             self.found = judged(self.looks, planned, self.asked.past_peak, measure)
         # Without a judge there is no best: the last look before any alarm ends it is the last that was well.
         best = self.found["best"] if measure == "gold" else len(self.looks) - 1
-        if best == len(self.looks) - 1 and self.best:
+        if best == len(self.looks) - 1 and self.best and not self.astray(self.looks[-1]["kl"]):
             self.kept = best
             self.best.take(self.onlooker.policy.network)
         law = self.found.get("law")
@@ -103,6 +103,10 @@ class Watched:
             self.fell(number, measure)
         self.write()
         return self.lines[-1]
+
+    def astray(self, kl: Sequence[float]) -> bool:
+        """Whether a look is at weights that an alarm about drift would end: those are not worth going back to."""
+        return self.alarms.action("drift") in FINAL and sum(kl) / len(kl) > self.alarms.limit("drift")
 
     def fell(self, number: int, measure: str) -> None:
         """Raise the alarm of a fall, once; without a judge it warns and no more."""

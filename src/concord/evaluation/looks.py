@@ -45,18 +45,19 @@ def watched(name: str, found: Watch) -> str:
 
 
 def side(name: str, which: str, found: Watch) -> str:
-    """One score by the root of the drift, in the order of the looks; the judge's with the law and its peak."""
+    """One score by the root of the drift; the judge's with the law and its peak."""
     points = [line for line in found["looks"] if line.get(which) and line[which]["value"] is not None]
     if len(points) < 2:
         return ""
     title, words = SIDES[which]
-    values = [[line[which][end] for line in points] for end in ("value", "low", "high")]
+    ordered = sorted(points, key=lambda line: float(line["sqrt_kl"]))  # a policy may drift back
+    values = [[line[which][end] for line in ordered] for end in ("value", "low", "high")]
     low, high = ([], []) if None in values[1] else values[1:]
-    at = [line["sqrt_kl"] for line in points]
+    at = [line["sqrt_kl"] for line in ordered]
     series = [Series(title, at, values[0], low, high, int(which == "gold"))]
     peak = None
     if which == "gold":
-        series += law(found, max(at), values[0][0])
+        series += law(found, max(at), points[0][which]["value"])
         best = found["found"].get("peak")
         peak = best and (best["sqrt_kl"], best["gold"]["value"], f"step {best['step']}")
     ends = ", ".join(f"step {line['step']}: {figure(line[which]['value'])}" for line in points)
