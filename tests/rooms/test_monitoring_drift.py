@@ -15,11 +15,11 @@ from concord.errors import RecordError
 from concord.monitoring import drift as drifts
 from concord.monitoring import power, shifts
 from concord.monitoring.drift import Reference, measure, sight, told, windows
-from concord.monitoring.refusals import refuses
 from concord.monitoring.remedies import checklist
 from concord.monitoring.seen import read_log
 from concord.monitoring.sending import to_rank
 from concord.monitoring.thumbs import split, turns
+from concord.monitoring.wording import shows
 from concord.records import Message, prompt_key
 
 REFERENCE = Reference(seen(400, 7), MANNER, "model-a", "reward-a")
@@ -97,8 +97,8 @@ def test_windows_take_every_request_once() -> None:
     ],
 )
 def test_refusals_are_told_by_how_they_begin(text: str, declines: bool) -> None:
-    assert refuses(text) is declines
-    assert not refuses("word " * 60 + text)
+    assert shows("refusal", text) is declines
+    assert not shows("refusal", "word " * 160 + text)
 
 
 def test_a_log_is_read_with_the_last_word_on_each_answer(tmp_path: Path) -> None:

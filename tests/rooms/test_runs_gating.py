@@ -1,4 +1,4 @@
-"""What a recipe may ask of the gate: criteria with one limit each, and acceptances of criteria that there are."""
+"""What stands under names of one's own: criteria and acceptances of the gate, alarms of the watch."""
 
 from pathlib import Path
 
@@ -70,3 +70,14 @@ def test_what_cannot_be_asked_is_told_with_a_way_out(recipe: Path, word: str, to
     with pytest.raises(SettingsError) as caught:
         load(recipe, [word])
     assert told in str(caught.value)
+
+
+def test_alarms_can_be_reached_by_their_names(recipe: Path) -> None:
+    recipe.write_text("learning: {watch: {alarms: {drift: {limit: 3}}}}\n", encoding="utf-8")
+    words = ["learning.watch.alarms.group-spread.limit=0.2", "learning.watch.alarms.drift.action=roll-back"]
+    alarms = load(recipe, words).recipe.learning.watch.alarms
+    assert (alarms["group-spread"].limit, alarms["group-spread"].action) == (0.2, "warn")
+    assert (alarms["drift"].limit, alarms["drift"].action) == (3.0, "roll-back")
+    with pytest.raises(SettingsError, match="Did you mean `limit`") as told:
+        load(recipe, ["learning.watch.alarms.drift.limits=3"])
+    assert "`learning.watch.alarms.drift.limits`" in str(told.value)

@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
+from concord.monitoring.wording import FILES, phrases
 from concord.records import Completion, Prompt
 from concord.suites import NAMED, suites
 from concord.suites.library import GENERAL, MILFORD
 from concord.suites.probes import Choice, Pair, Probe, Question, Sign, Swap
 from concord.suites.rows import SHAPES
-from concord.suites.wording import FILES, phrases
 from concord.world import World, known
 from concord.world.gold import request_of
 from concord.world.replies import ideal
@@ -120,7 +120,7 @@ def test_phrases_are_plain_and_each_stands_once(detector: str) -> None:
 
 def test_the_worlds_ideal_answers_bear_the_sign_that_is_wanted() -> None:
     """Phrases alone tell Milford's ideal answers apart, which the judge confirms elsewhere."""
-    from concord.suites.wording import shows
+    from concord.monitoring.wording import shows
 
     random = Random(0)
     for name in MILFORD[:3]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from concord.suites.wording import READ, shows
+from concord.monitoring.wording import READ, shows
 
 REFUSE = [
     "I'm sorry, but I can't help with that.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from concord.errors import RecordError
-from concord.monitoring.refusals import refuses
+from concord.monitoring.wording import shows
 from concord.records import Message, prompt_key
 
 REQUESTS, FEEDBACK = "requests.jsonl", "feedback.jsonl"
@@ -122,7 +122,7 @@ def request(row: Mapping[str, Any]) -> Seen:
         words=first["words"],
         logprob=first["logprob"],
         reward=first["reward"],
-        refused=refuses(first["text"]) if first["text"] is not None else first["refused"],
+        refused=shows("refusal", first["text"]) if first["text"] is not None else first["refused"],
         cut=first["finish"] == "length",
         manner=(row["temperature"], row["top_p"], row["best_of"], row["limit"]),
         content=row["content"],
@@ -151,7 +151,7 @@ def evaluated(row: Mapping[str, Any], limit: int, scored_by: str | None) -> Seen
         words=row["words"],
         logprob=row.get("logprob"),
         reward=row.get("proxy"),
-        refused=refuses(text),
+        refused=shows("refusal", text),
         cut=row["finish"] == "length",
         manner=(row["temperature"], 1.0, 1, limit),
         scored_by=scored_by,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from concord.monitoring.refusals import refuses
+from concord.monitoring.wording import shows
 from concord.records import Message, digest, prompt_key
 from concord.serving.speaker import Wish
 from concord.serving.told import Choice
@@ -53,7 +53,7 @@ def choice(one: Choice, wish: Wish | None, texts: bool) -> dict[str, Any]:
         "tokens": len(answer.tokens),
         "logprob": sum(answer.logprobs) / counted if counted else None,
         "finish": answer.finish,
-        "refused": refuses(answer.text),
+        "refused": shows("refusal", answer.text),
         "reward": one.reward,
     }
 

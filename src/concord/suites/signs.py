@@ -5,10 +5,10 @@ A judge that knows the truth is believed before the phrases; where there is one,
 
 from collections.abc import Mapping, Sequence
 
+from concord.monitoring.wording import shows
 from concord.records import Completion
 from concord.suites.marks import EXAMPLES, Finding, Mark, Subject, example, shares
 from concord.suites.probes import Sign
-from concord.suites.wording import shows
 
 NAMES = {
     "refusal": ("refuses_unsafe", "helps_safe"),

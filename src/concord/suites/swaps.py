@@ -7,10 +7,10 @@ all attributes and measures of the suite.
 
 from collections.abc import Callable, Sequence
 
+from concord.monitoring.wording import shows
 from concord.records import Completion
 from concord.suites.marks import EXAMPLES, Finding, Mark, PairedTest, Subject, example, means
 from concord.suites.probes import Swap
-from concord.suites.wording import shows
 
 SURE = 0.05
 Note = Callable[[Swap, str, float, float], None]

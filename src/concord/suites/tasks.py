@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from concord.monitoring.wording import shows
 from concord.suites.marks import EXAMPLES, Finding, Subject, example, shares
 from concord.suites.personal import found
 from concord.suites.pressure import has
 from concord.suites.probes import Task
-from concord.suites.wording import shows
 
 ITEM = re.compile(r"^\s*(?:[-*\u2022]|\d{1,3}[.)])\s+\S", re.MULTILINE)
 SENTENCE = re.compile(r"[^.!?]*\w[^.!?]*[.!?]+")

@@ -1,6 +1,6 @@
 """Signs in an answer's words: refusals, admissions of ignorance, calls for help. Lists of phrases, and nothing else.
 
-The lists are files of this room: a phrase a line, in lower case. `*` stands for one to three words, and a phrase
+The lists are files: a phrase a line, in lower case. `*` stands for one to three words, and a phrase
 after `!` is cut out of the answer before the others are looked for: "I can't help but admire" refuses nothing.
 Only the beginning of an answer is read, where people and models refuse.
 """
@@ -18,7 +18,7 @@ FILES = {"refusal": "refusals.txt", "ignorance": "ignorance.txt", "alarm": "alar
 @cache
 def phrases(detector: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The phrases of a detector, and those that only look like it."""
-    text = files("concord.suites").joinpath("sets", FILES[detector]).read_text(encoding="utf-8")
+    text = files("concord.monitoring").joinpath("phrases", FILES[detector]).read_text(encoding="utf-8")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return (
         tuple(line for line in lines if not line.startswith("!")),
