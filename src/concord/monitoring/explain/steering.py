@@ -179,6 +179,9 @@ def critic(seen: Evidence) -> Finding | None:
         signs.append(Sign(f"its loss went from {before:.3g} to {after:.3g}", file, losses[-1][0]))
     now = seen.setting("critic_rate")
     changes = [Change(seen.named("critic_rate"), now, About(max(USUAL_CRITIC_RATE, 3 * now)))]
+    if seen.setting("critic.begins") == "shared":  # it learns at the policy's rate, by its weight
+        weight = seen.setting("critic.weight")
+        changes = [Change(seen.named("critic.weight"), weight, About(3 * weight))]
     if seen.setting("critic.begins") != "reward":
         changes.append(Change(seen.named("critic.begins"), seen.setting("critic.begins"), "reward"))
     return Finding(
