@@ -74,7 +74,8 @@ def test_what_cannot_be_asked_is_told_with_a_way_out(recipe: Path, word: str, to
 
 def test_alarms_can_be_reached_by_their_names(recipe: Path) -> None:
     recipe.write_text("learning: {watch: {alarms: {drift: {limit: 3}}}}\n", encoding="utf-8")
-    words = ["learning.watch.alarms.group-spread.limit=0.2", "learning.watch.alarms.drift.action=roll-back"]
+    words = ["learning.watch.every=2", "learning.watch.alarms.group-spread.limit=0.2"]
+    words += ["learning.watch.alarms.drift.action=roll-back"]
     alarms = load(recipe, words).recipe.learning.watch.alarms
     assert (alarms["group-spread"].limit, alarms["group-spread"].action) == (0.2, "warn")
     assert (alarms["drift"].limit, alarms["drift"].action) == (3.0, "roll-back")
