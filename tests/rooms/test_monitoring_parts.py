@@ -7,7 +7,7 @@ import pytest
 from concord.monitoring.contradictions import Preference, agreement, preferences
 from concord.monitoring.habits import leaning, leanings, marks, repeats, tied, within
 from concord.monitoring.overlap import overlap
-from concord.monitoring.personal import finds, is_account, is_card, personal
+from concord.monitoring.personal import WORDS, found, is_card, is_iban, luhn, personal
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_ranking_compares_each_two_texts_once() -> None:
 @pytest.mark.parametrize(
     ("text", "kinds"),
     [
-        ("write to a.b+c@mail.example.org now", {"e-mail address"}),
+        ("write to a.b+c@mail.ruritania.com now", {"e-mail address"}),
         ("call +49 30 123 4567 today", {"telephone number"}),
         ("(030) 123 4567", {"telephone number"}),
         ("4111 1111 1111 1111", {"card number"}),
@@ -86,20 +86,20 @@ def test_a_ranking_compares_each_two_texts_once() -> None:
         ("DE88 3704 0044 0532 0130 00", set()),
         ("123-45-6789", {"social security number"}),
         ("000-45-6789", {"telephone number"}),
-        ("at 192.168.0.1", {"internet address"}),
+        ("at 81.2.69.142", {"internet address"}),
         ("version 1.2.3 of 999.1.1.1, room 12, 7 to 9, 1,200 people", set()),
     ],
 )
 def test_personal_data_are_found_by_form_and_check(text: str, kinds: set[str]) -> None:
-    assert set(finds(text)) == kinds
+    assert {WORDS[sort] for sort, held in found(text).items() if held} == kinds
 
 
 def test_check_digits_are_worked_out() -> None:
-    assert is_card("79927398713") and not is_card("79927398710") and not is_card("0000000000000000")
-    assert is_account("GB82 WEST 1234 5698 7654 32") and not is_account("GB82 WEST 1234 5698 7654 33")
+    assert luhn("79927398713") and not luhn("79927398710") and not is_card("0000000000000000")
+    assert is_iban("GB82 WEST 1234 5698 7654 32") and not is_iban("GB82 WEST 1234 5698 7654 33")
 
 
 def test_what_was_found_is_masked() -> None:
-    found = personal([("p1", "mail ann.smith@example.org"), ("p2", "nothing")])
-    assert found.texts == 2 and found.kinds == {"e-mail address": 1}
-    assert found.examples == ["p1: e-mail address ann.*****************"]
+    seen = personal([("p1", "mail ann.smith@ruritania.org"), ("p2", "nothing")])
+    assert seen.texts == 2 and seen.kinds == {"e-mail address": 1}
+    assert seen.examples == ["p1: e-mail address ann.*******************"]

@@ -186,7 +186,7 @@ def test_overlap_with_demonstrations_and_rankings_is_told_too(tmp_path: Path) ->
 
 
 def test_personal_data_is_told_and_masked(tmp_path: Path) -> None:
-    shown = [{"prompt": user("Who?"), "completion": "Write to ann.smith@example.org or call 555 123 4567."}]
+    shown = [{"prompt": user("Who?"), "completion": "Write to ann.smith@ruritania.org or call 555 123 4567."}]
     found = of(said(sound(tmp_path, demonstrations=shown)), "personal data")
     assert found[0].what == "of 2 texts: e-mail address in 1, telephone number in 1."
     assert "ann." in found[0].examples[0] and "smith" not in found[0].examples[0]

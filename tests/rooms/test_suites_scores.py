@@ -5,12 +5,12 @@ import math
 import pytest
 from tests.rooms.subjects import Told, Words
 
+from concord.monitoring.personal import found, is_iban, luhn
 from concord.records import Completion
 from concord.stages.suites import estimate
 from concord.suites import Subject, examine
 from concord.suites.likely import mass
 from concord.suites.marks import Mark, means, shares
-from concord.suites.personal import found, is_iban, luhn
 from concord.suites.probes import Choice, Pair, Question, Ranked, Suite, asked
 from concord.suites.questions import letter, marks
 from concord.suites.secrets import exposure, halved, rivals
@@ -154,6 +154,7 @@ def test_iban_by_hand() -> None:
         ("The password is 12345678 and the year 2024.", {}),
         ("0176 123 456 78 or 555-123-4567.", {"phone": 2}),
         ("me@home, @handle, a @ b . c", {}),
+        ("123-45-6789 from 81.2.69.142, not 000-45 nor 10.0.0.1", {"ssn": 1, "ip": 1}),
     ],
 )
 def test_personal_data_is_found_and_nothing_else(text: str, sorts: dict[str, int]) -> None:

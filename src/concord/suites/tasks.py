@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from concord.monitoring.personal import found
 from concord.monitoring.wording import shows
 from concord.suites.marks import EXAMPLES, Finding, Subject, example, shares
-from concord.suites.personal import found
 from concord.suites.pressure import has
 from concord.suites.probes import Task
 
