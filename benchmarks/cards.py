@@ -29,7 +29,7 @@ from concord.records.files import write_json, write_text
 from concord.settings import HoldOut, Learning, Reward
 from concord.stages.examine import examine
 from concord.stages.guidance import drawn_groups, words_of
-from concord.stages.starter import ROLES, TEMPLATE
+from concord.stages.starter import byte_level
 
 VOCABULARY, WIDTH, LAYERS, HEADS, INNER = 2048, 128, 4, 4, 352
 
@@ -98,7 +98,7 @@ def teach(place: Path, shown: Sequence[Ranking], epochs: int, rate: float, most:
     """A reward model from nothing but these rankings, in a folder."""
     compute = choose()
     torch.manual_seed(seed)
-    template = Template(tokenizer(texts(shown), most))
+    template = Template(byte_level(texts(shown), VOCABULARY, most))
     folder.save(network(template.tokenizer, most), template, place)
     model = RewardModel.load(place, compute)
     settings, desk = Reward(epochs=epochs, rate=rate, hold_out=0.0), Loud(seed, Learning())
@@ -111,32 +111,6 @@ def texts(rankings: Sequence[Ranking]) -> Iterable[str]:
     for one in rankings:
         yield from (message.content for message in one.prompt.messages)
         yield from (said.text for said in one.completions)
-
-
-def tokenizer(said: Iterable[str], most: int) -> Any:
-    """A byte-level BPE of these texts, with marks for turns."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    marks = ["<|pad|>", "<|end|>", *(f"<|{role}|>" for role in ROLES)]
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=marks, initial_alphabet=alphabet, show_progress=False
-    )
-    inner.train_from_iterator(said, trainer)
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        eos_token="<|end|>",
-        pad_token="<|pad|>",
-        extra_special_tokens=[f"<|{role}|>" for role in ROLES],
-        model_max_length=most,
-        clean_up_tokenization_spaces=False,
-    )
-    made.chat_template = TEMPLATE
-    return made
 
 
 def network(words: Any, most: int) -> torch.nn.Module:

@@ -8,7 +8,7 @@ the sha256 of the result, is written beside the model in STARTER.json.
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,12 @@ class Size:
 
 def tokenizer() -> Any:
     """A byte-level BPE of the world's text, with its own marks for turns."""
+    texts = itertools.islice(World().documents(1), 20_000)
+    return byte_level((message.content for document in texts for message in document), VOCABULARY, CONTEXT)
+
+
+def byte_level(texts: Iterable[str], vocabulary: int, context: int) -> Any:
+    """A byte-level BPE of any texts, with marks for turns."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -62,19 +68,18 @@ def tokenizer() -> Any:
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=marks,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = itertools.islice(World().documents(1), 20_000)
-    inner.train_from_iterator((message.content for document in texts for message in document), trainer)
+    inner.train_from_iterator(texts, trainer)
     made = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         eos_token="<|end|>",
         pad_token="<|pad|>",
         extra_special_tokens=[f"<|{role}|>" for role in ROLES],
-        model_max_length=CONTEXT,
+        model_max_length=context,
         clean_up_tokenization_spaces=False,
     )
     made.chat_template = TEMPLATE
