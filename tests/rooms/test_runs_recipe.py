@@ -67,18 +67,6 @@ def test_overrides_are_laid_over_in_order(here: Path) -> None:
     assert loaded.overrides == tuple(words)
 
 
-def test_a_setting_below_a_name_by_override(here: Path) -> None:
-    words = ["learning.watch.every=2", "learning.watch.alarms.group-spread.limit=0.2"]
-    words += ["learning.watch.alarms.drift.action=roll-back"]
-    alarms = load(
-        write("learning: {watch: {alarms: {drift: {limit: 3}}}}"), words
-    ).recipe.learning.watch.alarms
-    assert (alarms["group-spread"].limit, alarms["group-spread"].action) == (0.2, "warn")
-    assert (alarms["drift"].limit, alarms["drift"].action) == (3.0, "roll-back")
-    told = complaint("learning: {watch: {alarms: {drift: {limits: 3}}}}")
-    assert "`learning.watch.alarms.drift.limits`" in told and "Did you mean `limit`?" in told
-
-
 def test_another_method_by_override(here: Path) -> None:
     name = write("align:\n  method: ppo\n  kl: 0.1\nrivals: {mine: {method: dpo, beta: 0.3}}\n")
     loaded = load(name, ["align.method=grpo", "align.rollout.samples=6", "rivals.other={method: dpo}"])

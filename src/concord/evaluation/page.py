@@ -155,7 +155,7 @@ def terms(report: Report) -> str:
     """What this rests on, said plainly, and everything that was noted about the run."""
     what = report["what"]
     assumed = [
-        "The judge took no part in training. It is one judge: what it cannot see, this page cannot show.",
+        "Nothing learned from the judge. It is one judge: what it cannot see, this page cannot show.",
         "Intervals are 95 %: Wilson's for shares, and clustered by prompt wherever a prompt was answered or "
         "compared more than once. They cover the choice of prompts and samples, not another training with "
         "another seed.",
