@@ -8,6 +8,8 @@ from typing import Any, get_args
 import pytest
 import torch
 
+from concord.errors import SettingsError
+from concord.runs import load
 from concord.settings import Alarm, Learning, Watch
 from concord.settings.watching import Rule
 from concord.training import RULES, Alarms
@@ -152,6 +154,21 @@ def test_looks_are_needed_to_go_back_to() -> None:
     with pytest.raises(ValueError, match="a judge is named"):
         Watch(judge="starter")
     assert Learning(watch=Watch(every=2, alarms={"drift": Alarm(action="roll-back")})).watch.every == 2
+
+
+def test_a_recipe_names_rules_on_the_command_line_too(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("learning: {watch: {alarms: {drift: {limit: 3}}}}", encoding="utf-8")
+    words = ["learning.watch.every=2", "learning.watch.alarms.group-spread.limit=0.2"]
+    asked = load(
+        recipe, [*words, "learning.watch.alarms.drift.action=roll-back"]
+    ).recipe.learning.watch.alarms
+    assert (asked["group-spread"].limit, asked["group-spread"].action) == (0.2, "warn")
+    assert (asked["drift"].limit, asked["drift"].action) == (3.0, "roll-back")
+    with pytest.raises(
+        SettingsError, match=r"`learning\.watch\.alarms\.drift\.limits`.*Did you mean `limit`"
+    ):
+        load(recipe, ["learning.watch.alarms.drift.limits=3"])
 
 
 def test_the_page_tells_every_rule_with_its_limit() -> None:

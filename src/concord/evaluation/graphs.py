@@ -28,7 +28,7 @@ TRAINING_WORDS = {
     ),
     "gold": (
         "Judge's score while learning",
-        "The same answers before the judge, who took no part in training. Where this falls while the reward "
+        "The same answers before the judge, from whom nothing learns. Where this falls while the reward "
         "rises, training has gone too far.",
     ),
     "kl": (
@@ -79,8 +79,8 @@ def pursuit(report: Report) -> str:
         return ""
     note = (
         "<p>A reward model is a stand-in for people. Push hard enough on a stand-in and its score keeps "
-        "rising while the answers get worse. Here both are measured: the stand-in, and a judge that took "
-        "no part in training.</p>"
+        "rising while the answers get worse. Here both are measured: the stand-in, and a judge that "
+        "nothing learns from.</p>"
     )
     return section(
         "pursuit",

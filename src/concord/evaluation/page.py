@@ -63,7 +63,7 @@ def terms(report: Report) -> str:
     """What this rests on, said plainly, and everything that was noted about the run."""
     what = report["what"]
     waiver = what.get("waiver")
-    judge = f"Beware: {waiver}" if waiver else "The judge took no part in training."
+    judge = f"Beware: {waiver}" if waiver else "Nothing learned from the judge."
     assumed = [
         f"{judge} It is one judge: what it cannot see, this page cannot show.",
         "Intervals are 95 %: Wilson's for shares, and clustered by prompt wherever a prompt was answered or "
