@@ -99,4 +99,4 @@ def test_a_judge_that_taught_is_refused_until_somebody_accepts_it(
     assert done.returncode in (0, 6), done.stderr
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "Ada accepts this: the only judge there is" in page
-    assert "The judge took no part in training" not in page
+    assert "Nothing learned from the judge" not in page
