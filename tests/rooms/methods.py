@@ -145,7 +145,7 @@ class Bench:
         self.kept.append(list(said))
 
     def mark(self, turn: int, scores: Sequence[float]) -> None:
-        assert len(scores) == len(self.kept[turn])
+        assert len(scores) == len(self.kept[-1])
 
     def say(self, line: str) -> None:
         self.said.append(line)

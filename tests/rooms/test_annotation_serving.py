@@ -27,6 +27,11 @@ from concord.annotation.tables import Content, Judgement
 from concord.cli.main import main
 from concord.errors import SettingsError, StoreError
 
+HEARS = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from concord.cli.main import main; sys.exit(main())"
+)
+"""A shell starts what it puts in the background deaf to Ctrl-C; what a person starts in a terminal hears it."""
 MARKER = "m4rk3r-of-a-secret"
 
 
@@ -72,7 +77,7 @@ def test_the_first_start_prints_a_link_and_there_is_no_other_way_in(tmp_path: Pa
 @pytest.mark.slow
 def test_it_ends_in_good_order_and_says_nothing_secret(tmp_path: Path) -> None:
     environment = dict(os.environ, CONCORD_STORE=str(tmp_path / "store"), SOME_KEY=MARKER)
-    words = [sys.executable, "-m", "concord", "web", "--port", "0"]
+    words = [sys.executable, "-c", HEARS, "web", "--port", "0"]
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

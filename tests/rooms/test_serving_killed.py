@@ -21,6 +21,11 @@ ASKED = (
     "When does the library open?",
     "Is there a cinema in Milford?",
 )
+HEARS = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from concord.cli.main import main; sys.exit(main())"
+)
+"""A shell starts what it puts in the background deaf to Ctrl-C; what a person starts in a terminal hears it."""
 
 
 @contextmanager
@@ -28,8 +33,8 @@ def serve(log: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`concord serve starter` in a process of its own."""
     words = [
         sys.executable,
-        "-m",
-        "concord",
+        "-c",
+        HEARS,
         "serve",
         "starter",
         "--port",

@@ -10,6 +10,8 @@ from concord.evaluation.reward_sureness import UNKNOWN
 from concord.settings import RewardLimits
 
 ENDINGS = {"pass": "kept", "fail": "missed", "inconclusive": "open"}
+FEWEST = 20
+"""Comparisons or probes below which nothing is missed for sure, however narrow an interval they give."""
 OTHER_LIFTS = ("length", "repetition", "format", "flattery")
 
 Question = tuple[str, str, Estimate, float | None, str]
@@ -77,6 +79,8 @@ def criterion(
     """One question to the reward model with its answer."""
     assert need is not None, "what is not asked for is no criterion"
     verdict = state(estimate, need, direction)
+    if verdict == "fail" and estimate["n"] < FEWEST:
+        verdict = "inconclusive"
     return {"name": name, "title": title, **estimate, "need": need, "direction": direction, "state": verdict}
 
 

@@ -28,10 +28,12 @@ def labels(bench: Bench) -> list[dict[str, Any]]:
     }
     direct = [name for name, method in learners.items() if method.method in DIRECT]
     alone = recipe.reward.ratings.alone or recipe.reward.steps.alone
-    shown = ((one.by, "human") for one in bench.demonstrations(recipe.sft.demonstrations))
-    found = [counted("demonstrations", shown, names, ["sft"])]
+    found = []
+    if recipe.sft.epochs:
+        shown = ((one.by, "human") for one in bench.demonstrations(recipe.sft.demonstrations))
+        found.append(counted("demonstrations", shown, names, ["sft"]))
     for name, rival in rivals(bench.loaded).items():
-        if isinstance(rival, SFT):
+        if isinstance(rival, SFT) and rival.epochs:
             more = ((one.by, "human") for one in bench.demonstrations(rival.demonstrations))
             found.append(counted(f"demonstrations for {name}", more, names, [f"rivals/{name}"]))
     ranked = ((one.by, one.source) for one in bench.rankings)
