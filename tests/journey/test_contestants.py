@@ -40,6 +40,7 @@ def compared(run: Path, path: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_contestants_stand_in_the_same_table_and_people_have_their_say(
     tiny: Any, finished: Any, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def killed(loaded: Any, run: Path, after: float) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.kills
 @pytest.mark.parametrize(("method", "adapter"), WAYS, ids=str)

@@ -32,6 +32,7 @@ def looks(run: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.kills
 def test_no_kill_leaves_a_trace_in_a_watched_run(cut: Path, whole: Any, begun: Path, tmp_path: Path) -> None:
     tiny, chance = whole(cut), random.Random(3)

@@ -20,6 +20,7 @@ def states(done: Any) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_three_policies_are_tried_and_the_report_shows_it(tiny: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     asked = "evaluate.suites=[milford-refusal, milford-bias, data/demonstrations.jsonl]"
@@ -52,6 +53,7 @@ def test_three_policies_are_tried_and_the_report_shows_it(tiny: Any, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_canaries_that_were_learned_are_found(tiny: Any, tmp_path: Path) -> None:
     """Six are learned by heart, six of the same kind are not; the base knows neither."""
     shown, rows = planted(12)

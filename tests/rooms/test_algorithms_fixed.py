@@ -51,8 +51,9 @@ def read(rows: tuple[Rendered, ...]) -> int:
 
 
 OFTEN = {"sft", "bradley-terry", "plackett-luce", "dpo", "ppo", "grpo", "rloo", "ppo-shared"}
+SELDOM = [pytest.mark.slow, pytest.mark.long]
 CUT = [
-    pytest.param(method, marks=[] if method in OFTEN else pytest.mark.slow)
+    pytest.param(method, marks=[] if method in OFTEN else SELDOM)
     for method in ("bradley-terry", "plackett-luce", *methods.SETTINGS)
 ]
 

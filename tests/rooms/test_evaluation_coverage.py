@@ -12,7 +12,7 @@ from concord.evaluation.intervals import Estimate
 from concord.evaluation.league import POINTS, START, league
 from concord.evaluation.predicted import Label, powered
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 WORLDS = 1000
 

@@ -215,6 +215,7 @@ def test_falling_thumbs_are_found_between_the_places_that_are_stated() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_ten_windows_without_drift_raise_no_alarm_more_often_than_stated() -> None:
     """Twenty logs of ten windows each at 5 %: more than three with an alarm would come once in sixty times."""
     wrong = 0

@@ -276,6 +276,7 @@ def test_nobody_is_left_out_unless_asked_nor_for_no_reason(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_s20_the_reward_model_without_the_flagged_is_better() -> None:
     """Five seeds in which the head alone learns; `python -m benchmarks.leaving` is the larger one."""
     from benchmarks.leaving import VICIOUS, one_round
