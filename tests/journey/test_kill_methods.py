@@ -35,7 +35,7 @@ METHODS = {
     "dpo": f"method: dpo, {STEPS}",
     "dpo-averaged": f"method: dpo, reference: {{method: averaged}}, {STEPS}",
     "dpo-renewed": f"method: dpo, reference: {{method: renewed, every: 2}}, {STEPS}",
-    "online-dpo": f"method: online-dpo, {SPEAKS}",
+    "online-dpo": f"method: online-dpo, {SPEAKS.replace('updates: 2', 'updates: 3')}",
     "kto": f"method: kto, {STEPS}",
     "simpo": f"method: simpo, {STEPS}",
     "cpo": f"method: cpo, {STEPS}",
