@@ -114,7 +114,7 @@ def forgetting(seen: Evidence) -> Finding | None:
 def worse_kinds(seen: Evidence) -> Iterator[str]:
     """The kinds of request on which the supervised policy clearly loses against the base model."""
     for one in seen.report.get("comparisons", []):
-        mine = (one.get("a"), one.get("b"), one.get("split")) == ("sft", "base", None)
-        high = number(one.get("high"))
-        if mine and one.get("kind") and high is not None and high < 0.5:
+        theirs = (one.get("a"), one.get("b"), one.get("split")) == ("base", "sft", None)
+        low = number(one.get("low"))
+        if theirs and one.get("kind") and low is not None and low > 0.5:
             yield str(one["kind"])
