@@ -112,9 +112,11 @@ def forgetting(seen: Evidence) -> Finding | None:
 
 
 def worse_kinds(seen: Evidence) -> Iterator[str]:
-    """The kinds of request on which the supervised policy clearly loses against the base model."""
+    """The kinds of request on which the base model clearly wins against the supervised policy, however warm they are."""
+    lows: dict[str, list[float]] = {}
     for one in seen.report.get("comparisons", []):
         theirs = (one.get("a"), one.get("b"), one.get("split")) == ("base", "sft", None)
         low = number(one.get("low"))
-        if theirs and one.get("kind") and low is not None and low > 0.5:
-            yield str(one["kind"])
+        if theirs and one.get("kind") and low is not None:
+            lows.setdefault(str(one["kind"]), []).append(low)
+    yield from (kind for kind, found in lows.items() if min(found) > 0.5)
