@@ -112,7 +112,7 @@ def forgetting(seen: Evidence) -> Finding | None:
 
 
 def worse_kinds(seen: Evidence) -> Iterator[str]:
-    """The kinds of request on which the base model clearly wins against the supervised policy, however warm they are."""
+    """The kinds of request on which the base model clearly wins against the supervised policy, at every temperature."""
     lows: dict[str, list[float]] = {}
     for one in seen.report.get("comparisons", []):
         theirs = (one.get("a"), one.get("b"), one.get("split")) == ("base", "sft", None)
