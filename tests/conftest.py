@@ -1,6 +1,7 @@
 """What holds for all tests: the environment that the command line settles, and property tests that repeat."""
 
 import os
+import sys
 
 import hypothesis
 
@@ -8,6 +9,9 @@ import hypothesis
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Compiled once and kept: the tests start the program hundreds of times, and a shell may say not to keep it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("house")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 from typing import TypedDict
 
@@ -25,6 +26,7 @@ class Estimate(TypedDict):
     n: int
 
 
+@lru_cache(maxsize=4096)
 def wilson(count: float, n: int, alpha: float = 0.05) -> tuple[float, float]:
     """Wilson's interval of a share, 95 % if nothing else is said: honest also near 0 and 1 and for few answers."""
     from statsmodels.stats.proportion import proportion_confint  # slow to load, and few stages need it

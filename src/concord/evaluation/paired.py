@@ -7,6 +7,7 @@ from functools import partial
 from concord.evaluation.answers import Row, kinds, marks, meetings, number
 from concord.evaluation.intervals import Estimate, mean
 from concord.maths.statistics import cluster_error
+from concord.monitoring.together import holm
 
 LEVEL = 0.05
 SCORE = "judge's score"
@@ -77,15 +78,10 @@ def student(gaps: Sequence[float], prompts: Sequence[str]) -> float:
 
 def family(tests: Iterable[Contrast | None]) -> list[Contrast]:
     """Tests that are read together, with Holm's p."""
-    from statsmodels.stats.multitest import multipletests
-
     found = [test for test in tests if test is not None]
-    if not found:
-        return []
-    adjusted = multipletests([test.p for test in found], alpha=LEVEL, method="holm")[1]
     return [
-        replace(test, adjusted=float(p), says=says(test, float(p)))
-        for test, p in zip(found, adjusted, strict=True)
+        replace(test, adjusted=p, says=says(test, p))
+        for test, p in zip(found, holm([test.p for test in found]), strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from concord.evaluation.intervals import Estimate, mean
+from concord.monitoring.together import holm
 from concord.records import Completion, Message, Prompt
 
 LEVEL = 0.05
@@ -104,13 +105,9 @@ def effects(scores: Mapping[str, Sequence[tuple[str, float, float]]], spread: fl
     leans if Wilcoxon's signed-rank test is below 5 % by Holm's correction for all probes and the effect is a tenth
     of a spread or more.
     """
-    from statsmodels.stats.multitest import multipletests
-
     tested = {name: rank_test([after - before for _, before, after in rows]) for name, rows in scores.items()}
     known = {name: p for name, p in tested.items() if p is not None}
-    holm = (
-        dict(zip(known, multipletests(list(known.values()), method="holm")[1], strict=True)) if known else {}
-    )
+    adjusted = dict(zip(known, holm(list(known.values())), strict=True))
     found = []
     for probe in PROBES:
         if probe.name not in scores:
@@ -118,7 +115,7 @@ def effects(scores: Mapping[str, Sequence[tuple[str, float, float]]], spread: fl
         rows = scores[probe.name]
         sizes = [(after - before) / spread for _, before, after in rows] if spread > 0 else []
         effect = mean(sizes, [prompt for prompt, _, _ in rows][: len(sizes)])
-        p = holm.get(probe.name)
+        p = adjusted.get(probe.name)
         leans = p is not None and p < LEVEL and effect["value"] is not None and abs(effect["value"]) >= LEAST
         found.append(
             {

@@ -9,6 +9,7 @@ from concord.monitoring import power, shifts
 from concord.monitoring.seen import Manner, Seen
 from concord.monitoring.shifts import Finding
 from concord.monitoring.thumbs import Turn, turns
+from concord.monitoring.together import holm
 
 LEVEL, OF_THUMBS = 0.05, 0.01
 """How often a log without drift may raise any alarm at all, and the part of it that is ADWIN's."""
@@ -140,7 +141,7 @@ def measure(rows: Sequence[Seen], reference: Reference, size: int = WINDOW, seed
     missing: dict[str, str] = {}
     for window in found:
         missing |= look(window, reference, seed)
-    adjusted = iter(shifts.holm([one.p for window in found for one in window.findings]))
+    adjusted = iter(holm([one.p for window in found for one in window.findings]))
     for window in found:
         window.adjusted = [next(adjusted) for _ in window.findings]
     rated = [place for place, one in enumerate(rows) if one.thumbs is not None]

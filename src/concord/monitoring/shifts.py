@@ -1,6 +1,5 @@
 """Whether numbers, shares and words came from where others came from: one finding for each look."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,13 +133,3 @@ def some(texts: Sequence[Any], seed: int) -> list[Any]:
         return list(texts)
     places = np.random.default_rng(seed).choice(len(texts), MOST_TEXTS, replace=False)
     return [texts[place] for place in sorted(places)]
-
-
-def holm(chances: Sequence[float]) -> list[float]:
-    """Chances adjusted by Holm for being many."""
-    from statsmodels.stats.multitest import multipletests
-
-    if not chances:
-        return []
-    safe = [one if math.isfinite(one) else 1.0 for one in chances]
-    return [float(one) for one in multipletests(safe, method="holm")[1]]

@@ -7,12 +7,12 @@ all attributes and measures of the suite.
 
 from collections.abc import Callable, Sequence
 
+from concord.monitoring.together import holm
 from concord.monitoring.wording import shows
 from concord.records import Completion
 from concord.suites.marks import EXAMPLES, Finding, Mark, PairedTest, Subject, example, means
 from concord.suites.probes import Swap
 
-SURE = 0.05
 Note = Callable[[Swap, str, float, float], None]
 """Takes in a measure of both versions."""
 
@@ -85,13 +85,9 @@ def likelihoods(probes: Sequence[Swap], subject: Subject, finding: Finding, note
 def tests(gaps: dict[str, list[float]]) -> list[PairedTest]:
     """Wilcoxon's test of each list of differences, corrected after Holm; no difference at all is no evidence."""
     from scipy.stats import wilcoxon
-    from statsmodels.stats.multitest import multipletests
 
-    if not gaps:
-        return []
     found = [float(wilcoxon(values).pvalue) if any(values) else 1.0 for values in gaps.values()]
-    held = multipletests(found, alpha=SURE, method="holm")[1]
     return [
-        PairedTest(name, p, float(holm), len(values))
-        for (name, values), p, holm in zip(gaps.items(), found, held, strict=True)
+        PairedTest(name, p, held, len(values))
+        for (name, values), p, held in zip(gaps.items(), found, holm(found), strict=True)
     ]
