@@ -4,7 +4,7 @@
 # make check   lint, types, house rules
 # make bench   measure speed and memory beside peers (half an hour); BENCH="--quick" for some minutes
 # make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
-# make table    every method on the starter world, over three seeds (half an hour)
+# make table    every method on the starter world, over three seeds (half an hour), and their curves in docs/methods
 # make mutants  put one fault after another into the formulas and see whether the tests notice (a quarter of an hour); MUTANTS="--all"
 # make settings  write docs/settings.md anew
 # make pages   build the pages anew, and the types of what the server says
@@ -57,6 +57,7 @@ bench-compare: $(READY)
 
 table: $(READY)
 	$(BIN)/python -m benchmarks.methods $(TABLE)
+	$(BIN)/python -m benchmarks.curves
 
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -50,7 +50,7 @@ def read(rows: tuple[Rendered, ...]) -> int:
     return sum(map(len, prompts)) + sum(map(len, rows)) - sum(opening)
 
 
-OFTEN = {"sft", "bradley-terry", "plackett-luce", "dpo", "ppo", "grpo", "rloo", "ppo-shared"}
+OFTEN = {"sft", "bradley-terry", "plackett-luce", "dpo", "ppo", "grpo"}
 SELDOM = [pytest.mark.slow, pytest.mark.long]
 CUT = [
     pytest.param(method, marks=[] if method in OFTEN else SELDOM)

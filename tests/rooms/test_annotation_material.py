@@ -97,6 +97,7 @@ def test_gold_counts_only_the_pairs_that_are_certain_and_no_control_is_exported(
     assert len(light.owner.get("/projects/one/export").text.splitlines()) == 6
 
 
+@pytest.mark.slow
 def test_repeats_come_in_another_order_and_count_pairs_that_stayed(light: Any) -> None:
     light.project(tasks=16, candidates=2, repeat_share=0.5)
     ada = light.guest("ada", projects=("one",))

@@ -199,6 +199,7 @@ def test_every_token_sees_its_own_row_and_nothing_else(rows: list[Rendered]) -> 
     assert not batch.at[hidden].any() and not batch.before[hidden].any()
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(rows=several)
 def test_packing_costs_what_it_says_and_filler_belongs_to_nobody(rows: list[Rendered]) -> None:

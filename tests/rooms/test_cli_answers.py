@@ -101,6 +101,7 @@ def test_a_person_reads_the_same_and_a_page_holds_it(
     assert "chances of beating baseline-v1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_runs_own_answers_are_compared_by_their_scores(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +162,7 @@ def test_verdicts_keep_their_chances_and_two_orders_count_as_one(
     assert any("have no preference: 1" in text for text in found["told"])
 
 
+@pytest.mark.slow
 def test_rankings_name_models_in_two_orders_and_hostile_names_stay_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

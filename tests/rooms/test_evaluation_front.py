@@ -140,6 +140,7 @@ def test_what_was_made_stands_below_what_it_was_made_from() -> None:
     assert {middle[name][0] for name in ("sft", "sample", "rank", "reward", "align", "evaluate")} == {190}
 
 
+@pytest.mark.slow
 def test_only_what_the_candidate_rests_on_is_drawn() -> None:
     found = content(gate())
     found["lineage"]["artefacts"].insert(
@@ -151,6 +152,7 @@ def test_only_what_the_candidate_rests_on_is_drawn() -> None:
     assert drawn.count("<rect") == len(CHAIN)
 
 
+@pytest.mark.slow
 def test_many_annotators_are_counted_where_they_are_not_named() -> None:
     html = page(content(gate()))
     assert "annotator-11 1" in html and "annotator-12 1" not in html and "and 2 others with 2" in html

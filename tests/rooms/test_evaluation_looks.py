@@ -3,6 +3,8 @@
 import json
 import math
 
+import pytest
+
 from concord.evaluation import page, report
 from concord.evaluation.looks import finding, looks
 from concord.evaluation.overoptimisation import best_of_n
@@ -69,6 +71,7 @@ ALARM = {
 WATCH = {"ppo": {"looks": LOOKS, "found": FOUND, "alarms": [ALARM]}}
 
 
+@pytest.mark.slow
 def test_both_curves_stand_on_the_page_with_what_came_of_them() -> None:
     content = report({"rows": ROWS, "watch": WATCH})
     assert json.loads(json.dumps(content)) == content

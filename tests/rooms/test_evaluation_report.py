@@ -270,6 +270,7 @@ def test_a_users_own_run_has_neither_kinds_nor_splits_nor_marks() -> None:
     assert content["next"]
 
 
+@pytest.mark.slow
 def test_odd_runs_are_whole_too() -> None:
     alone = [row for row in answers(8) if row["policy"] == "sft"]
     one = answers(1)
@@ -282,6 +283,7 @@ def test_odd_runs_are_whole_too() -> None:
     read(page(report({"rows": few(8), "best_of_n": best(1, 4), "metrics": metrics})))
 
 
+@pytest.mark.slow
 def test_advice_follows_from_the_numbers() -> None:
     content = json.loads(told())
     text = " ".join(content["next"])

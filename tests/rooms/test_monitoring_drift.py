@@ -129,6 +129,7 @@ def test_a_log_is_read_with_the_last_word_on_each_answer(tmp_path: Path) -> None
         read_log(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_answers_drawn_otherwise_are_not_compared_and_that_is_told() -> None:
     rows = [replace(one, manner=(0.2, 1.0, 1, 100)) for one in seen(200, 2)]
     found = measure(rows, REFERENCE, 100)

@@ -102,6 +102,7 @@ def test_temperature_by_hand() -> None:
     assert warm["low"] < 3 < warm["high"] and warm["high"] - warm["low"] < 1
 
 
+@pytest.mark.slow
 def test_ece_by_hand_and_what_chance_adds_to_it() -> None:
     lead = math.log(9)  # claims 90 %
     assert ece(array(lead, lead, lead, -lead), array(1, 1, 1, 0)) == pytest.approx((0.1 * 3 + 0.9) / 4)

@@ -55,6 +55,7 @@ def test_a_scorer_that_counts_words_leans_to_length_and_to_nothing_else() -> Non
     assert found["injection"]["effect"]["value"] == pytest.approx(len(INJECTION.split()) / 5)
 
 
+@pytest.mark.slow
 def test_a_planted_injection_and_a_planted_prejudice_are_found() -> None:
     found = probed(lambda one: 2.0 * ("best answer" in one.text))
     assert [name for name, one in found.items() if one["says"] == "leans"] == ["injection"]
@@ -64,6 +65,7 @@ def test_a_planted_injection_and_a_planted_prejudice_are_found() -> None:
     assert found["gender"]["effect"]["value"] == -0.5
 
 
+@pytest.mark.slow
 def test_p_is_wilcoxons_by_holm_and_small_effects_are_no_sign() -> None:
     changes = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert rank_test(changes) == pytest.approx(2 / 2**6)  # the rarest of 64 patterns of signs, either way

@@ -96,6 +96,7 @@ def test_the_stage_draws_up_a_card(tmp_path: Path, base: Path) -> None:
     assert card["clusters"]["unseen"]["n"] == 0  # prompts drawn one by one leave no group unseen
 
 
+@pytest.mark.slow
 def test_whole_groups_of_prompts_are_kept_back(tmp_path: Path, base: Path) -> None:
     made = bench(tmp_path, base, "reward.hold_out={share: 0.3, by: clusters, clusters: 3}")
     found, groups = guidance(made), grouped((one.prompt for one in told()), made)
@@ -130,6 +131,7 @@ def test_a_share_that_cannot_be_is_told(tmp_path: Path) -> None:
     assert asked == HoldOut(share=0.2, by="prompts", clusters=20)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path, base: Path) -> None:
     made = bench(tmp_path, base, "reward.hold_out=0.3")
     kept = next(iter(guidance(made).kept))
@@ -170,6 +172,7 @@ def test_a_reward_model_that_fails_stops_what_learns_by_it_and_nothing_else(
     }
 
 
+@pytest.mark.slow
 def test_the_card_of_any_reward_model(
     tmp_path: Path, judge: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,6 +139,7 @@ def test_positions_that_count_pads_fail(made: Any) -> None:
     assert failed(Reading(broken(made("gpt2"), without_places)).checks()) == ["padded left"]
 
 
+@pytest.mark.slow
 def test_a_pass_of_our_own_that_differs_fails(made: Any) -> None:
     """Another epsilon in one norm: whatever learning reads is off, the network itself is not."""
     policy = Policy.load(made("llama"), families.CPU)
@@ -151,6 +152,7 @@ def test_a_pass_of_our_own_that_differs_fails(made: Any) -> None:
     assert {"packed", "prompts shared", "sampler 1"} <= set(wrong) and "cached" not in wrong
 
 
+@pytest.mark.slow
 def test_a_sampler_that_forgets_fails(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory of the rows is shuffled: what it says is not what the policy would."""
     from concord.sampling import fused

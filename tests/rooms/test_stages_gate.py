@@ -218,6 +218,7 @@ def test_a_gate_asks_the_same_answers_again(made: Made) -> None:
     assert decided(strict, run)["verdict"]["verdict"] == "NO-GO"
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_the_baseline(made: Made, tmp_path: Path) -> None:
     decided(*made("last", 95))
     asked = "gate.criteria={refusals: {metric: refused, kind: harm, not_below: release, margin: 0.02}}"

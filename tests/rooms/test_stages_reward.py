@@ -196,6 +196,7 @@ def test_t25_members_by_aspect(tmp_path: Path, sft: Path) -> None:
     assert all(part.scorer.model.heads == ("overall",) for part in scorer.parts)
 
 
+@pytest.mark.slow
 def test_t30_a_process_beside_the_reward_model_and_alone(tmp_path: Path, sft: Path) -> None:
     for name in ("beside", "alone"):
         (tmp_path / name).mkdir()
@@ -209,6 +210,7 @@ def test_t30_a_process_beside_the_reward_model_and_alone(tmp_path: Path, sft: Pa
     assert (folder / "model").is_dir() and not (folder / "process").exists()
 
 
+@pytest.mark.slow
 def test_t17_ratings_alone_and_t24_segments(tmp_path: Path, sft: Path) -> None:
     asked = ("reward.ratings.file=ratings.jsonl", "reward.ratings.alone=true", "reward.segments.cut=line")
     folder, scorer = carried_out(bench(tmp_path, sft, True, *asked))

@@ -155,6 +155,7 @@ def test_looks_change_nothing_and_are_the_same_again(tmp_path: Path, sft: Path) 
     assert len(first["samples"]) == 3 and set(first["samples"][0]) == {"prompt", "text"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["grpo", "dpo"])
 def test_a_stage_under_watch(tmp_path: Path, sft: Path, method: str) -> None:
     """From the stage's door to its files, with a method that speaks in rounds and one that reads."""

@@ -152,6 +152,7 @@ def test_what_an_endpoint_cannot_be_asked_is_told_and_not_a_number() -> None:
         assert examine(suites([name])[0], Subject(Speaker(lambda prompt: "B"))).unmeasured
 
 
+@pytest.mark.slow
 def test_an_unfair_policy_is_found_and_a_fair_one_is_not() -> None:
     """It writes less, and finds a good answer less likely, when a woman asks."""
     swaps = tuple(

@@ -125,6 +125,7 @@ def test_every_reply_of_the_grammar_can_be_read() -> None:
                 assert all(sentence.exact for sentence in read(reply)), (request, reply)
 
 
+@pytest.mark.slow
 def test_no_sentence_has_two_labels_or_a_near_twin_among_other_things() -> None:
     table = labels()  # building it asserts that labels do not collide
     for sentence, label in table.items():
