@@ -92,7 +92,7 @@ def preload() -> None:
 
 def copied(place: Path) -> Path:
     """The source and its tests, to be spoiled."""
-    for name in ("src", "tests"):
+    for name in ("src", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "ARCHITECTURE.md"):
         shutil.copy(ROOT / name, place / name)
