@@ -17,8 +17,8 @@ NAMED = (
     Named(
         "the clip before the product, as the book prints 4.49",
         "maths/surrogate.py",
-        "torch.minimum(ratio * credit, ratio.clamp(1 - low, 1 + high) * credit)",
-        "(torch.minimum(ratio, ratio.clamp(1 - low, 1 + high)) * credit)",
+        "loss = -torch.minimum(ratio * credit, ratio.clamp(1 - low, 1 + high) * credit)",
+        "loss = -(torch.minimum(ratio, ratio.clamp(1 - low, 1 + high)) * credit)",
     ),
     Named(
         "the drift is paid, not charged",
@@ -35,8 +35,8 @@ NAMED = (
     Named(
         "a standard deviation of n",
         "maths/advantage.py",
-        "size / (size - 1).clamp(min=1)\n    varied",
-        "size / size\n    varied",
+        "_mean(above.square(), groups) * size / (size - 1).clamp(min=1)",
+        "_mean(above.square(), groups)",
     ),
     Named(
         "leave-one-out that leaves nobody out",
@@ -47,8 +47,8 @@ NAMED = (
     Named(
         "the reference on the wrong side",
         "maths/preference.py",
-        "return (better - reference_better) - (worse - reference_worse)",
-        "return (better + reference_better) - (worse + reference_worse)",
+        "return beta * (logprobs - reference)",
+        "return beta * (logprobs + reference)",
     ),
     Named(
         "ties are pairs",

@@ -161,7 +161,7 @@ def test_t8_the_teachers_weight_is_seen_to_fall(loaded: Any) -> None:
     assert [notes["weight"] for notes in told] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
     for notes in told:
         assert notes["loss"] == pytest.approx(notes["weight"] * notes["divergence"] + notes["nll"], abs=1e-5)
-    assert eased(2.0, 0.5, 0, 1) == 2.0 and eased(2.0, 0.5, 3, 4) == 0.5
+    assert eased(2.0, 0.5, 0, 1) == 2.0 and eased(2.0, 0.5, 1, 2) == 0.5 and eased(2.0, 0.5, 3, 4) == 0.5
     assert made.feed.done == made.steps
 
 

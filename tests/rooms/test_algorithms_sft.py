@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from concord.algorithms import ALGORITHMS, sft
-from concord.algorithms.stopping import surprise
+from concord.algorithms.stopping import Watched, surprise
 from concord.batches import Rendered, pack
 from concord.models import Compute, Policy
 from concord.records import Completion, Demonstration, Prompt, Stream, parted, seed_of
@@ -207,6 +207,37 @@ def taught(path: Path, folder: Path, settings: SFT, kill_at: int | None = None) 
 
     learn(sft.replace(course, tells=[*course.tells, die]), stage, folder, "k")
     return course, inner
+
+
+@pytest.mark.parametrize(
+    ("held", "general", "peak"),
+    [
+        ([3.0, 2.5, 2.7, 2.4], None, 3),
+        ([3.0, 2.5, 2.4, 2.6], [1.0, 1.1, 1.3, 1.1], 1),
+        ([3.0, 3.1, 2.9], [1.0, 0.9, 1.2], 2),
+        (None, [1.0, 1.3, 1.1], 2),
+    ],
+)
+def test_t3_a_look_is_better_if_it_gains_and_forgets_little(
+    policy: Policy,
+    monkeypatch: pytest.MonkeyPatch,
+    held: list[float] | None,
+    general: list[float] | None,
+    peak: int,
+) -> None:
+    """Two tenths of a nat may be forgotten: by hand, which of the looks is the best so far."""
+    rows = [policy.template.demonstration(DIALOGUE, False)]
+    told = {"kept": iter(held or ()), "general": iter(general or ())}
+    watched = Watched(
+        [], policy, rows if held else [], rows * 2 if general else [], 0.2, 4, 2, 9, 1000, print
+    )
+    monkeypatch.setattr(
+        "concord.algorithms.stopping.surprise",
+        lambda policy, rows, size: next(told["kept" if len(rows) == 1 else "general"]),
+    )
+    for number in range(len(held or general or ())):
+        watched.look(number)
+    assert watched.peak == peak
 
 
 STOPPING = SFT(hold_out=0.2, epochs=30, batch=16, rate=2e-2, general="general.jsonl", looks=2, patience=3)
