@@ -30,7 +30,7 @@ def test_t25_scores_are_standardised_before_they_are_weighed():
         ),
         got,
     )
-    assert standard(rows([4.0, 4.0]), rows(4.0), rows(0.0)).tolist() == [[0.0, 0.0]]
+    assert standard(rows([4.0, 6.0]), rows(4.0), rows(0.0)).tolist() == [[0.0, 0.0]]
 
 
 def test_t25_disagreement_costs():

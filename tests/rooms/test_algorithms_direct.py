@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from concord.errors import ModelError, RecordError, SettingsError
 from concord.maths import preference
 from concord.maths.drift import log_collision
 from concord.maths.ranking import plackett_luce
+from concord.records import Ranking
 from concord.settings import (
     CPO,
     DPO,
@@ -136,10 +138,10 @@ def test_t27_one_gradient_however_a_step_is_cut(name: str, loaded: Any) -> None:
     assert max(cuts) >= 3
 
 
-def drifts(course: Any, loaded: Any) -> list[list[float]]:
+def drifts(course: Any, loaded: Any, rankings: Sequence[Ranking] = RANKINGS) -> list[list[float]]:
     before = loaded[1]
     now = course.objective.policy
-    return [[a - b for a, b in zip(sums(now, one), sums(before, one), strict=True)] for one in RANKINGS]
+    return [[a - b for a, b in zip(sums(now, one), sums(before, one), strict=True)] for one in rankings]
 
 
 def told(course: Any) -> dict[str, float]:
@@ -178,20 +180,32 @@ def test_t27_optimal_transport_compares_the_pairs_of_a_step(loaded: Any) -> None
     assert told(course)["loss"] == pytest.approx(float(wanted), abs=1e-6)
 
 
-def test_t27_kto_by_hand(loaded: Any) -> None:
-    """Best tier good, last tier bad, the rest unread; what is usual is measured on the next ranking's first answer."""
-    course = made("kto", loaded)
+UNEVEN = [
+    ranking(PROMPTS[0], ((0, 2), (1,)), "no", "yes please", "far"),
+    RANKINGS[1],
+    ranking(PROMPTS[2], ((3,), (2,), (0, 1)), "a", "b b b", "c", "four five six seven"),
+    RANKINGS[3],
+]
+
+
+@pytest.mark.parametrize("rankings", [RANKINGS, UNEVEN])
+def test_t27_kto_by_hand(loaded: Any, rankings: list[Ranking]) -> None:
+    """Best tier good, last tier bad, the rest unread; what is usual is measured on the next ranking's first answer.
+
+    However many are good, they weigh what the bad ones weigh.
+    """
+    course = made("kto", loaded, rankings=rankings)
     policy, before = course.objective.policy, loaded[1]
-    drift = drifts(course, loaded)
+    drift = drifts(course, loaded, rankings)
     usual = []
-    for number, one in enumerate(RANKINGS):
-        other = RANKINGS[(number + 1) % 4]
+    for number, one in enumerate(rankings):
+        other = rankings[(number + 1) % 4]
         first = other.completions[min(place for tier in other.tiers for place in tier)]
         mixed = ranking(one.prompt, ((0,), (1,)), first.text, "x")
         usual.append(sums(policy, mixed)[0] - sums(before, mixed)[0])
     baseline = max(0.0, sum(usual) / 4)
     losses = []
-    for one, d in zip(RANKINGS, drift, strict=True):
+    for one, d in zip(rankings, drift, strict=True):
         good = [1.5 * (1 - 1 / (1 + math.exp(-0.1 * (d[p] - baseline)))) for p in one.tiers[0]]
         bad = [1 - 1 / (1 + math.exp(-0.1 * (baseline - d[p]))) for p in one.tiers[-1]]
         losses.append((sum(good) / len(good) + sum(bad) / len(bad)) / 2)
