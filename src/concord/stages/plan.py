@@ -11,6 +11,7 @@ from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
 from concord.settings import SFT, Examining, Method, RightAnswer, Watch
+from concord.settings.methods import WITHOUT_REWARD
 from concord.stages.contestants import (
     IN_CONTEXT,
     ai_judge,
@@ -27,8 +28,6 @@ SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
 BESIDE = ("contestants", "people", "suites", "waiver")
 """Settings of the evaluation that change no policy's answers."""
-WITHOUT_REWARD = frozenset({"cpo", "distill", "dpo", "kto", "orpo", "sft", "simpo"})
-"""Methods that read no reward model, so that none can stop them."""
 FORMAT = 2
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
