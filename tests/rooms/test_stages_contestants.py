@@ -10,7 +10,7 @@ from concord.errors import SettingsError
 from concord.records import Completion, Message, Prompt, Ranking
 from concord.runs import Loaded, Run, load
 from concord.settings import Recipe
-from concord.stages.contestants import contestants, described
+from concord.stages.contestants import contestants, described, opponents
 from concord.stages.independence import refuse_a_teacher
 from concord.stages.plan import key, plan
 
@@ -120,6 +120,13 @@ def test_a_judge_that_ranked_or_taught_a_contestant_is_refused_too(asked: Asked,
     with pytest.raises(SettingsError, match="must not have taught what it judges"):
         plan(asked(*same))
     plan(asked(*same, "evaluate.waiver={by: Ada, reason: a trial}"))
+
+
+def test_every_two_meet_once() -> None:
+    assert opponents(["base", "sft", "ppo"]) == {"base": ("sft",), "ppo": ("sft",)}
+    names = ["base", "sft", "ppo", "sft-same-budget"]
+    both = ("sft", "sft-same-budget")
+    assert opponents(names) == {"base": both, "ppo": both, "sft-same-budget": ("sft",)}
 
 
 LARGE = "evaluate.judge={endpoint: {url: 'http://host/v1', model: large}}"

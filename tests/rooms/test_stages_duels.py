@@ -16,12 +16,14 @@ from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Loaded, Run, load
 from concord.stages import work
 from concord.stages.bench import Bench
-from concord.stages.contestants import opponents
 from concord.stages.plan import Task, key, plan, states
 
 SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parent / "endpoint.py")
 mock: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(mock)
+FAMILIES = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
+families: Any = importlib.util.module_from_spec(FAMILIES)
+FAMILIES.loader.exec_module(families)
 
 RECIPE = """\
 base: model
@@ -266,13 +268,6 @@ def test_another_rubric_judges_again_and_answers_nothing_anew(made: Made, tmp_pa
     assert not [task for task in plan(scored) if task.name.startswith("duels/")]
 
 
-def test_every_two_meet_once() -> None:
-    assert opponents(["base", "sft", "ppo"]) == {"base": ("sft",), "ppo": ("sft",)}
-    names = ["base", "sft", "ppo", "sft-same-budget"]
-    both = ("sft", "sft-same-budget")
-    assert opponents(names) == {"base": both, "ppo": both, "sft-same-budget": ("sft",)}
-
-
 def test_its_verdicts_are_a_file_that_is_compared_without_the_run(made: Made) -> None:
     from concord.evaluation.answered import answered
     from concord.evaluation.assessed import assessed
@@ -286,3 +281,20 @@ def test_its_verdicts_are_a_file_that_is_compared_without_the_run(made: Made) ->
         10,
     )  # six won, two turned, two lost; the same words were not judged
     assert len(list(read_rows(run.path("duels/ppo") / "judgements.jsonl"))) == 13
+
+
+@pytest.mark.slow
+def test_a_model_on_this_machine_compares_too(made: Made, tmp_path: Path) -> None:
+    judge = families.folder(tmp_path / "judge", "llama", max_position_embeddings=4096)
+    loaded, run = made(f"evaluate.judge={{model: '{judge}'}}")
+    carried_out(loaded, run, "duels", "evaluate", "gate")
+    found = read_json(run.path("evaluate") / "report.json")["judge"]
+    assert (found["at"], found["asked"], found["left_out"], found["orders"]["both"]) == (
+        "this machine",
+        None,
+        0,
+        23,
+    )
+    kept = (run.cache / "duels-ppo.jsonl").read_bytes().count(b"\n")
+    assert kept == 22  # eleven pairs in both orders
+    read((run.folder / "report.html").read_text(encoding="utf-8"))

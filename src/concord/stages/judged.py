@@ -7,17 +7,18 @@ from typing import Any
 
 from concord import formats
 from concord.endpoints import Chat
+from concord.endpoints.memory import Memory
 from concord.errors import JudgeError
 from concord.models import Policy
-from concord.records import Completion, Ranking
+from concord.records import Completion, Ranking, digest
 from concord.records.files import write_json, write_rows
 from concord.sampling import Local
 from concord.scoring import Judge, Judgement, Rubric
 from concord.scoring.audit import audit
-from concord.scoring.voices import Elsewhere, Here, Voice
+from concord.scoring.voices import Elsewhere, Here, Remembered, Voice
 from concord.settings import Judging
 from concord.stages.bench import Bench
-from concord.stages.plan import model_folder
+from concord.stages.plan import content, model_folder
 
 PORTION = 32
 """Lists that are judged together: enough to keep an endpoint busy, few enough to show how far it is."""
@@ -32,7 +33,7 @@ class Seat:
     setting: str
     asked: Judging
     memory: Path
-    """Every answer of its endpoint, so that nothing is asked twice."""
+    """Every answer of it, so that nothing is asked twice."""
     tie: float = 0.0
 
 
@@ -79,7 +80,8 @@ def made(bench: Bench, chat: Chat | None, seat: Seat) -> Judge:
         path = model_folder(bench.loaded, str(asked.model))
         policy = Policy.load(path, bench.compute)
         local = Local(policy, "judge", bench.seed, asked.temperature or COLD, asked.longest)
-        voice = Here(policy, local, bench.learning.micro_tokens)
+        whose = digest(content(path), asked.temperature, asked.longest)
+        voice = Remembered(Here(policy, local, bench.learning.micro_tokens), Memory(seat.memory), whose)
     examples: Sequence[Ranking] = ()
     if asked.examples:
         examples = bench.read(formats.read_rankings, bench.loaded.folder / asked.examples)
