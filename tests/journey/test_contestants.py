@@ -1,8 +1,10 @@
-"""Models of another run, of a folder and of an endpoint before the same judge, and people's word on some answers."""
+"""Models from elsewhere before the same judge, people's word on some answers, and judges of other kinds."""
 
 import importlib.util
 import json
 import shutil
+import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +103,52 @@ def test_a_judge_that_taught_is_refused_until_somebody_accepts_it(
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "Ada accepts this: the only judge there is" in page
     assert "Nothing learned from the judge" not in page
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_an_ai_judge_compares_and_a_kill_asks_nothing_twice(tiny: Any, finished: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished.run, tmp_path / "run"))
+    heard: list[str] = []
+    with mock.running() as there:
+
+        def longer(body: dict[str, Any]) -> str:
+            """Says that the answer with more letters is the better one, and after a while takes its time."""
+            heard.append(json.dumps(body, sort_keys=True))
+            time.sleep(0.05 if len(heard) > 20 else 0)
+            shown = mock.shown(body)
+            return "A" if len(shown["A"]) > len(shown["B"]) else "B"
+
+        there.speak = longer
+        words = ("rivals={}", f"evaluate.judge={{endpoint: {{url: '{there.url}', model: large}}}}")
+        mark = uuid.uuid4().hex
+        begun = tiny.begin(run, mark, *words, verb="evaluate")
+        until = time.monotonic() + 120
+        while len(heard) < 30 and time.monotonic() < until:
+            time.sleep(0.02)
+        begun.kill()
+        begun.communicate()
+        assert tiny.gone([mark], 20)
+        before = len(heard)
+        assert before >= 30
+        done = tiny.carry_out("run", run, *words)
+        assert done.returncode in (0, 6), done.stderr
+    twice = len(heard) - len(set(heard))
+    assert twice <= 8  # only those under way in two stages when it was killed
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    told, answers = report["judge"], rows(run / "evaluate" / "answers.jsonl")
+    assert told["asked"]["questions"] == len(set(heard)) and told["left_out"] == 0
+    said = {(row["policy"], row["prompt_id"]): row["text"] for row in answers}
+    won = [
+        0.5 if ours == theirs or len(ours) == len(theirs) else float(len(ours) > len(theirs))
+        for ours, theirs in (
+            (said["ppo", prompt], said["sft", prompt]) for policy, prompt in said if policy == "ppo"
+        )
+    ]
+    found = next(
+        one
+        for one in report["comparisons"]
+        if (one["a"], one["b"], one["kind"], one["split"]) == ("ppo", "sft", None, None)
+    )
+    assert found["win_rate"] == pytest.approx(sum(won) / len(won)) and found["n"] == 16
+    assert '<section id="judge">' in (run / "report.html").read_text(encoding="utf-8")

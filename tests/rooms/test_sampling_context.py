@@ -15,7 +15,8 @@ from concord.models import Policy
 from concord.records import Completion, Demonstration, Message, Prompt, prompt_key
 from concord.runs import load
 from concord.sampling import InContext, Local
-from concord.stages.plan import plan, policies
+from concord.stages.contestants import policies
+from concord.stages.plan import plan
 
 SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
 families: Any = importlib.util.module_from_spec(SPEC)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from concord.endpoints import Reply
+from concord.endpoints import Question, Reply
 from concord.endpoints.chat import Token
+from concord.endpoints.memory import Memory
 from concord.errors import JudgeError, SettingsError
 from concord.records import Completion, Prompt, Ranking
 from concord.scoring import Judge, Ordered, Rubric
@@ -17,7 +18,7 @@ from concord.scoring.audit import audit
 from concord.scoring.judge import Reading
 from concord.scoring.ranked import by_points, by_scores
 from concord.scoring.verdicts import chances, order
-from concord.scoring.voices import Spoken
+from concord.scoring.voices import Remembered, Spoken
 from concord.scoring.wording import LETTERS
 from concord.settings import Judging
 
@@ -218,3 +219,25 @@ def test_numbers_become_tiers() -> None:
     assert by_points(2, [Reading(1, 0, 0.9, 0.7)]) == (((1,), (0,)), ((0, 1, 0.2),))
     assert by_points(2, [Reading(0, 1, 0.6, 0.55)], tie=0.1) == (((0, 1),), ((0, 1, 0.575),))
     assert Reading(0, 1, 0.9, 0.4).outcome == 0.5
+
+
+def test_what_a_voice_said_is_remembered_and_not_asked_again(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Sure:
+        """Gives labels with their probabilities, and counts its questions."""
+
+        def ask(self, questions: Sequence[Question], labels: Sequence[str]) -> list[Reply]:
+            asked.append(len(questions))
+            tops = ((labels[0], -0.1), (labels[1], -2.4))
+            return [Reply(labels[0], "stop", (Token(labels[0], -0.1, tops),)) for _ in questions]
+
+    def judged(of: str, *names: str) -> list[Ranking | None]:
+        voice = Remembered(Sure(), Memory(tmp_path / "said.jsonl"), of)
+        return Judge(voice, "judge:local", Judging()).rank_all([graded(name, 0, 1) for name in names])
+
+    first = judged("one", "a")
+    assert judged("one", "a", "b")[0] == first[0] and first[0] is not None and first[0].tiers == ((0, 1),)
+    assert asked == [2, 2]  # both orders of a, then of b alone
+    judged("another", "a")
+    assert asked == [2, 2, 2]

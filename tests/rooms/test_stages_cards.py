@@ -19,11 +19,11 @@ from concord.records.files import read_json, read_rows, write_json
 from concord.runs import Run, load
 from concord.runs.shape import methods
 from concord.settings import Habits, HoldOut, Recipe
+from concord.settings.methods import WITHOUT_REWARD
 from concord.stages import align, cards, rank, reward
 from concord.stages.bench import Bench
 from concord.stages.examine import examine
 from concord.stages.guidance import drawn_groups, grouped, guidance
-from concord.stages.plan import WITHOUT_REWARD
 from concord.world import GoldJudge, Panel, World
 
 SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from concord import formats
 from concord.errors import SettingsError
+from concord.records import Completion, Message, Prompt, Ranking
 from concord.runs import Loaded, Run, load
 from concord.settings import Recipe
-from concord.stages.contestants import contestants, described
+from concord.stages.contestants import contestants, described, opponents
 from concord.stages.independence import refuse_a_teacher
 from concord.stages.plan import key, plan
 
@@ -118,3 +120,65 @@ def test_a_judge_that_ranked_or_taught_a_contestant_is_refused_too(asked: Asked,
     with pytest.raises(SettingsError, match="must not have taught what it judges"):
         plan(asked(*same))
     plan(asked(*same, "evaluate.waiver={by: Ada, reason: a trial}"))
+
+
+def test_every_two_meet_once() -> None:
+    assert opponents(["base", "sft", "ppo"]) == {"base": ("sft",), "ppo": ("sft",)}
+    names = ["base", "sft", "ppo", "sft-same-budget"]
+    both = ("sft", "sft-same-budget")
+    assert opponents(names) == {"base": both, "ppo": both, "sft-same-budget": ("sft",)}
+
+
+LARGE = "evaluate.judge={endpoint: {url: 'http://host/v1', model: large}}"
+
+
+def test_an_ai_judge_that_ranked_is_refused_unless_somebody_accepts_it(asked: Asked, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    assert refuse_a_teacher(asked(LARGE), run) is None
+    ranker = "rank={by: judge, judge: {endpoint: {url: 'http://other/v1', model: LARGE}}}"
+    with pytest.raises(
+        SettingsError, match=r"`evaluate.judge` is large, and it is also the AI judge that ranked"
+    ):
+        refuse_a_teacher(asked(LARGE, ranker), run)
+    prompt = Prompt((Message("user", "hi"),), "p")
+    both = tuple(Completion(prompt, text) for text in ("a", "b"))
+    run.path("rank").mkdir(parents=True)
+    told = [Ranking(prompt, both, ((0,), (1,)), by=by, source="ai") for by in ("judge:small", "judge:large")]
+    formats.write_rankings(run.path("rank") / "rankings.jsonl", told)
+    with pytest.raises(SettingsError, match="an AI judge that ranked what was learned from"):
+        refuse_a_teacher(asked(LARGE), run)
+    vendor = ELSEWHERE.replace("localhost:1", "other")
+    said = refuse_a_teacher(asked(LARGE, vendor, "evaluate.waiver={by: Ada, reason: there is no other}"), run)
+    assert said is not None and said.startswith("the judge large is also an AI judge that ranked")
+    assert said.endswith(
+        "and the contestant vendor, whose answers it would compare. Ada accepts this: there is no other"
+    )
+
+
+def test_an_ai_judge_on_this_machine_is_known_by_its_weights(asked: Asked, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    model(tmp_path / "ranker", "same")
+    model(tmp_path / "copied", "same")
+    ranker = "rank={by: judge, judge: {model: ranker}}"
+    assert refuse_a_teacher(asked("evaluate.judge={model: copied}"), run) is None
+    with pytest.raises(SettingsError, match=r"it is also the AI judge that ranked \(`rank.judge.model`\)"):
+        refuse_a_teacher(asked("evaluate.judge={model: copied}", ranker), run)
+
+
+@pytest.mark.parametrize(
+    ("judge", "complaint"),
+    [
+        ("{rubric: r.txt}", "an AI judge is either an `endpoint` or a `model`; name exactly one"),
+        ("{model: a, endpoint: {url: 'http://h/v1', model: m}}", "name exactly one of them"),
+        (
+            "{model: a, rubrik: r}",
+            "`evaluate.judge.rubrik` is not a setting of Examining. Did you mean `rubric`?",
+        ),
+        ("{model: a, manner: points}", "`evaluate.judge.manner` is not a setting of Examining"),
+        ("[a]", "`evaluate.judge` is [a]; input should be a valid string"),
+    ],
+)
+def test_judges_that_cannot_be(asked: Asked, judge: str, complaint: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        asked(f"evaluate.judge={judge}")
+    assert complaint in str(error.value)

@@ -8,7 +8,8 @@ import pytest
 
 from concord.errors import SettingsError, StoreError
 from concord.runs import Loaded, Run, load
-from concord.stages.plan import key, plan, policies, state, states
+from concord.stages.contestants import policies
+from concord.stages.plan import key, plan, state, states
 
 RECIPE = """\
 base: {base}

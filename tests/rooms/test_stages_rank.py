@@ -174,7 +174,7 @@ def test_what_the_judge_reads_is_part_of_the_stage(tmp_path: Path) -> None:
     recipe = "rank: {by: judge, rankings: r.jsonl, judge: {model: starter, rubric: c.txt, examples: e.jsonl}}"
     (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
     task = next(one for one in plan(load(tmp_path / "recipe.yaml")) if one.name == "rank")
-    assert [path.name for path in task.files] == ["c.txt", "e.jsonl", "r.jsonl", "starter_model"]
+    assert [path.name for path in task.files] == ["r.jsonl", "c.txt", "e.jsonl", "starter_model"]
     assert json.dumps(task.settings)
 
 

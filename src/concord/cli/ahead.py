@@ -19,8 +19,8 @@ STATES = {
     "partial": "was begun and is not finished",
     "damaged": "is damaged or stands on something that is",
 }
-PARTS = ("answers/", "suites/")
-"""Each policy's answers are tasks of their own in the plan; to the user they are part of `evaluate`."""
+PARTS = ("answers/", "duels/", "suites/")
+"""Each policy's answers and duels are tasks of their own in the plan; to the user they are part of `evaluate`."""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,8 @@ def kind(annotation: Any, limits: list[str]) -> str:
         what = "methods" if len(below) > 1 else links or kind(inner[1], [])
         return f"mapping from names to {what}"
     if below:
-        return " or ".join(f"[{part.__name__}](#{anchor(part)})" for part in below)
+        named = [f"[{part.__name__}](#{anchor(part)})" for part in below]
+        return " or ".join([*(["text"] if worded(inner) else []), *named])
     if origin is Annotated:
         metadata = [item for extra in inner[1:] for item in getattr(extra, "metadata", [extra])]
         return kind(inner[0], [*limits, *bounds(metadata)])
@@ -134,6 +135,11 @@ def kind(annotation: Any, limits: list[str]) -> str:
         tuple: lambda: f"list of: {kind(inner[0], [])}",
     }
     return told[origin]() if origin in told else f"{WORDS[annotation]} {', '.join(limits)}".strip()
+
+
+def worded(choices: tuple[Any, ...]) -> bool:
+    """Whether one of several choices is a plain text."""
+    return any(part is str or get_args(part)[:1] == (str,) for part in choices)
 
 
 def anchor(one: type[Settings]) -> str:

@@ -73,11 +73,11 @@ def about_criteria(report: Report) -> Iterator[str]:
             yield f"Missed \N{EN DASH} {item['label']}: {remedy(item)}"
     for item in items:
         if item["state"] == "inconclusive":
-            yield f"Open \N{EN DASH} {item['label']}: {closing(item)}"
+            yield f"Open \N{EN DASH} {item['label']}: {closing(item, compared=bool(report.get('judge')))}"
 
 
-def closing(item: dict[str, Any]) -> str:
-    """What would settle a criterion that is open."""
+def closing(item: dict[str, Any], compared: bool = False) -> str:
+    """What would settle a criterion that is open; a judge that only compared has measured no marks and no scores."""
     metric = item["metric"]
     if item["more_needed"]:
         return f"about {item['more_needed']:,} more held-out prompts of that sort would settle it."
@@ -89,6 +89,10 @@ def closing(item: dict[str, Any]) -> str:
         return "evaluate again, so that it is measured."
     if metric == "people":
         return "ask people about some of the answers."
+    if compared:
+        return (
+            "an AI judge compares and gives no marks; ask by `evaluate.suites`, or accept it with a reason."
+        )
     return "add held-out prompts that ask for it, or correct the name of the metric."
 
 

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
-"""One line of answers.jsonl: one sampled answer on a held-out prompt, as the judge found it."""
+"""One line of answers.jsonl: one sampled answer on a held-out prompt, as the judge found it.
+
+A judge that scores gives it `gold`; one that compares leaves `won`, what of the win it takes from each policy it met.
+"""
 
 Cell = tuple[str | None, str | None]
 """A split and a kind; None stands for all of them."""
@@ -61,11 +64,16 @@ def lies_in(row: Row, cell: Cell) -> bool:
     return split in (None, row.get("split")) and kind in (None, row.get("kind"))
 
 
+def judged(row: Row) -> bool:
+    """Whether a judge was asked about an answer: for a score, or to compare it with others."""
+    return number(row["gold"]) is not None or row.get("won") is not None
+
+
 def by_prompt(rows: Iterable[Row], policy: str, temperature: float) -> dict[str, list[Row]]:
     """One policy's judged answers at one temperature, prompt by prompt."""
     found: dict[str, list[Row]] = {}
     for row in rows:
-        if row["policy"] == policy and row["temperature"] == temperature and number(row["gold"]) is not None:
+        if row["policy"] == policy and row["temperature"] == temperature and judged(row):
             found.setdefault(row["prompt_id"], []).append(row)
     return found
 

@@ -14,7 +14,7 @@ from concord.evaluation.league import league
 from concord.evaluation.paired import compared
 from concord.evaluation.predicted import people
 from concord.evaluation.summary import Summary
-from concord.evaluation.win_rate import REFERENCES
+from concord.settings.comparing import REFERENCES
 
 
 def comparing(

@@ -36,6 +36,19 @@ def outcome(ours: float, theirs: float) -> float:
     return 1.0 if gap > 0 else 0.0
 
 
+def verdict(ours: Row, theirs: Row) -> float | None:
+    """What of the win is the first answer's: as a judge that compared the two says, or by their scores.
+
+    None if it compared others and not these two, or said nothing that could be read.
+    """
+    if ours.get("won") is None:
+        return outcome(float(ours["gold"]), float(theirs["gold"]))
+    told, turned = ours["won"].get(theirs["policy"]), theirs["won"].get(ours["policy"])
+    if told is None and turned is not None:
+        return 1.0 - float(turned)
+    return None if told is None else float(told)
+
+
 def of_ranking(ranking: Ranking) -> Iterator[tuple[int, int, float]]:
     """Every two ranked answers by their positions, and what of the win is the first one's."""
     places = {place: tier for tier, some in enumerate(ranking.tiers) for place in some}
@@ -46,19 +59,14 @@ def of_ranking(ranking: Ranking) -> Iterator[tuple[int, int, float]]:
 def between(rows: Sequence[Row], a: str, b: str, temperature: float) -> list[Duel]:
     """The duels of two policies at one temperature, from their answers."""
     return [
-        Duel(
-            ours["prompt_id"],
-            a,
-            b,
-            outcome(float(ours["gold"]), float(theirs["gold"])),
-            (str(ours["text"]), str(theirs["text"])),
-        )
+        Duel(ours["prompt_id"], a, b, share, (str(ours["text"]), str(theirs["text"])))
         for ours, theirs in meetings(rows, a, b, temperature)
+        if (share := verdict(ours, theirs)) is not None
     ]
 
 
 def of_all(rows: Sequence[Row], names: Iterable[str], temperature: float) -> list[Duel]:
-    """The duels of every two policies."""
+    """The duels of every two policies that a judge has something to say of."""
     kept = [row for row in rows if row["temperature"] == temperature]
     by_name = {name: [row for row in kept if row["policy"] == name] for name in names}
     return [

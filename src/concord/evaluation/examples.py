@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from concord.evaluation.answers import Row, by_prompt, kinds, meetings
+from concord.evaluation.duels import verdict
+from concord.evaluation.overoptimisation import apart
 
 PROMPTS = 8
 """Prompts shown where prompts have no kinds."""
@@ -63,13 +65,13 @@ def samples(rows: Sequence[Row], policies: Sequence[str], temperature: float) ->
 
 
 def losses(rows: Sequence[Row], candidate: str, reference: str, temperature: float) -> list[dict[str, Any]]:
-    """The answers of the candidate that the judge found worst against the reference's, worst first."""
+    """The answers of the candidate that the judge put below the reference's, the worst first where it gives scores."""
     found = [
-        (ours["gold"] - theirs["gold"], str(ours["prompt_id"]), ours, theirs)
+        (apart(ours, theirs, "gold"), str(ours["prompt_id"]), ours, theirs)
         for ours, theirs in meetings(rows, candidate, reference, temperature)
-        if ours["gold"] < theirs["gold"]
+        if verdict(ours, theirs) == 0.0
     ]
-    found.sort(key=lambda item: item[:2])
+    found.sort(key=lambda item: (item[0] or 0.0, item[1]))
     return [
         {
             "kind": ours.get("kind"),

@@ -16,11 +16,11 @@ def replies(report: Report) -> str:
     if not report["samples"]:
         return ""
     each = "of each kind" if report["kinds"] else "of the held-out prompts"
+    scored = "" if report.get("judge") else " The number is the judge's score; the higher, the better."
     note = (
         "<p>The same prompts, answered by the model at each stage. These are not picked by hand: they are "
         f"the first prompt {each} in the order of their ids, and the first answer that was sampled at "
-        f"temperature {report['temperature']:g}. The number is the judge's score; the higher, the "
-        "better.</p>"
+        f"temperature {report['temperature']:g}.{scored}</p>"
     )
     shown = "".join(exchange(item, report) for item in report["samples"])
     return section("replies", "What it says, before and after", note, shown)
@@ -30,9 +30,10 @@ def lost(report: Report) -> str:
     """Where the candidate did worst."""
     if not report["losses"]:
         return ""
+    how = ", the first by the names of their prompts" if report.get("judge") else " furthest, the worst first"
     note = (
         f"<p>An average hides its failures. These are the answers in which {escape(report['candidate'])} "
-        f"fell furthest below {escape(report['reference'])} on the same prompt, the worst first.</p>"
+        f"fell below {escape(report['reference'])} on the same prompt{how}.</p>"
     )
     shown = "".join(exchange(item, report) for item in report["losses"])
     return section("losses", "Where it lost", note, shown)
@@ -53,7 +54,7 @@ def answer(one: dict[str, Any], report: Report) -> str:
     words = stage.get(one["policy"], "") if report["reference"] == "sft" else ""
     final = " final" if one["policy"] == report["candidate"] else ""
     name = f'<b>{escape(one["policy"])}</b> <span class="quiet">{words}</span>'
-    score = f'<span class="score">{figure(one["gold"], 1)}</span>'
+    score = "" if one["gold"] is None else f'<span class="score">{figure(one["gold"], 1)}</span>'
     cut = '<span class="mark bad">cut off</span>' if one["finish"] == "length" else ""
     return (
         f'<div class="answer{final}"><p class="who">{name}{score}</p>{said(one["text"])}'

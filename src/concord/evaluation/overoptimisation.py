@@ -99,14 +99,20 @@ def drift(rows: Sequence[Row], policy: str, reference: str, temperature: float) 
     """What proxy and judge each think of a policy's answers against the reference's, prompt by prompt."""
     found = []
     for ours, theirs in meetings(rows, policy, reference, temperature):
-        after, before = number(ours.get("proxy")), number(theirs.get("proxy"))
-        if after is not None and before is not None:
-            found.append((ours["prompt_id"], after - before, ours["gold"] - theirs["gold"]))
+        rise, gain = (apart(ours, theirs, name) for name in SIDES)
+        if rise is not None and gain is not None:
+            found.append((ours["prompt_id"], rise, gain))
     if not found:
         return None
     prompts = [prompt for prompt, _, _ in found]
     proxy, gold = (mean([item[place] for item in found], prompts) for place in (1, 2))
     return {"policy": policy, "reference": reference, "proxy": proxy, "gold": gold, "says": says(proxy, gold)}
+
+
+def apart(ours: Row, theirs: Row, side: str) -> float | None:
+    """By how much one answer scores above another; None if one of the two has no score."""
+    after, before = number(ours.get(side)), number(theirs.get(side))
+    return None if after is None or before is None else after - before
 
 
 def training_curve(metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from concord.evaluation import exhibits, front, graphs, looks, pedigree, reward_page, standings, suites_page
+from concord.evaluation import (
+    exhibits,
+    front,
+    graphs,
+    judge_page,
+    looks,
+    pedigree,
+    reward_page,
+    standings,
+    suites_page,
+)
 from concord.evaluation.document import document
 from concord.evaluation.markup import escape, paragraphs, section
 
@@ -122,6 +132,7 @@ SECTIONS: tuple[Callable[[Report], str], ...] = (
     loop,
     exhibits.replies,
     exhibits.win_rates,
+    judge_page.judge,
     exhibits.by_kind,
     exhibits.everyone,
     standings.comparisons,

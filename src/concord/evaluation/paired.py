@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from concord.evaluation.answers import Row, kinds, marks, meetings, number
+from concord.evaluation.duels import verdict
 from concord.evaluation.intervals import Estimate, mean
 from concord.maths.statistics import cluster_error
 from concord.monitoring.together import holm
 
 LEVEL = 0.05
 SCORE = "judge's score"
+WINS = "wins"
 Pair = tuple[str, float, float]
 """A prompt, and a criterion's value of either model's answer."""
 
@@ -109,6 +111,12 @@ def criteria(met: Sequence[tuple[Row, Row]]) -> dict[str, list[Pair]]:
             both = number(value(ours)), number(value(theirs))
             if both[0] is not None and both[1] is not None:
                 found.setdefault(name, []).append((str(ours["prompt_id"]), both[0], both[1]))
+    for ours, theirs in met:
+        share = verdict(ours, theirs) if ours.get("won") is not None else None
+        if share is not None:
+            inside = [f"{WINS} on {ours['kind']}"] if ours.get("kind") else []
+            for name in (WINS, *inside):
+                found.setdefault(name, []).append((str(ours["prompt_id"]), share, 1.0 - share))
     return found
 
 

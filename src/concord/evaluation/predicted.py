@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from concord.evaluation.answers import Row, by_prompt
-from concord.evaluation.duels import Duel, between, of_ranking, outcome, rate
+from concord.evaluation.duels import Duel, between, of_ranking, rate, verdict
 from concord.evaluation.intervals import Estimate, share
 from concord.maths.statistics import cluster_error, student_quantile
 from concord.records import Ranking, digest
@@ -95,8 +95,8 @@ def labels_of(
     rows: Sequence[Row], said: Sequence[Mapping[str, Any]], a: str, b: str, temperature: float
 ) -> tuple[list[Label], int]:
     """People's comparisons of two policies beside the judge's of the same answers; how many it never saw."""
-    gold = {
-        (name, prompt, str(row["text"])): float(row["gold"])
+    known = {
+        (name, prompt, str(row["text"])): row
         for name in (a, b)
         for prompt, some in by_prompt(rows, name, temperature).items()
         for row in some
@@ -105,14 +105,12 @@ def labels_of(
     for one in said:
         if {one["a"], one["b"]} != {a, b}:
             continue
-        scores = [
-            gold.get((name, one["prompt_id"], text))
-            for name, text in zip((one["a"], one["b"]), one["texts"], strict=True)
-        ]
-        if scores[0] is None or scores[1] is None:
+        sides = zip((one["a"], one["b"]), one["texts"], strict=True)
+        ours, theirs = (known.get((name, one["prompt_id"], text)) for name, text in sides)
+        judged = verdict(ours, theirs) if ours and theirs else None
+        if judged is None:
             unseen += 1
             continue
-        judged = outcome(scores[0], scores[1])
         turned = one["a"] == b
         labels.append(
             Label(one["prompt_id"], *(1 - value if turned else value for value in (one["share"], judged)))

@@ -23,8 +23,8 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
 
     `rows` (answers) is needed. Optional: `stages`, `metrics` (by stage), `best_of_n` (scored samples),
     `reward` (lists by the names in CARDS), `reward_card`, `people` (their comparisons), `watch` (looks and alarms by
-    policy), `suites` (by policy), `verdict`, `what`, `candidate`, `reference`, `temperature`, `title`. What is
-    missing is left out.
+    policy), `suites` (by policy), `judge` (how an AI judge compared), `verdict`, `what`, `candidate`, `reference`,
+    `temperature`, `title`. What is missing is left out.
     """
     rows: Sequence[Row] = data["rows"]
     names = policies(rows)
@@ -41,6 +41,7 @@ def report(data: Mapping[str, Any]) -> dict[str, Any]:
         "temperatures": temperatures(rows),
         "what": dict(data.get("what") or {}),
         "verdict": verdict,
+        "judge": data.get("judge"),
         "comparisons": [asdict(item) for item in compare(rows, usual_pairs(names))],
         "summaries": [asdict(item) for item in summaries],
         **comparing(rows, data.get("people") or [], summaries, names, chief),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from concord.errors import RecordError
-from concord.evaluation.answers import Row, by_prompt, temperatures
+from concord.evaluation.answers import Row, by_prompt, number, temperatures
 from concord.evaluation.intervals import Estimate
 from concord.maths.statistics import gap_recovered, student_quantile
 from concord.records.files import read_rows
@@ -22,7 +22,8 @@ def recovered(rows: Sequence[Row], weak: str, student: str, ceiling: str, temper
     moves tells how far it can be trusted. It has none if the gap closes without one of the prompts.
     """
     names = (weak, student, ceiling)
-    found = [by_prompt(rows, name, temperature) for name in names]
+    scored = [row for row in rows if number(row["gold"]) is not None]
+    found = [by_prompt(scored, name, temperature) for name in names]
     prompts = [prompt for prompt in found[0] if all(prompt in one for one in found)]
     if not prompts:
         raise RecordError(

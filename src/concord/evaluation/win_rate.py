@@ -4,14 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from concord.evaluation.answers import Row, cells, lies_in, meetings, temperatures
-from concord.evaluation.duels import outcome
+from concord.evaluation.duels import verdict
 from concord.evaluation.intervals import more_prompts, more_to_lead, share
+from concord.settings.comparing import REFERENCES
 
 HALF = 0.03
 """Half the width of the interval that is narrow enough to speak of single points."""
-
-REFERENCES = ("sft", "sft-same-budget")
-"""Whom every other policy is measured against: imitation, and imitation with all of the guidance's budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,9 @@ class Comparison:
 def between(rows: Sequence[Row], a: str, b: str, temperature: float) -> list[Comparison]:
     """Two policies at one temperature, over all prompts and over every split and kind."""
     pairs = [
-        (ours, outcome(float(ours["gold"]), float(theirs["gold"])))
+        (ours, value)
         for ours, theirs in meetings(rows, a, b, temperature)
+        if (value := verdict(ours, theirs)) is not None
     ]
     found = []
     for split, kind in cells([ours for ours, _ in pairs]):

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from concord.runs.lines import Location
 from concord.settings import Recipe, Settings
 
+TAGS = ("[key]", "[text]", "[section]")
+"""Parts of a location that name no setting: which end of a mapping, or which shape of a value."""
+
 
 def is_section(annotation: Any) -> bool:
     """Whether an annotation is one class of settings."""
@@ -16,8 +19,7 @@ def is_section(annotation: Any) -> bool:
 
 def methods(annotation: Any) -> dict[str, type[Settings]]:
     """The classes among which `method` chooses, by its value; none if there is no such choice."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    annotation = bare(annotation)
     if get_origin(annotation) not in (Union, UnionType):
         return {}
     classes = [part for part in get_args(annotation) if is_section(part) and "method" in part.model_fields]
@@ -36,12 +38,18 @@ def below(annotation: Any, key: str | int) -> Any:
 
 
 def given(annotation: Any) -> Any:
-    """The annotation of a section that may also be absent, as it is where it is given."""
+    """The annotation of a section that may also be absent, or one word in its place, as it is where it is given."""
     if get_origin(annotation) in (Union, UnionType):
-        parts = [part for part in get_args(annotation) if part is not NoneType]
-        if len(parts) == 1 and is_section(parts[0]):
-            return parts[0]
+        parts = [bare(part) for part in get_args(annotation) if part is not NoneType]
+        sections = [part for part in parts if is_section(part)]
+        if len(sections) == 1 and set(parts) <= {sections[0], str}:
+            return sections[0]
     return annotation
+
+
+def bare(annotation: Any) -> Any:
+    """An annotation without what is only said of it."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def trace(location: Location) -> tuple[Location, type[Settings] | None]:
@@ -53,7 +61,7 @@ def trace(location: Location) -> tuple[Location, type[Settings] | None]:
         choice = methods(here)
         if choice:
             here = choice.get(str(part))
-        elif part != "[key]":
+        elif part not in TAGS:
             section = here if is_section(here) else None
             path.append(part)
             here = below(here, part)

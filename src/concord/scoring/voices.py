@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import torch
 
@@ -11,6 +11,7 @@ from concord.batches import pack
 from concord.batches.packing import parts
 from concord.endpoints import Chat, Question, Reply
 from concord.endpoints.chat import Token
+from concord.endpoints.memory import Memory
 from concord.errors import JudgeError
 from concord.models import Policy
 from concord.models.folder import context
@@ -47,6 +48,37 @@ class Spoken:
         """Sample one answer to each question."""
         prompts = [Prompt(one.messages, digest("judged", one.seed)) for one in questions]
         return [Reply(said.text, said.finish) for said in self.sampler.sample(prompts, 1)]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Any voice, with every answer kept on disk: a stage that was stopped asks nothing twice."""
+
+    voice: Voice
+    memory: Memory
+    of: str
+    """Whose answers they are: another model's are none of these."""
+
+    def ask(self, questions: Sequence[Question], labels: Sequence[str]) -> list[Reply]:
+        """Ask what is not remembered."""
+        names = [digest(self.of, asdict(one), list(labels)) for one in questions]
+        fresh = {
+            name: one for name, one in zip(names, questions, strict=True) if self.memory.recall(name) is None
+        }
+        said = self.voice.ask(list(fresh.values()), labels) if fresh else []
+        for name, reply in zip(fresh, said, strict=True):
+            self.memory.keep(name, asdict(reply))
+        return [reply_of(self.memory.recall(name)) for name in names]
+
+
+def reply_of(kept: dict[str, Any]) -> Reply:
+    """An answer as it was before it was kept."""
+    tokens = kept["tokens"]
+    told = [
+        Token(one["text"], one["logprob"], tuple((text, value) for text, value in one["tops"]))
+        for one in tokens or ()
+    ]
+    return Reply(kept["text"], kept["finish"], None if tokens is None else tuple(told))
 
 
 @dataclass(frozen=True)

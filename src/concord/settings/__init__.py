@@ -25,6 +25,7 @@ from concord.settings.imitation import SFT, Between, Distill, Divergence, Reject
 from concord.settings.judging import (
     Contains,
     Endpoint,
+    Examining,
     Habits,
     Judging,
     Length,
@@ -75,6 +76,7 @@ __all__ = [
     "Divergence",
     "Endpoint",
     "Evaluate",
+    "Examining",
     "Expectation",
     "Fixed",
     "Gate",

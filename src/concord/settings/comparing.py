@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from concord.settings.closed import Settings
 from concord.settings.judging import Endpoint
 
+REFERENCES = ("sft", "sft-same-budget")
+"""Whom every other policy is measured against: imitation, and imitation with all of the guidance's budget."""
+
 
 class Contestant(Settings):
     """A model from elsewhere that answers the same prompts: of another run, in a folder, or behind an endpoint."""

@@ -35,15 +35,13 @@ class Endpoint(Settings):
     """Cost of a million tokens that it says."""
 
 
-class Judging(Settings):
-    """An AI judge: what it is asked, by which rubric, how often, and how much its word counts."""
+class Examining(Settings):
+    """An AI judge that compares two answers at a time, in both orders: whom to ask, by which rubric, how often."""
 
     endpoint: Endpoint | None = None
     """The endpoint to ask."""
     model: str | None = None
     """Or a model on this machine: a causal model folder, relative to the recipe, or `starter`."""
-    manner: Literal["pairs", "list", "points"] = "pairs"
-    """Compare two at a time in both orders, order whole lists and their reverses, or give marks from 1 to 9."""
     rubric: str | None = None
     """Text file with what counts, relative to the recipe; lines that begin with `- ` are principles."""
     principles: Annotated[int, Field(ge=0)] = 0
@@ -60,6 +58,18 @@ class Judging(Settings):
     """Most tokens of a verdict with its reasons."""
     screen: bool = True
     """Whether sentences that speak to the judge are withheld from it, and counted."""
+
+    @property
+    def name(self) -> str:
+        """Which model judges, in a word."""
+        return self.endpoint.model if self.endpoint else str(self.model)
+
+
+class Judging(Examining):
+    """An AI judge that ranks: besides what it is asked, in which manner, and how much its word counts."""
+
+    manner: Literal["pairs", "list", "points"] = "pairs"
+    """Compare two at a time in both orders, order whole lists and their reverses, or give marks from 1 to 9."""
     weight: Positive = 1.0
     """How much a judge's ranking counts in learning beside a person's."""
 

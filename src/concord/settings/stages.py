@@ -3,12 +3,12 @@
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from concord.settings.closed import Settings
 from concord.settings.comparing import Contestant, Waiver
 from concord.settings.gating import Accepted, Criterion
-from concord.settings.judging import Habits, Judging, Rule
+from concord.settings.judging import Examining, Habits, Judging, Rule
 from concord.settings.people import People, Slug
 from concord.settings.quantities import Count, Positive, Price, Share
 
@@ -59,13 +59,23 @@ class Rank(Settings):
     """Whose rankings nothing is learned from: nobody's, or those of annotators whose answers were flagged."""
 
 
+def _shape(given: object) -> str:
+    return "[section]" if isinstance(given, dict | Settings) else "[text]"
+
+
+Examiner = Annotated[
+    Annotated[str, Tag("[text]")] | Annotated[Examining, Tag("[section]")], Discriminator(_shape)
+]
+"""A judge by its name or folder, or an AI judge as a section of its own; only what was meant is complained of."""
+
+
 class Evaluate(Settings):
     """Every policy answers prompts that no stage has seen, before a judge that no training has met."""
 
     prompts: str = "data/held_out.jsonl"
     """File of held-out prompts, relative to the recipe."""
-    judge: str = "starter"
-    """`starter` for the starter world's gold judge, or a reward model folder that no stage trained on."""
+    judge: Examiner = "starter"
+    """`starter` for the starter world's gold judge, a reward model folder that no stage trained on, or an AI judge."""
     temperatures: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5)
     """Temperatures at which policies are compared; the gate asks at the first, and measures drift at 1."""
     best_of: tuple[Annotated[int, Field(ge=2)], ...] = (8,)
@@ -86,6 +96,13 @@ class Evaluate(Settings):
     """Who accepts that the judge also taught, and why; without it such a judge is refused."""
     suites: tuple[str, ...] = ()
     """Suites to try base, supervised policy and candidate with at the first temperature: names, or files."""
+
+    @field_validator("judge")
+    @classmethod
+    def _is_one_model(cls, given: str | Examining) -> str | Examining:
+        if isinstance(given, Examining) and (given.endpoint is None) == (given.model is None):
+            raise ValueError("an AI judge is either an `endpoint` or a `model`; name exactly one of them")
+        return given
 
     @field_validator("temperatures")
     @classmethod

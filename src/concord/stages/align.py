@@ -13,11 +13,11 @@ from concord.evaluation.reward_fit import fit
 from concord.records import Prompt, Ranking, digest
 from concord.records.files import read_json
 from concord.roles import Scorer
+from concord.settings.methods import WITHOUT_REWARD
 from concord.stages.bench import Bench
 from concord.stages.cards import NAME
 from concord.stages.guidance import kept_back
 from concord.stages.learn import learn
-from concord.stages.plan import WITHOUT_REWARD
 from concord.training import Alarms
 
 BEGINNING = {"dpo"}

@@ -15,9 +15,9 @@ from concord.roles import Sampler, Scorer
 from concord.sampling import InContext, Remote
 from concord.scoring import Learned
 from concord.stages.bench import Bench
-from concord.stages.contestants import contestants, described, model_of
+from concord.stages.contestants import IN_CONTEXT, ai_judge, contestants, described, model_of, policies
 from concord.stages.independence import refuse_a_teacher
-from concord.stages.plan import IN_CONTEXT, content, policies
+from concord.stages.plan import content
 from concord.world import GoldJudge
 
 CURVE_SAMPLES = 32
@@ -32,7 +32,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
     asked = bench.recipe.evaluate
     prompts = bench.read(formats.read_prompts, bench.loaded.folder / asked.prompts)
     policy, speaker = speaking(bench, name)
-    examiner = Examiner(judge(bench), bench.scorer)
+    examiner = Examiner(None if ai_judge(bench.loaded) else judge(bench), bench.scorer)
     plain = measured(bench, name, policy)
     rows = []
     for temperature in asked.temperatures:
@@ -42,7 +42,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
             rows.append({"policy": name, "temperature": temperature, **row, "kl": kl})
     write_rows(folder / "answers.jsonl", rows)
     more = CURVE_SAMPLES if name == "sft" else OWN_SAMPLES if name == bench.recipe.align.method else 0
-    if more and asked.curve:
+    if more and asked.curve and examiner.judge:  # a judge that compares draws no curve of scores
         drawn = some(prompts, asked.curve)
         write_rows(
             folder / "many.jsonl", gathered(examiner.rows(speaker("many", 1.0).sample(drawn, more)), more)
@@ -100,16 +100,18 @@ def taught(bench: Bench, sampler: Sampler, policy: Policy) -> InContext:
 
 
 class Examiner:
-    """The gold judge and the reward model, side by side."""
+    """The judge and the reward model, side by side; an AI judge has its say later, on answers two by two."""
 
-    def __init__(self, judge: Scorer, proxy: Scorer) -> None:
+    def __init__(self, judge: Scorer | None, proxy: Scorer) -> None:
         self.judge, self.proxy = judge, proxy
 
     def rows(self, said: Sequence[Completion]) -> list[dict[str, Any]]:
         """What is known of each answer."""
-        gold, proxy = self.judge.score(said), self.proxy.score(said)
+        gold = self.judge.score(said) if self.judge else [None] * len(said)
+        proxy = self.proxy.score(said)
         return [
             {
+                **({} if self.judge else {"won": {}}),
                 "split": tag(one.prompt, 1),
                 "kind": tag(one.prompt, 0),
                 "prompt_id": one.prompt.id,
@@ -140,7 +142,7 @@ def judge(bench: Bench) -> Scorer:
         return GoldJudge()
     if accepted := refuse_a_teacher(bench.loaded, bench.run):
         bench.say(accepted)
-    model = RewardModel.load(bench.loaded.folder / named, bench.compute)
+    model = RewardModel.load(bench.loaded.folder / str(named), bench.compute)
     return Learned(model, bench.learning.micro_tokens)
 
 

@@ -60,11 +60,11 @@ def carry_out(
     again: frozenset[str],
     say: Callable[[str], None],
 ) -> list[Outcome]:
-    """Carry out the named tasks, and the answers and suites of an evaluation, in the order of the plan."""
+    """Carry out the named tasks, and the parts of an evaluation, in the order of the plan."""
     tasks = [task for task in plan(loaded) if wanted(task.name, names)]
     coming = unfinished(tasks, loaded, run, again)
     inputs.check(loaded, coming, say, run.cache)
-    if any(name.startswith("answers/") for name in coming):
+    if any(name.startswith(("answers/", "duels/")) for name in coming):
         refuse_a_teacher(loaded, run)
     for task in tasks:
         if task.name in again:
@@ -95,7 +95,7 @@ def answering(act: Any, *numbers: signal.Signals) -> Iterator[None]:
 
 def wanted(name: str, names: Sequence[str]) -> bool:
     """Whether a task is asked for by its own name, or as a part of the evaluation."""
-    return name in names or ("evaluate" in names and name.startswith(("answers/", "suites/")))
+    return name in names or ("evaluate" in names and name.startswith(("answers/", "duels/", "suites/")))
 
 
 def unfinished(tasks: Sequence[Task], loaded: Loaded, run: Run, again: frozenset[str]) -> set[str]:

@@ -13,12 +13,13 @@ from concord.evaluation.report import report
 from concord.evaluation.reward_fit import fit
 from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Run
+from concord.stages import duels
 from concord.stages.answers import judge
 from concord.stages.bench import Bench, rollouts
 from concord.stages.cards import NAME as CARD
-from concord.stages.contestants import contestants, described
+from concord.stages.contestants import ai_judge, contestants, described, everyone, policies
 from concord.stages.independence import refuse_a_teacher
-from concord.stages.plan import plan, policies
+from concord.stages.plan import plan
 
 FEW = 8
 """Answers to a prompt whose pairs a report card looks at; more of one prompt teach it little."""
@@ -36,13 +37,15 @@ def findings(bench: Bench) -> dict[str, Any]:
     """All that the stages of a run left behind for its report."""
     run, method = bench.run, bench.recipe.align.method
     made = {task.name: facts for task in plan(bench.loaded) if (facts := finished(run, task.name))}
-    names = [*policies(bench.loaded), *contestants(bench.loaded)]
+    names = everyone(bench.loaded)
+    said = [row for name in names for row in rows(run.path(f"answers/{name}") / "answers.jsonl")]
     return {
         "title": bench.run.folder.name,
         "candidate": method,
         "reference": "sft",
         "temperature": bench.recipe.evaluate.temperatures[0],
-        "rows": [row for name in names for row in rows(run.path(f"answers/{name}") / "answers.jsonl")],
+        "rows": duels.with_verdicts(bench, said) if ai_judge(bench.loaded) else said,
+        "judge": duels.compared(bench),
         "stages": [{"name": name, **facts} for name, facts in made.items()],
         "people": asked_people(bench),
         "metrics": judged(bench, list(made)),
@@ -74,7 +77,7 @@ def asked_people(bench: Bench) -> list[dict[str, Any]]:
     if named is None:
         return []
     found = preferences(bench.read(formats.read_rankings, bench.loaded.folder / named))
-    known = {*policies(bench.loaded), *contestants(bench.loaded)}
+    known = set(everyone(bench.loaded))
     strangers = sorted({one[side] for one in found for side in ("a", "b")} - known)
     if not found or strangers:
         what = (
@@ -90,10 +93,10 @@ def asked_people(bench: Bench) -> list[dict[str, Any]]:
 
 
 def judged(bench: Bench, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The stages' metrics, and beside each round's score what the judge thinks of the same completions."""
+    """The stages' metrics, and beside each round's score what a judge that scores thinks of the same completions."""
     found = {name: rows(bench.run.path(name) / "metrics.jsonl") for name in names}
     said = {name: sorted(rollouts(bench.run.path(name)).glob("*.jsonl")) for name in names}
-    if not any(said.values()):
+    if not any(said.values()) or ai_judge(bench.loaded):
         return found
     examiner = judge(bench)
     for name, paths in said.items():

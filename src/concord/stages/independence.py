@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from concord import formats
 from concord.errors import SettingsError
 from concord.runs import Loaded, Run
-from concord.stages.contestants import contestants
+from concord.settings import Examining
+from concord.stages.contestants import ai_judge, contestants
 from concord.stages.plan import content, model_folder
 
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -33,16 +35,39 @@ def weights(folder: Path) -> set[str]:
 
 def shared(loaded: Loaded, run: Run) -> list[str]:
     """Whoever has taught and is the judge of the evaluation, too."""
-    named = loaded.recipe.evaluate.judge
-    if named == "starter":
-        return []
-    judge = loaded.folder / named
+    asked = ai_judge(loaded)
+    named = asked.model if asked else loaded.recipe.evaluate.judge
+    by_name = list(namesakes(loaded, run, asked)) if asked else []
+    if (asked is None and named == "starter") or named is None:
+        return by_name
+    judge = model_folder(loaded, str(named))
     own = weights(judge)
-    return [
+    by_content = [
         what
         for what, folder in teachers(loaded, run)
         if folder.resolve() in (judge.resolve(), *judge.resolve().parents) or own & weights(folder)
     ]
+    return by_content or by_name
+
+
+def namesakes(loaded: Loaded, run: Run, asked: Examining) -> Iterator[str]:
+    """Who ranked or answers under the name of an AI judge: of a model elsewhere nothing but its name is known."""
+    rank = loaded.recipe.rank
+    if rank.by == "judge" and rank.judge.endpoint and alike(rank.judge.name, asked.name):
+        yield "the AI judge that ranked (`rank.judge.endpoint`)"
+    elif (ranked := run.path("rank") / "rankings.jsonl").is_file():
+        ranked_by = (one.by for one in formats.Passage(ranked, "rankings") if one.source == "ai")
+        by = {name.removeprefix("judge:") for name in ranked_by}
+        if any(alike(name, asked.name) for name in by):
+            yield "an AI judge that ranked what was learned from (`by` in its rankings)"
+    for name, one in contestants(loaded).items():
+        if one.endpoint and alike(one.endpoint.model, asked.name):
+            yield f"the contestant {name}, whose answers it would compare"
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names mean one model, at whatever address."""
+    return one.casefold() == other.casefold()
 
 
 def refuse_a_teacher(loaded: Loaded, run: Run) -> str | None:
@@ -50,12 +75,14 @@ def refuse_a_teacher(loaded: Loaded, run: Run) -> str | None:
     found = shared(loaded, run)
     if not found:
         return None
-    judge, waiver = loaded.recipe.evaluate.judge, loaded.recipe.evaluate.waiver
+    asked, waiver = ai_judge(loaded), loaded.recipe.evaluate.waiver
+    judge = asked.name if asked else loaded.recipe.evaluate.judge
     who = " and ".join(found)
     if waiver is None:
         raise SettingsError(
-            f"{loaded.source}: `evaluate.judge` is {judge}, and its weights are also {who}. Who has taught must not "
-            "examine: it would praise what it taught. Name another reward model, or accept it with "
+            f"{loaded.source}: `evaluate.judge` is {judge}, and {'it is' if asked else 'its weights are'} also {who}. "
+            "Who has taught must not examine: it would praise what it taught. "
+            f"Name another {'model' if asked else 'reward model'}, or accept it with "
             "`evaluate.waiver: {by: NAME, reason: WHY}`, which the report prints."
         )
     return f"the judge {judge} is also {who}. {waiver.by} accepts this: {waiver.reason}"

@@ -13,8 +13,8 @@ from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT, RightAnswer
-from concord.stages.contestants import contestants
-from concord.stages.plan import content, plan, rivals
+from concord.stages.contestants import ai_judge, contestants, rivals
+from concord.stages.plan import content, plan
 from concord.stages.release import release
 from concord.suites import suites
 from concord.world import known
@@ -23,6 +23,8 @@ FORMAT = 1
 """Raised when the code looks for something more, so that files are read again."""
 COMPARED = "comparisons by people"
 """What people say of answers to held-out prompts, which nobody learns from."""
+SHOWN = "examples for the evaluation's judge"
+"""What an AI judge is shown before it compares; it sees none of the prompt that it judges."""
 WARNINGS = 5
 EXAMPLES = 3
 ONE_TURN = 60
@@ -57,7 +59,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     """Refuse to start these tasks if anything that they will read cannot be read."""
     wanted = set(names)
     watched = {task.name for task in plan(loaded) if task.watched} & wanted
-    judged = any(name.startswith("answers/") for name in wanted)
+    judged = any(name.startswith(("answers/", "duels/")) for name in wanted)
     suites(loaded.recipe.evaluate.suites, loaded.folder)  # says what is wrong with a name or a file
     for setting, named, needed in models(loaded, judged, watched):
         if needed & wanted or judged:
@@ -69,7 +71,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     for source in sources(loaded):
         # Whoever is judged must not have learned what it is judged on, so then all of them are read.
         if judged or wanted.intersection(source.tasks):
-            seen = known_or_seen(source, None if source.what == COMPARED else held_out, cache)
+            seen = known_or_seen(source, None if source.what in (COMPARED, SHOWN) else held_out, cache)
             warn(source.path, seen.warnings, say)
             counts[source.what] = counts.get(source.what, 0) + seen.count
             if source.kind == "prompts":
@@ -166,6 +168,8 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     yield from guidance(loaded)
     if recipe.evaluate.people:
         yield Source(COMPARED, folder / recipe.evaluate.people, "rankings", ("evaluate",))
+    if (judge := ai_judge(loaded)) and judge.examples:
+        yield Source(SHOWN, folder / judge.examples, "rankings", ("evaluate",))
     for name, rival in imitators.items():
         task = f"rivals/{name}"
         for what, path in imitated(f"demonstrations for {task}", folder, rival):
@@ -202,7 +206,10 @@ def models(loaded: Loaded, judged: bool, watched: set[str]) -> Iterator[tuple[st
     rank, evaluate = loaded.recipe.rank, loaded.recipe.evaluate
     yield "base", loaded.recipe.base, {"sft"}
     if judged:
-        yield "evaluate.judge", evaluate.judge, set()
+        if isinstance(evaluate.judge, str):
+            yield "evaluate.judge", evaluate.judge, set()
+        elif evaluate.judge.model:
+            yield "evaluate.judge.model", evaluate.judge.model, set()
         for name, one in contestants(loaded).items():
             if one.endpoint is None:
                 setting = f"evaluate.contestants.{name}.{'folder' if one.run is None else 'run'}"

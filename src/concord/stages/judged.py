@@ -1,21 +1,24 @@
 """An AI judge at work in a stage: what it is made of, its queue, and the record of all that it said."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from concord import formats
 from concord.endpoints import Chat
+from concord.endpoints.memory import Memory
 from concord.errors import JudgeError
 from concord.models import Policy
-from concord.records import Completion, Ranking
+from concord.records import Completion, Ranking, digest
 from concord.records.files import write_json, write_rows
 from concord.sampling import Local
 from concord.scoring import Judge, Judgement, Rubric
 from concord.scoring.audit import audit
-from concord.scoring.voices import Elsewhere, Here, Voice
+from concord.scoring.voices import Elsewhere, Here, Remembered, Voice
+from concord.settings import Judging
 from concord.stages.bench import Bench
-from concord.stages.plan import model_folder
+from concord.stages.plan import content, model_folder
 
 PORTION = 32
 """Lists that are judged together: enough to keep an endpoint busy, few enough to show how far it is."""
@@ -23,12 +26,23 @@ COLD = 1e-3
 """The temperature that stands for 0 where tokens are drawn here."""
 
 
+@dataclass(frozen=True)
+class Seat:
+    """Where a recipe seats an AI judge: under which setting, what it is asked there, and who remembers its words."""
+
+    setting: str
+    asked: Judging
+    memory: Path
+    """Every answer of it, so that nothing is asked twice."""
+    tie: float = 0.0
+
+
 def judged(
-    bench: Bench, folder: Path, lists: Sequence[Sequence[Completion]], people: Iterable[Ranking]
+    bench: Bench, folder: Path, lists: Sequence[Sequence[Completion]], people: Iterable[Ranking], seat: Seat
 ) -> list[Ranking]:
     """Have all lists judged; those without a readable verdict are left out and told, never given a default."""
-    chat = endpoint(bench)
-    judge = made(bench, chat)
+    chat = Chat(seat.asked.endpoint, seat.memory) if seat.asked.endpoint else None
+    judge = made(bench, chat, seat)
     found: list[Ranking] = []
     left: list[str] = []
     for start in range(0, len(lists), PORTION):
@@ -41,8 +55,8 @@ def judged(
         bench.say(f"{judge.name} has judged {min(start + PORTION, len(lists)):,} of {len(lists):,} lists.")
     if not found and lists:
         raise JudgeError(
-            f"{judge.name} gave no readable verdict on any of {len(lists):,} lists, so there is nothing to learn "
-            "from. Look at its replies, allow it `rank.judge.reasons`, or ask another judge."
+            f"{judge.name} gave no readable verdict on any of {len(lists):,} lists, so there is nothing to go "
+            f"by. Look at its replies, allow it `{seat.setting}.reasons`, or ask another judge."
         )
     if left:
         some = ", ".join(left[:3])
@@ -56,28 +70,23 @@ def judged(
     return found
 
 
-def endpoint(bench: Bench) -> Chat | None:
-    """The endpoint that the recipe names, with every answer of this run kept on disk."""
-    asked = bench.recipe.rank.judge.endpoint
-    return Chat(asked, bench.run.cache / "answers.jsonl") if asked else None
-
-
-def made(bench: Bench, chat: Chat | None) -> Judge:
+def made(bench: Bench, chat: Chat | None, seat: Seat) -> Judge:
     """The judge that the recipe asks for."""
-    rank, asked = bench.recipe.rank, bench.recipe.rank.judge
+    asked = seat.asked
     voice: Voice
     if chat is not None:
-        voice, name = Elsewhere(chat), chat.asked.model
+        voice = Elsewhere(chat)
     else:
         path = model_folder(bench.loaded, str(asked.model))
         policy = Policy.load(path, bench.compute)
         local = Local(policy, "judge", bench.seed, asked.temperature or COLD, asked.longest)
-        voice, name = Here(policy, local, bench.learning.micro_tokens), str(asked.model)
+        whose = digest(content(path), asked.temperature, asked.longest)
+        voice = Remembered(Here(policy, local, bench.learning.micro_tokens), Memory(seat.memory), whose)
     examples: Sequence[Ranking] = ()
     if asked.examples:
         examples = bench.read(formats.read_rankings, bench.loaded.folder / asked.examples)
     rubric = Rubric.read(bench.loaded.folder / asked.rubric) if asked.rubric else Rubric()
-    return Judge(voice, f"judge:{name}", asked, rubric, examples, bench.seed, rank.tie)
+    return Judge(voice, f"judge:{asked.name}", asked, rubric, examples, bench.seed, seat.tie)
 
 
 def row(one: Judgement) -> dict[str, Any]:

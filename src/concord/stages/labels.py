@@ -11,8 +11,8 @@ from concord.records import manifest
 from concord.records.files import read_json
 from concord.settings import SFT
 from concord.stages.bench import Bench
+from concord.stages.contestants import rivals
 from concord.stages.lineage import DIRECT
-from concord.stages.plan import rivals
 
 HIDDEN = re.compile(r"^(annotator|adjudication)-[0-9a-f]{8}$")
 """What the annotation server already calls somebody in its exports."""

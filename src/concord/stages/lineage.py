@@ -1,6 +1,7 @@
 """Lineage: every artefact behind a verdict by the hash of its content, and who taught whom."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any
 from concord.records import manifest
 from concord.records.files import read_json
 from concord.runs import Loaded, Run
-from concord.settings import SFT, Distill, Method
-from concord.stages.plan import base, bundled, content, imitated, policies, ranked_from, rivals
+from concord.settings import SFT, Distill, Examining, Method
+from concord.stages.contestants import policies, rivals
+from concord.stages.plan import base, bundled, content, heard, imitated, ranked_from
 
 DIRECT = ("dpo", "simpo", "cpo", "orpo", "kto")
 """Methods that learn from rankings themselves; the others that are aligned learn from a reward model's scores."""
 WEIGHTS = ".safetensors"
+HOW = {"key", "at_once", "seconds", "tries", "price_read", "price_said"}
+"""Settings of an endpoint that change how it is asked, and none of its answers."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,27 @@ def needed(loaded: Loaded, method: Method) -> list[tuple[Path, str]]:
 
 
 def judge(loaded: Loaded) -> Artefact:
-    """Who judged: a reward model's folder, or the starter world's program."""
+    """Who judged: a reward model's folder, an AI judge, or the starter world's program."""
     named = loaded.recipe.evaluate.judge
+    if isinstance(named, Examining):
+        return ai_judge(loaded, named)
     if named == "starter":
         one = outside(bundled().parents[1] / "world", "judge: the starter world", "judge", 0, ".py")
     else:
         one = outside(loaded.folder / named, f"judge: {Path(named).name}", "judge", 0)
     return Artefact("judge", one.title, one.sort, one.sha256, (), one.files)
+
+
+def ai_judge(loaded: Loaded, asked: Examining) -> Artefact:
+    """An AI judge by all that its verdicts follow from: whom it is asked of, how, and the files that it reads."""
+    decides = asked.model_dump(mode="json", exclude={"endpoint": HOW})
+    files = {"settings": hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()}
+    for number, path in enumerate(heard(loaded, asked)):
+        one = outside(path, "", "judge", number)
+        files |= {f"{path.name}/{name}": value for name, value in one.files.items()} or {
+            path.name: one.sha256
+        }
+    return Artefact("judge", f"AI judge: {asked.name}", "judge", together(files), (), files)
 
 
 def outside(path: Path, title: str, sort: str, number: int, ending: str = "") -> Artefact:

@@ -10,18 +10,24 @@ from concord.errors import SettingsError, StoreError
 from concord.records import digest, manifest
 from concord.records.files import storing
 from concord.runs import Loaded, Run
-from concord.settings import SFT, Method, RightAnswer, Watch
-from concord.stages.contestants import contestants, model_of
+from concord.settings import SFT, Examining, Method, RightAnswer, Watch
+from concord.settings.methods import WITHOUT_REWARD
+from concord.stages.contestants import (
+    IN_CONTEXT,
+    ai_judge,
+    contestants,
+    everyone,
+    model_of,
+    opponents,
+    policies,
+    rivals,
+)
 from concord.stages.release import sealed
 
 SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
 BESIDE = ("contestants", "people", "suites", "waiver")
 """Settings of the evaluation that change no policy's answers."""
-IN_CONTEXT = "in-context-"
-"""How the policy is called that is shown demonstrations and learns nothing."""
-WITHOUT_REWARD = frozenset({"cpo", "distill", "dpo", "kto", "orpo", "sft", "simpo"})
-"""Methods that read no reward model, so that none can stop them."""
 FORMAT = 2
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
@@ -38,44 +44,6 @@ class Task:
     """Whether it takes all the cores, or shares them with others like it."""
     watched: bool = False
     """Whether `learning.watch` has a say in what comes of it."""
-
-
-def policies(loaded: Loaded) -> dict[str, str]:
-    """Every policy that will be judged, by name, and the task whose folder holds it."""
-    recipe = loaded.recipe
-    found = {"base": "", "sft": "sft", recipe.align.method: "align"}
-    if recipe.align.method == "sft":
-        raise SettingsError(
-            f"{loaded.source}: `align.method` is sft, which is what the sft stage does. "
-            "Choose a method that goes on from there, such as ppo, grpo or dpo."
-        )
-    for name in rivals(loaded):
-        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
-            raise SettingsError(
-                f"{loaded.source}: the rival {name} has the name of another policy. "
-                f"Call it otherwise, such as {name}-2."
-            )
-        found[name] = f"rivals/{name}"
-    for n in recipe.evaluate.best_of:
-        found[f"best-of-{n}"] = "sft"
-    if recipe.evaluate.in_context:
-        found[f"{IN_CONTEXT}{recipe.evaluate.in_context}"] = ""
-    for name in contestants(loaded):
-        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
-            raise SettingsError(
-                f"{loaded.source}: the contestant {name} has the name of a policy of this run. Call it otherwise."
-            )
-    return found
-
-
-def rivals(loaded: Loaded) -> dict[str, Method]:
-    """The rivals by name; one that is the candidate in all its settings is not made twice."""
-    align = loaded.recipe.align
-    return {
-        name: rival
-        for name, rival in loaded.recipe.rivals.items()
-        if not (name == align.method and rival == align)
-    }
 
 
 def plan(loaded: Loaded) -> list[Task]:
@@ -101,10 +69,10 @@ def plan(loaded: Loaded) -> list[Task]:
         watched = method.method != "sft"
         seen = (*read(loaded, method), *(watching(loaded) if watched else ()))
         tasks.append(Task(name, before, seen, {**asked, **limits}, alone=False, watched=watched))
-    answering = [*answers(loaded), *probed(loaded, whole["evaluate"])]
-    everyone = tuple(task.name for task in answering)
+    answering = [*answers(loaded), *duels(loaded), *probed(loaded, whole["evaluate"])]
+    answered = tuple(task.name for task in answering)
     people = (loaded.folder / recipe.evaluate.people,) if recipe.evaluate.people else ()
-    all_before = ("sft", "sample", "rank", "reward", *made, *everyone)
+    all_before = ("sft", "sample", "rank", "reward", *made, *answered)
     tasks += [*answering, Task("evaluate", all_before, people, whole["evaluate"])]
     tasks.append(Task("gate", ("evaluate",), sealed(loaded), whole["gate"]))
     return tasks
@@ -116,7 +84,9 @@ def answers(loaded: Loaded) -> Iterator[Task]:
     whole = recipe.evaluate.model_dump(mode="json")
     settings = {name: value for name, value in whole.items() if name not in BESIDE}
     held_out: tuple[Path, ...] = (loaded.folder / recipe.evaluate.prompts,)
-    if recipe.evaluate.judge != "starter":
+    if isinstance(recipe.evaluate.judge, Examining):  # who compares answers afterwards changes none of them
+        settings["judge"], settings["curve"] = None, 0
+    elif recipe.evaluate.judge != "starter":
         held_out += (loaded.folder / recipe.evaluate.judge,)
     for name, source in policies(loaded).items():
         needs = tuple(dict.fromkeys(("sft", "reward", *([source] if source else []))))
@@ -128,6 +98,18 @@ def answers(loaded: Loaded) -> Iterator[Task]:
         asked = (*held_out, *((model,) if model else ()))
         own = {**settings, "contestant": whole["contestants"][name]}
         yield Task(f"answers/{name}", ("sft", "reward"), asked, own, alone=False)
+
+
+def duels(loaded: Loaded) -> Iterator[Task]:
+    """A task for each policy that an AI judge compares with the references, if one judges."""
+    judge = ai_judge(loaded)
+    if judge is None:
+        return
+    files = (loaded.folder / loaded.recipe.evaluate.prompts, *heard(loaded, judge))
+    settings = judge.model_dump(mode="json")
+    for name, others in opponents(everyone(loaded)).items():
+        needs = ("rank", "reward", *(f"answers/{one}" for one in (name, *others)))
+        yield Task(f"duels/{name}", needs, files, settings, alone=False)
 
 
 def probed(loaded: Loaded, asked: dict[str, Any]) -> Iterator[Task]:
@@ -166,7 +148,8 @@ def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
                 f"{source}: `rank.by` is scorer, so `rank.scorer` must name a reward model folder."
             )
         evaluate = loaded.recipe.evaluate
-        if loaded.folder / rank.scorer == loaded.folder / evaluate.judge and not evaluate.waiver:
+        same = ai_judge(loaded) is None and loaded.folder / rank.scorer == loaded.folder / str(evaluate.judge)
+        if same and not evaluate.waiver:
             raise SettingsError(
                 f"{source}: `rank.scorer` is also `evaluate.judge`, which must not have taught what it judges. "
                 "Name another model in one of the two."
@@ -176,16 +159,19 @@ def ranked_from(loaded: Loaded) -> tuple[Path, ...]:
         if not rank.rules:
             raise SettingsError(f"{source}: `rank.by` is rules, so `rank.rules` must hold at least one.")
         named += [one.answers for one in rank.rules if isinstance(one, RightAnswer)]
-    if rank.by == "judge":
-        if (judge.endpoint is None) == (judge.model is None):
-            raise SettingsError(
-                f"{source}: `rank.by` is judge, so `rank.judge` must name either an `endpoint` or a `model`."
-            )
-        named += [one for one in (judge.rubric, judge.examples) if one]
+    if rank.by == "judge" and (judge.endpoint is None) == (judge.model is None):
+        raise SettingsError(
+            f"{source}: `rank.by` is judge, so `rank.judge` must name either an `endpoint` or a `model`."
+        )
     if rank.rankings:
         named.append(rank.rankings)
-    folders = (model_folder(loaded, judge.model),) if rank.by == "judge" and judge.model else ()
-    return (*(loaded.folder / one for one in named), *folders)
+    return (*(loaded.folder / one for one in named), *(heard(loaded, judge) if rank.by == "judge" else ()))
+
+
+def heard(loaded: Loaded, judge: Examining) -> tuple[Path, ...]:
+    """The files and folders that an AI judge reads."""
+    named = tuple(loaded.folder / one for one in (judge.rubric, judge.examples) if one)
+    return (*named, *((model_folder(loaded, judge.model),) if judge.model else ()))
 
 
 def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:

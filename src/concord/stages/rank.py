@@ -11,7 +11,7 @@ from concord.roles import Ranker
 from concord.scoring import Learned, Ordered, right_results, rules
 from concord.stages.bench import Bench
 from concord.stages.guidance import of_aspects
-from concord.stages.judged import judged
+from concord.stages.judged import Seat, judged
 from concord.stages.leaving import without_flagged
 from concord.world import GoldJudge, Panel
 
@@ -69,7 +69,9 @@ def by_rules(bench: Bench, folder: Path) -> Iterable[Ranking]:
 def by_judge(bench: Bench, folder: Path) -> Iterable[Ranking]:
     """What an AI judge says, beside people's rankings if the recipe names a file of them."""
     people = by_file(bench, folder) if bench.recipe.rank.rankings else ()
-    return judged(bench, folder, differing(bench), people)
+    asked = bench.recipe.rank
+    seat = Seat("rank.judge", asked.judge, bench.run.cache / "answers.jsonl", asked.tie)
+    return judged(bench, folder, differing(bench), people, seat)
 
 
 def by_people(bench: Bench, folder: Path) -> Iterable[Ranking]:

@@ -15,7 +15,7 @@ from concord.roles import Scorer
 from concord.sampling import Local, Onward
 from concord.scoring import Likelihood
 from concord.stages.bench import Bench
-from concord.stages.plan import policies
+from concord.stages.contestants import policies
 from concord.suites import Finding, Mark, Subject, examine_all, suites
 from concord.world import GoldJudge, known
 

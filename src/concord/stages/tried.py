@@ -14,7 +14,8 @@ from concord.runs import Run, load
 from concord.sampling import Remote
 from concord.settings import Endpoint
 from concord.stages.bench import Bench
-from concord.stages.plan import bundled, policies
+from concord.stages.contestants import policies
+from concord.stages.plan import bundled
 from concord.stages.suites import seen, subject, told
 from concord.suites import Subject, examine_all, suites
 

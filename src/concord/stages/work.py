@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from concord.runs import Loaded, Run
-from concord.stages import answers, evaluate, gate, rank, reward, sample, sft, suites, watch
+from concord.stages import answers, duels, evaluate, gate, rank, reward, sample, sft, suites, watch
 from concord.stages.bench import Bench
 
 Work = Callable[[Bench, Path, str], None]
@@ -20,6 +20,7 @@ STAGES: dict[str, Work] = {
     "align": watch.work,
     "rivals": watch.work,
     "answers": answers.work,
+    "duels": duels.work,
     "suites": suites.work,
     "evaluate": evaluate.work,
     "gate": gate.work,

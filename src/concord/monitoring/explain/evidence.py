@@ -171,6 +171,16 @@ class Evidence:
         return value(self.folder("evaluate") / "report.json") or value(self.run / "report.json")
 
     @cached_property
+    def answers(self) -> list[Row]:
+        """The answers to held-out prompts, as judge and reward model found them."""
+        return list(rows(self.folder("evaluate") / "answers.jsonl"))
+
+    @cached_property
+    def verdict(self) -> Row:
+        """What the gate decided, if it came so far."""
+        return value(self.folder("gate") / "verdict.json")
+
+    @cached_property
     def watched(self) -> list[Row]:
         """What a watch saw of the judge and the reward model while learning, if one looked."""
         return list(rows(self.folder(self.stage) / "watch.jsonl"))

@@ -96,7 +96,7 @@ def forgetting(seen: Evidence) -> Finding | None:
                 "evaluate/report.json",
             )
         )
-    if not signs or seen.recipe is None:
+    if seen.recipe is None or not (signs or seen.report.get("comparisons")):
         return None
     asked_for = seen.recipe.sft
     return Finding(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from concord.monitoring.explain import guidance, rewarding, steering
+from concord.monitoring.explain import falls, guidance, rewarding, steering
 from concord.monitoring.explain.evidence import Evidence
 from concord.monitoring.explain.finding import FOUND, Finding
 from concord.monitoring.explain.hacking import hacking
@@ -22,6 +22,7 @@ class Cause:
     follows: tuple[str, ...] = ()
 
 
+HABITS = tuple(f"hacking by {habit}" for habit in ("repetition", "format", "length"))
 FIRST = ("dead reward", "answers cut off", "sampler and learner disagree", "wrong reference")
 CAUSES: dict[str, Cause] = {
     "dead reward": Cause(rewarding.dead, "a diary with `score_spread`"),
@@ -41,6 +42,16 @@ CAUSES: dict[str, Cause] = {
         f"hacking by {habit}": Cause(hacking(habit), f"rollouts and `lean.{habit}`", FIRST[1:])
         for habit in ("repetition", "format", "length")
     },
+    "reward blind on a kind": Cause(
+        falls.blind,
+        "an evaluation with kinds of requests, of a method that learns by the reward model",
+        (*FIRST, "learning rate too high", *HABITS),
+    ),
+    "kind unlearned": Cause(
+        falls.unlearned,
+        "an evaluation with kinds of requests",
+        (*FIRST, "learning rate too high", "price of drift too low", *HABITS),
+    ),
     "advantages collapsed": Cause(
         steering.advantages, "a diary of a group method with `tied`", ("dead reward",)
     ),
@@ -49,13 +60,7 @@ CAUSES: dict[str, Cause] = {
     "price of drift too low": Cause(
         steering.price_low,
         "a diary with `kl` and `score`",
-        (
-            *FIRST[1:],
-            "hacking by length",
-            "hacking by format",
-            "hacking by repetition",
-            "learning rate too high",
-        ),
+        (*FIRST[1:], *HABITS, "learning rate too high"),
     ),
 }
 
