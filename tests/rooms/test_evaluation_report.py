@@ -236,10 +236,8 @@ def test_hostile_words_stay_words() -> None:
         row["text"] = row["prompt"] = attack
         row["kind"] = f"{attack}{row['kind']}"
         row["marks"] = {**row["marks"], attack: True}  # type: ignore[dict-item]
-    names = {"ppo": f"ppo{attack}"}
-    for row in rows:
-        row["policy"] = names.get(str(row["policy"]), row["policy"])
-    run: dict[str, object] = {**data(), "rows": rows, "candidate": names["ppo"], "title": attack}
+        row["policy"] = row["policy"] if row["policy"] != "ppo" else f"ppo{attack}"
+    run: dict[str, object] = {**data(), "rows": rows, "candidate": f"ppo{attack}", "title": attack}
     run["what"] = {attack: attack}
     run["stages"] = [{"name": attack, "seconds": 1.0, "peak_mb": None}]
     run["metrics"] = {f"rivals/{attack}": [{"step": step, "kl": 1.0, "score": step} for step in range(9)]}
