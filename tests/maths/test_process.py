@@ -45,6 +45,9 @@ def test_t30_readings_by_hand():
         assert all_correct(given, MASK).tolist() == pytest.approx([0.9 * 0.4 * 0.8, 0.07])
         assert weakest_step(given, MASK).tolist() == pytest.approx([0.4, 0.1])
         assert last_step(given, MASK).tolist() == pytest.approx([0.8, 0.1])
+        assert last_step(given, torch.tensor([[True, False, False]] * 2)).tolist() == pytest.approx(
+            [0.9, 0.7]
+        )
 
 
 def test_t30_the_convincing_and_wrong_come_first():

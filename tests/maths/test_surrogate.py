@@ -61,6 +61,9 @@ def test_t20_clip_fraction_counts_stopped_tokens():
         2 / 6, abs=1e-12
     )
     assert clip_fraction(logprobs, logprobs, advantages, 0.2, 0.2, mask).item() == 0.0
+    assert clip_fraction(logprobs, logprobs, advantages, 0.0, 0.0, mask).item() == 0.0, (
+        "on a bound is not beyond"
+    )
     assert clip_fraction(logprobs, 0 * logprobs, advantages, 0.2, 0.6, mask).item() == pytest.approx(
         1 / 6, abs=1e-12
     )

@@ -88,6 +88,10 @@ SAME = frozenset(
         # file, function, before, after: what the program computes stays the same, because ...
         # ... more room before a maximum, filled with its least value, changes no maximum
         ("maths/sequence.py", "last_true", "1", "2"),
+        # ... a buffer that needs no gradient takes none, and what is copied is copied without
+        ("algorithms/stopping.py", "learning", "parameter.detach()", "parameter"),
+        # ... which tokens count is yes or no, and bears no gradient
+        ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
         # ... a halved interval never meets its end to the last bit
         (
             "maths/statistics.py",

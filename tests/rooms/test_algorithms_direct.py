@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from concord.algorithms import ALGORITHMS
+from concord.algorithms import ALGORITHMS, references
+from concord.batches import collate, pack
 from concord.errors import ModelError, RecordError, SettingsError
 from concord.maths import preference
 from concord.maths.drift import log_collision
@@ -178,6 +179,21 @@ def test_t27_optimal_transport_compares_the_pairs_of_a_step(loaded: Any) -> None
     assert leads[0].argsort().tolist() != leads[1].argsort().tolist()
     wanted = preference.aot(*leads, beta=0.1, smoothing=0.1).mean()
     assert told(course)["loss"] == pytest.approx(float(wanted), abs=1e-6)
+
+
+def test_t27_a_tail_counts_beyond_the_shortest_of_its_own_ranking(loaded: Any) -> None:
+    """Each ranking's answers are cut at the shortest of them; what lies beyond counts three tenths."""
+    course = made("tail", loaded)
+    policy = course.objective.policy
+    lists = collate.rankings(RANKINGS, policy.template, 200, print)
+    got, wanted = references.sums(lists, policy, 60, 0.3), []
+    for one in lists:
+        shortest = min(sum(row.scored) for row in one.rows)
+        for row in one.rows:
+            tokens = policy.logprobs(pack([row]))[0]
+            said = [float(value) for value in tokens[: sum(row.scored)].detach()]
+            wanted.append(sum(said[:shortest]) + 0.3 * sum(said[shortest:]))
+    assert got == pytest.approx(wanted, abs=1e-5)
 
 
 UNEVEN = [

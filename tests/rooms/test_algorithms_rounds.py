@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from concord.algorithms import ALGORITHMS, Course
-from concord.algorithms.distillation import eased
+from concord.algorithms.distillation import Distillation, Taught, eased
 from concord.algorithms.selection import likeliest
+from concord.batches import pack
 from concord.settings import (
     DPO,
     KTO,
@@ -163,6 +164,20 @@ def test_t8_the_teachers_weight_is_seen_to_fall(loaded: Any) -> None:
         assert notes["loss"] == pytest.approx(notes["weight"] * notes["divergence"] + notes["nll"], abs=1e-5)
     assert eased(2.0, 0.5, 0, 1) == 2.0 and eased(2.0, 0.5, 1, 2) == 0.5 and eased(2.0, 0.5, 3, 4) == 0.5
     assert made.feed.done == made.steps
+
+
+def test_t8_the_likelihood_of_answers_is_a_mean_over_their_tokens(loaded: Any) -> None:
+    """Without a teacher what is left is imitation: four demonstrations of several lengths, from plain logits."""
+    parts, policy, _ = loaded
+    parts.policy.network.load_state_dict(policy)
+    rows = parts.policy.template.demonstrations(methods.DEMONSTRATIONS, every_turn=False)
+    said = []
+    for row in rows:
+        logits = parts.policy.network(input_ids=torch.tensor([row.tokens])).logits[0].log_softmax(-1).detach()
+        said += [float(logits[place - 1, row.tokens[place]]) for place, mark in enumerate(row.scored) if mark]
+    asked = Distill(teacher="none", weight=0.0, last_weight=0.0, nll=2.0)
+    loss = Distillation(parts.policy, None, asked, None)(Taught(pack(rows), 0.0))
+    assert float(loss.mean.detach()) == pytest.approx(-2.0 * sum(said) / len(said), rel=1e-6)
 
 
 def test_t9_a_small_model_keeps_what_it_finds_likeliest(loaded: Any) -> None:

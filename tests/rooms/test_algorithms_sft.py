@@ -238,6 +238,20 @@ def test_t3_a_look_is_better_if_it_gains_and_forgets_little(
     for number in range(len(held or general or ())):
         watched.look(number)
     assert watched.peak == peak
+    assert watched.told().endswith(".") and f"kept the weights of step {peak}" in watched.told()
+
+
+def test_t3_learning_ends_when_patience_does(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look after each of six steps, a gain at the first alone: two looks later it is over, after step 3."""
+    said: list[str] = []
+    held = iter([3.0, 2.5, 2.6, 2.5, 2.4, 2.3, 2.2])
+    monkeypatch.setattr("concord.algorithms.stopping.surprise", lambda *given: next(held))
+    rows = [policy.template.demonstration(DIALOGUE, False)]
+    watched = Watched([rows] * 6, policy, rows, [], 0.2, 6, 6, 2, 1000, said.append)
+    steps = 0
+    for steps, _ in enumerate(watched, 1):
+        watched(steps, {})
+    assert steps == 3 and said == [watched.told()] and "stopped after step 3" in said[0]
 
 
 STOPPING = SFT(hold_out=0.2, epochs=30, batch=16, rate=2e-2, general="general.jsonl", looks=2, patience=3)

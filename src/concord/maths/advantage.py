@@ -31,7 +31,7 @@ def shaped(rewards: Tensor, potentials: Tensor, mask: Tensor, discount: float) -
     Ng, Harada and Russell 1999; book, 4.64-4.66. With a critic's values as Phi it is the one-step advantage.
     """
     clean = torch.where(mask, potentials, 0.0)
-    gain = torch.where(mask, rewards, 0.0) + discount * _following(clean, mask) - clean
+    gain = rewards + discount * _following(clean, mask) - clean
     return torch.where(mask, gain, 0.0)
 
 
@@ -40,9 +40,8 @@ def monte_carlo_returns(rewards: Tensor, mask: Tensor, discount: float) -> Tenso
 
     rewards [N, T], mask [N, T] -> [N, T]:  R_t = r_t + discount R_{t+1}, R after the end 0.
     """
-    clean = torch.where(mask, rewards, 0.0)
-    carried, columns = torch.zeros_like(clean[:, 0]), []
-    for here, live in zip(reversed(clean.unbind(-1)), reversed(mask.unbind(-1)), strict=True):
+    carried, columns = torch.zeros_like(rewards[:, 0]), []
+    for here, live in zip(reversed(rewards.unbind(-1)), reversed(mask.unbind(-1)), strict=True):
         carried = torch.where(live, here + discount * carried, carried)
         columns.append(carried)
     return torch.where(mask, torch.stack(columns[::-1], -1), 0.0)
