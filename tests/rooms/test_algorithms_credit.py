@@ -3,6 +3,7 @@
 import importlib.util
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, group, ppo
-from concord.algorithms.experience import spoken
+from concord.algorithms.experience import facts, spoken
+from concord.algorithms.policy_loss import PolicyLoss
+from concord.algorithms.policy_loss import told as minimised
 from concord.algorithms.price import Price
 from concord.records import seed_of
 from concord.sampling import Local
-from concord.settings import GRPO, PPO, Rejection, Rollouts
+from concord.settings import GRPO, PPO, GroupLoss, Rejection, Rollouts
 
 SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
 methods: Any = importlib.util.module_from_spec(SPEC)
@@ -173,6 +176,29 @@ def test_group_objective_by_hand(path: Path) -> None:
     ((free,),) = list(ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.0), bench(path, reference=5)).feed)
     assert torch.equal(free.sequences.tokens, batch.sequences.tokens)
     assert not torch.equal(free.advantages, batch.advantages)
+
+
+def test_a_round_is_told_by_hand() -> None:
+    """Answers of 1, 2 and 3 tokens, each said with a log-probability of -1 and drifted by half a nat."""
+    found = facts(rollout([4.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1], drift=0.5))
+    wanted = {"score": 3.0, "score_spread": 1.0, "kl": 1.0, "surprise": 1.0, "length": 2.0}
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
+def test_what_the_clip_has_stopped_is_counted_where_something_was_said() -> None:
+    """Answers of 1 and 3 tokens, the first better: its token and the other's first have moved on by one nat."""
+    told = rollout([4.0, 2.0], [1, 3], [0, 0])
+    batch = group.credit(told, "mean", 0.0)
+    now = batch.logprobs + torch.tensor([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
+    sight = SimpleNamespace(logprobs=lambda temperature: now)
+    loss = PolicyLoss(GRPO(), Price(GRPO(), 0.0))
+    _, notes = loss(sight, batch)  # type: ignore[arg-type]
+    assert float(notes["clipped"]) == 0.5 and float(notes["moved"]) == 0.5
+
+
+def test_what_is_minimised_is_told() -> None:
+    assert "a nat of drift costs 0.05, paid out of the score" in minimised(GRPO())
+    assert "paid in the loss by k3" in minimised(GRPO(loss=GroupLoss(drift="k3")))
 
 
 def test_rejection_keeps_the_best_and_its_very_tokens(path: Path) -> None:
