@@ -185,6 +185,25 @@ def test_a_project_is_made_and_filled_on_the_pages(served: Served, page: Page) -
     expect(page.locator(".card")).to_have_count(2)
 
 
+def test_an_export_says_what_it_loses_before_it_is_fetched(served: Served, page: Page) -> None:
+    look(page, served, "p/full")
+    page.get_by_text("Everybody\u2019s latest answers as a file").click()
+    main = page.locator("main")
+    expect(main).to_contain_text("Nothing is lost.")
+    page.get_by_label("Format").select_option("rewardbench-2")
+    expect(main).to_contain_text("rewardbench-2 cannot carry dialogues")
+    expect(page.get_by_role("link", name=re.compile("Download"))).to_have_count(0)
+    page.get_by_label("Format").select_option("trl-preference-chat")
+    page.get_by_label("Packed as").select_option("csv")
+    expect(main).to_contain_text("trl-preference-chat cannot carry lists")
+    with page.expect_download() as fetched:
+        page.get_by_role("link", name="Download full.trl-preference-chat.csv").click()
+    assert fetched.value.suggested_filename == "full.trl-preference-chat.csv"
+    text = fetched.value.path().read_text(encoding="utf-8")
+    assert text.startswith("prompt:json,chosen:json,rejected:json\n")
+    assert page.evaluate("window.__xss") is None
+
+
 def test_what_is_not_there_is_told_in_words(served: Served, page: Page) -> None:
     look(page, served, "p/nowhere")
     expect(page.get_by_role("heading", name="Not here")).to_be_visible()

@@ -600,6 +600,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{p}/export/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Exports
+         * @description What an export may be written in.
+         */
+        get: operations["list_exports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{p}/export/losses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Weigh Export
+         * @description How much an export would hold, and what its format cannot carry.
+         */
+        get: operations["weigh_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{p}/erase": {
         parameters: {
             query?: never;
@@ -1118,6 +1158,22 @@ export interface components {
              * @description What the tombstone says; no personal data belongs in it.
              */
             reason: string;
+        };
+        /**
+         * Exports
+         * @description What an export may be written in.
+         */
+        Exports: {
+            /**
+             * Formats
+             * @description By what is written in them.
+             */
+            formats: components["schemas"]["Written"][];
+            /**
+             * Containers
+             * @description What such rows may be packed in.
+             */
+            containers: ("jsonl" | "jsonl.gz" | "json" | "csv" | "parquet")[];
         };
         /**
          * Fault
@@ -2746,6 +2802,49 @@ export interface components {
              */
             content: string;
         };
+        /**
+         * Weighed
+         * @description What a file would hold, and what it would not.
+         */
+        Weighed: {
+            /**
+             * Records
+             * @description What people said.
+             */
+            records: number;
+            /**
+             * Rows
+             * @description What it becomes.
+             */
+            rows: number;
+            /**
+             * Losses
+             * @description What the format cannot carry, and how much of it there is: a sentence each.
+             */
+            losses: string[];
+        };
+        /**
+         * Written
+         * @description A format that an export may have.
+         */
+        Written: {
+            /**
+             * Name
+             * @description As the documentation calls it.
+             */
+            name: string;
+            /**
+             * Kind
+             * @description What of the things that people said is written in it.
+             * @enum {string}
+             */
+            kind: "rankings" | "demonstrations" | "ratings";
+            /**
+             * Keys
+             * @description What its rows hold.
+             */
+            keys: string[];
+        };
     };
     responses: never;
     parameters: never;
@@ -3783,6 +3882,7 @@ export interface operations {
         parameters: {
             query?: {
                 format?: string;
+                container?: "jsonl" | "jsonl.gz" | "json" | "csv" | "parquet";
             };
             header?: never;
             path: {
@@ -3798,6 +3898,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                p: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exports"];
+                };
+            };
+            /** @description It was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    weigh_export: {
+        parameters: {
+            query?: {
+                format?: string;
+            };
+            header?: never;
+            path: {
+                p: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Weighed"];
+                };
             };
             /** @description It was not done. */
             default: {

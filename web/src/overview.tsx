@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { Add, TakeOut } from "./material";
 import { get, post, type Schema } from "./net";
 import { count, Empty, Outcome, Pending, useDeed, useLoaded } from "./parts";
 
@@ -70,6 +71,7 @@ export function Overview({ project, me }: { project: Schema<"Project">; me: Sche
       </section>
       {now.per_day.length > 0 && <Days of={now.per_day} />}
       {me.role === "admin" && <Add slug={project.slug} done={told.again} />}
+      {me.role === "admin" && <TakeOut slug={project.slug} />}
     </main>
   );
 }
@@ -117,51 +119,6 @@ function Days({ of }: { of: readonly Schema<"Day">[] }): JSX.Element {
           </table>
         </div>
       </details>
-    </section>
-  );
-}
-
-/** Tasks from a file; what was left out is told row by row. */
-function Add({ slug, done }: { slug: string; done: () => void }): JSX.Element {
-  const [told, setTold] = useState<Schema<"Imported"> | null>(null);
-  const [gold, setGold] = useState(false);
-  const deed = useDeed();
-  const add = (file: File): void =>
-    deed.run(async () => {
-      setTold(null);
-      const text = await file.text();
-      const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold });
-      setTold(imported);
-      done();
-      return `${count(imported.rows)} rows read, ${count(imported.tasks)} new tasks.`;
-    });
-  return (
-    <section>
-      <h2>Add tasks</h2>
-      <p class="soft">A JSONL file of prompts with their answers, in any format that <code>concord import</code> reads.</p>
-      <label class="check">
-        <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} /> The rankings
-        in it are known to be right: people are measured by them
-      </label>
-      <input
-        type="file"
-        accept=".jsonl,.json,.txt"
-        aria-label="File with tasks"
-        disabled={deed.busy}
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) add(file);
-          event.currentTarget.value = "";
-        }}
-      />
-      <Outcome of={deed} />
-      {told && [...told.left_out, ...told.warnings].length > 0 && (
-        <ul>
-          {[...told.left_out, ...told.warnings].map((one) => (
-            <li>{one}</li>
-          ))}
-        </ul>
-      )}
     </section>
   );
 }

@@ -63,6 +63,8 @@ ACCESS: dict[str, Role] = {
     "add_tasks": "admin",
     "set_priorities": "admin",
     "export": "admin",
+    "list_exports": "admin",
+    "weigh_export": "admin",
     "erase": "admin",
     "verify_history": "admin",
 }

@@ -1,15 +1,14 @@
-"""What is brought in and taken out: tasks from files of completions or rankings, and what people said as files."""
+"""What is brought in: tasks from files of completions or rankings."""
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from concord import formats
-from concord.annotation import asked, offers, records, told
+from concord.annotation import asked, offers, told
 from concord.annotation.faults import Refusal
 from concord.annotation.tables import Project
 from concord.errors import RecordError
@@ -24,19 +23,6 @@ READERS: dict[formats.Kind, Callable[[Path], formats.Rows[Any]]] = {
     "completions": formats.read_completions,
     "rankings": formats.read_rankings,
 }
-WRITERS: dict[formats.Kind, Any] = {
-    "rankings": (records.rankings, formats.write_rankings),
-    "demonstrations": (records.demonstrations, formats.write_demonstrations),
-    "ratings": (records.ratings, formats.write_ratings),
-}
-
-
-@dataclass(frozen=True)
-class Content:
-    """A file, and what it could not carry."""
-
-    text: str
-    told: dict[str, str]
 
 
 def bring(session: Session, project: Project, asked: asked.NewTasks) -> told.Imported:
@@ -92,19 +78,3 @@ def read(path: Path, kinds: Sequence[formats.Kind]) -> tuple[formats.Kind, forma
             reasons.append(str(error).replace(str(path), UPLOAD))
     reason = next((one for one in reasons if MISPLACED not in one), reasons[0])
     raise Refusal(422, "records", reason, "text")
-
-
-def export(session: Session, project: Project, format: str) -> Content:
-    """What people said, in a format of rankings, demonstrations or ratings."""
-    known = formats.FORMATS.get(format)
-    kind = next((one for one in WRITERS if known and known.writer(one)), None)
-    if kind is None:
-        names = [name for name, one in formats.FORMATS.items() if any(one.writer(kind) for kind in WRITERS)]
-        raise Refusal(422, "format", f"`{format}` is not written here. Give {', '.join(names)}.", "format")
-    rows, write = WRITERS[kind]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "export.jsonl"
-        report = write(path, rows(session, project), format)
-        text = path.read_text(encoding="utf-8") if report.rows else ""
-    told = {"x-concord-records": str(report.records), "x-concord-rows": str(report.rows)}
-    return Content(text, told | ({"x-concord-lost": "; ".join(report.losses)} if report.losses else {}))

@@ -1,6 +1,7 @@
 """Data files: what people bring is read line by line, checked to the last field, and written back whole."""
 
 from concord.formats.caps import CAPS, Caps
+from concord.formats.packing import Container
 from concord.formats.reading import (
     Passage,
     read_completions,
@@ -18,6 +19,8 @@ from concord.formats.sniffing import Guess, sniff
 from concord.formats.table import FORMATS
 from concord.formats.writing import (
     LossReport,
+    weigh,
+    write,
     write_completions,
     write_demonstrations,
     write_judgements,
@@ -31,6 +34,7 @@ __all__ = [
     "CAPS",
     "FORMATS",
     "Caps",
+    "Container",
     "Format",
     "Guess",
     "Kind",
@@ -46,6 +50,8 @@ __all__ = [
     "read_steps",
     "recognise",
     "sniff",
+    "weigh",
+    "write",
     "write_completions",
     "write_demonstrations",
     "write_judgements",

@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from concord.errors import RecordError
 from concord.formats.arrow import write_parquet
@@ -14,6 +14,8 @@ from concord.formats.sheets import write_sheet
 from concord.records.files import drafted, write_lines
 
 LEVEL = 6
+Container = Literal["jsonl", "jsonl.gz", "json", "csv", "parquet"]
+"""What a file is packed in when its name ends so."""
 
 
 def pack(path: Path, lines: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """Write a data file whole, and report what its format could not carry."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -81,6 +82,22 @@ def write_judgements(
 
 def write(path: Path, records: Iterable[object], kind: Kind, format: str) -> LossReport:
     """Write records of one kind in one format; the file is there whole, or not at all."""
+    return passed(path, records, kind, format, lambda lines: pack(path, lines))
+
+
+def weigh(name: Path, records: Iterable[object], kind: Kind, format: str) -> LossReport:
+    """What a file of that name would hold and lose; nothing is written."""
+    return passed(name, records, kind, format, lambda lines: deque(lines, maxlen=0))
+
+
+def passed(
+    path: Path,
+    records: Iterable[object],
+    kind: Kind,
+    format: str,
+    take: Callable[[Iterator[str]], object],
+) -> LossReport:
+    """Pass the lines of a file on, and report what went in, came out and was lost."""
     known = FORMATS.get(format)
     turn = known.writer(kind) if known else None
     if turn is None:
@@ -88,7 +105,7 @@ def write(path: Path, records: Iterable[object], kind: Kind, format: str) -> Los
         raise RecordError(f"`{format}` is no format that {kind} are written in. Use {' or '.join(fitting)}.")
     losses = Losses(format)
     counts = [0, 0]
-    pack(path, rows_of(path, records, turn, losses, counts))
+    take(rows_of(path, records, turn, losses, counts))
     return LossReport(format, counts[0], counts[1], losses.lines())
 
 

@@ -3,13 +3,16 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
+from concord import formats
 from concord.annotation import asked, chain, erasure, material, projects, queue, told
+from concord.annotation import export as outgoing
 from concord.annotation.desk import At
 from concord.annotation.values import Slug
 
 router = APIRouter(tags=["material"])
+Format = Annotated[str, Query(max_length=60)]
 
 
 @router.post("/projects")
@@ -35,15 +38,36 @@ def set_priorities(p: Slug, body: asked.Priorities, desk: At) -> told.Done:
 
 
 @router.get("/projects/{p}/export", response_class=Response)
-def export(p: Slug, desk: At, format: Annotated[str, Query(max_length=60)] = "concord-rankings") -> Response:
+def export(
+    p: Slug, desk: At, format: Format = "concord-rankings", container: formats.Container = "jsonl"
+) -> Response:
     """Everybody's latest rankings as a file, by pseudonyms."""
     with desk.reading() as session:
-        content = material.export(session, desk.project(session, p), format)
-    return Response(
-        content.text,
-        media_type="application/jsonl",
-        headers={"content-disposition": f'attachment; filename="{p}.jsonl"', **content.told},
-    )
+        parcel = outgoing.parcel(session, desk.project(session, p), format, container)
+    headers = {
+        "content-disposition": f'attachment; filename="{parcel.name}"',
+        "content-length": str(parcel.size),
+        "x-concord-records": str(parcel.report.records),
+        "x-concord-rows": str(parcel.report.rows),
+    }
+    if parcel.report.losses:
+        headers["x-concord-lost"] = "; ".join(parcel.report.losses)
+    return StreamingResponse(parcel.parts(), media_type=parcel.media, headers=headers)
+
+
+@router.get("/projects/{p}/export/formats")
+def list_exports(p: Slug, desk: At) -> told.Exports:
+    """What an export may be written in."""
+    with desk.reading() as session:
+        desk.project(session, p)
+    return outgoing.offered()
+
+
+@router.get("/projects/{p}/export/losses")
+def weigh_export(p: Slug, desk: At, format: Format = "concord-rankings") -> told.Weighed:
+    """How much an export would hold, and what its format cannot carry."""
+    with desk.reading() as session:
+        return outgoing.weigh(session, desk.project(session, p), format)
 
 
 @router.post("/projects/{p}/erase")

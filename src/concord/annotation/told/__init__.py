@@ -2,6 +2,7 @@
 
 from concord.annotation.told.errands import (
     Erased,
+    Exports,
     Imported,
     Link,
     People,
@@ -10,6 +11,8 @@ from concord.annotation.told.errands import (
     TokenLine,
     Tokens,
     Verified,
+    Weighed,
+    Written,
 )
 from concord.annotation.told.oversight import (
     Agreement,
@@ -75,6 +78,7 @@ __all__ = [
     "Day",
     "Done",
     "Erased",
+    "Exports",
     "Fault",
     "Flag",
     "Guideline",
@@ -125,4 +129,6 @@ __all__ = [
     "Versions",
     "WatchLook",
     "WatchTurn",
+    "Weighed",
+    "Written",
 ]

@@ -1,6 +1,9 @@
 """What an admin is told."""
 
+from typing import Literal
+
 from concord.annotation.values import Closed, Role, When
+from concord.formats import Container
 
 
 class Person(Closed):
@@ -84,6 +87,37 @@ class Imported(Closed):
     """What was not taken, and why: rows in = stored and left out."""
     warnings: list[str]
     """What was odd."""
+
+
+class Written(Closed):
+    """A format that an export may have."""
+
+    name: str
+    """As the documentation calls it."""
+    kind: Literal["rankings", "demonstrations", "ratings"]
+    """What of the things that people said is written in it."""
+    keys: list[str]
+    """What its rows hold."""
+
+
+class Exports(Closed):
+    """What an export may be written in."""
+
+    formats: list[Written]
+    """By what is written in them."""
+    containers: list[Container]
+    """What such rows may be packed in."""
+
+
+class Weighed(Closed):
+    """What a file would hold, and what it would not."""
+
+    records: int
+    """What people said."""
+    rows: int
+    """What it becomes."""
+    losses: list[str]
+    """What the format cannot carry, and how much of it there is: a sentence each."""
 
 
 class Erased(Closed):

@@ -1,0 +1,151 @@
+/** What an admin brings in as a file, and takes out as one. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { get, post, type Schema } from "./net";
+import { count, Outcome, useDeed, useLoaded } from "./parts";
+
+/** Tasks from a file; what was left out is told row by row. */
+export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Element {
+  const [told, setTold] = useState<Schema<"Imported"> | null>(null);
+  const [gold, setGold] = useState(false);
+  const deed = useDeed();
+  const add = (file: File): void =>
+    deed.run(async () => {
+      setTold(null);
+      const text = await file.text();
+      const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold });
+      setTold(imported);
+      done();
+      return `${count(imported.rows)} rows read, ${count(imported.tasks)} new tasks.`;
+    });
+  return (
+    <section>
+      <h2>Add tasks</h2>
+      <p class="soft">A JSONL file of prompts with their answers, in any format that <code>concord import</code> reads.</p>
+      <label class="check">
+        <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} /> The rankings
+        in it are known to be right: people are measured by them
+      </label>
+      <input
+        type="file"
+        accept=".jsonl,.json,.txt"
+        aria-label="File with tasks"
+        disabled={deed.busy}
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          if (file) add(file);
+          event.currentTarget.value = "";
+        }}
+      />
+      <Outcome of={deed} />
+      {told && [...told.left_out, ...told.warnings].length > 0 && (
+        <ul>
+          {[...told.left_out, ...told.warnings].map((one) => (
+            <li>{one}</li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+const SAID: Readonly<Record<Schema<"Written">["kind"], string>> = {
+  rankings: "Rankings",
+  demonstrations: "Demonstrations: best answers as people mended them",
+  ratings: "Ratings: numbers by aspect",
+};
+const PACKED: Readonly<Record<Schema<"Exports">["containers"][number], string>> = {
+  jsonl: "JSON Lines",
+  "jsonl.gz": "JSON Lines, compressed",
+  json: "a JSON array",
+  csv: "CSV, for spreadsheets",
+  parquet: "Parquet",
+};
+
+/** What people said, as a file of any format that holds it; closed until somebody wants one. */
+export function TakeOut({ slug }: { slug: string }): JSX.Element {
+  const [open, setOpen] = useState(false);
+  return (
+    <section>
+      <h2>Export</h2>
+      <details class="write" onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>Everybody’s latest answers as a file</summary>
+        {open && <Export slug={slug} />}
+      </details>
+    </section>
+  );
+}
+
+function Export({ slug }: { slug: string }): JSX.Element {
+  const told = useLoaded(() => get("/api/v1/projects/{p}/export/formats", { p: slug }), slug);
+  const [format, setFormat] = useState("concord-rankings");
+  const [container, setContainer] = useState<keyof typeof PACKED>("jsonl");
+  if (!told.value) return <p class="soft">{told.fault ? told.fault.message : "One moment …"}</p>;
+  const { formats, containers } = told.value;
+  const chosen = formats.find((one) => one.name === format);
+  return (
+    <div class="export">
+      <label>
+        Format
+        <select value={format} onChange={(event) => setFormat(event.currentTarget.value)}>
+          {Object.entries(SAID).map(([kind, words]) => (
+            <optgroup label={words}>
+              {formats
+                .filter((one) => one.kind === kind)
+                .map((one) => (
+                  <option>{one.name}</option>
+                ))}
+            </optgroup>
+          ))}
+        </select>
+      </label>
+      <label>
+        Packed as
+        <select
+          value={container}
+          onChange={(event) => setContainer(event.currentTarget.value as keyof typeof PACKED)}
+        >
+          {containers.map((one) => (
+            <option value={one}>{PACKED[one]}</option>
+          ))}
+        </select>
+      </label>
+      <p class="soft">
+        A row holds {chosen?.keys.join(", ")}. Names of people are pseudonyms.
+        {container === "csv" && " What a spreadsheet would take for a formula begins with an apostrophe."}
+      </p>
+      <Weighed slug={slug} format={format} container={container} />
+    </div>
+  );
+}
+
+/** What the file will hold and what it cannot, before it is fetched. */
+function Weighed({ slug, format, container }: { slug: string; format: string; container: string }): JSX.Element {
+  const told = useLoaded(() => get("/api/v1/projects/{p}/export/losses", { p: slug, format }), `${slug}/${format}`);
+  const now = told.value;
+  if (!now) return <p role={told.fault ? "alert" : "status"}>{told.fault ? told.fault.message : "Counting …"}</p>;
+  if (now.records === 0) return <p role="status">Nobody has said anything of this kind yet.</p>;
+  const where = new URLSearchParams({ format, container });
+  return (
+    <div class="export" role="status">
+      <p>
+        <strong>{count(now.records)}</strong> {now.records === 1 ? "record becomes" : "records become"}{" "}
+        <strong>{count(now.rows)}</strong> {now.rows === 1 ? "row" : "rows"}.
+        {now.losses.length === 0 ? " Nothing is lost." : " Lost on the way:"}
+      </p>
+      {now.losses.length > 0 && (
+        <ul>
+          {now.losses.map((one) => (
+            <li>{one}</li>
+          ))}
+        </ul>
+      )}
+      {now.rows > 0 && (
+        <a class="button send" href={`/api/v1/projects/${slug}/export?${where}`} download>
+          Download {slug}.{format}.{container}
+        </a>
+      )}
+    </div>
+  );
+}
