@@ -149,7 +149,7 @@ class House:
     """A store, its application, and people who use it."""
 
     def __init__(self, place: str) -> None:
-        quality._known.clear()  # a project's salt, by which it is remembered, is the same in all tests
+        quality._kept.clear()  # a project's salt, by which it is remembered, is the same in all tests
         self.store = Store.open(place)
         self.app = create_app(self.store, ADDRESS)
         self.client = TestClient(self.app, base_url=ADDRESS)

@@ -1,6 +1,8 @@
 """How far people agree and how each of them works, by the measures of `annotation.agreement`."""
 
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import func, select
@@ -17,13 +19,26 @@ BEGINNING = 120
 """Characters of a prompt that a list shows."""
 AGAIN = 100
 """Resamples behind the interval of one tag's alpha."""
-_known: dict[str, tuple[tuple[int, int], told.Agreement]] = {}
+Moment = tuple[int, int]
+"""How many revisions of judgements a project has, and how many erased prompts: neither ever falls."""
+
+
+@dataclass
+class Kept:
+    """What was last worked out for one project, and the turn of whoever works it out anew."""
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    at: Moment = (-1, -1)
+    value: told.Agreement | None = None
+
+
+_kept: dict[str, Kept] = {}
 
 
 def remembered(project: Project) -> told.Range | None:
     """Alpha as it was when somebody last looked at the page of agreement: it takes too long for every judgement."""
-    known = _known.get(project.salt)
-    return known[1].alpha if known else None
+    known = _kept.get(project.salt)
+    return known.value.alpha if known and known.value else None
 
 
 def given(session: Session, project: Project) -> list[Given]:
@@ -65,13 +80,17 @@ def attention(session: Session, project: Project) -> dict[str, told.Tally]:
 
 
 def agreement(session: Session, project: Project) -> told.Agreement:
-    """Everything on the page of agreement; worked out anew when anything was said or erased since."""
+    """Everything on the page of agreement; worked out anew when anything was said or erased since.
+
+    Whoever asks meanwhile waits and takes what the first one found, if it is no older than what they see.
+    """
     erased = Prompt.project_id == project.id, Prompt.erased.is_not(None)
-    now = (project.length, session.scalar(select(func.count()).where(*erased)) or 0)
-    before = _known.get(project.salt)
-    if before is None or before[0] != now:
-        before = _known[project.salt] = now, work_out(session, project)
-    return before[1]
+    now: Moment = (project.length, session.scalar(select(func.count()).where(*erased)) or 0)
+    kept = _kept.setdefault(project.salt, Kept())
+    with kept.turn:
+        if kept.value is None or not all(known >= seen for known, seen in zip(kept.at, now, strict=True)):
+            kept.value, kept.at = work_out(session, project), now
+        return kept.value
 
 
 def work_out(session: Session, project: Project) -> told.Agreement:
