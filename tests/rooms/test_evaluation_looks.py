@@ -106,6 +106,13 @@ def test_looks_without_a_judge_draw_the_reward_model_alone() -> None:
     assert shown.count("<svg") == 1 and "What the judge finds" not in shown
 
 
+def test_a_peak_far_beyond_all_looks_has_no_place() -> None:
+    far = {**FOUND["fits"][0], "peak": {"value": 1445.34, "low": 0.76, "high": None, "n": 64}}  # type: ignore[index]
+    shown = looks({"watch": {"ppo": {"looks": LOOKS, "found": {**FOUND, "fits": [far]}, "alarms": []}}})
+    assert "1445" not in shown
+    assert "peaks at more than 10 times the drift that was reached, at d = 0.76 at the earliest" in shown
+
+
 def test_a_law_without_a_peak_is_told_as_such() -> None:
     flat = {**FOUND["fits"][0], "peak": {"value": None, "low": None, "high": None, "n": 64}, "past_peak": 0.0}  # type: ignore[index]
     assert "shows no peak" in finding({"looks": LOOKS, "found": {"fits": [flat]}, "alarms": []})

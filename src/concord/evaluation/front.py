@@ -84,7 +84,8 @@ def identity(report: Report) -> str:
         *([f"seed {what['seed']}"] if "seed" in what else []),
         *([f"commit {str(what['commit'])[:8]}"] if what.get("commit") else []),
     ]
-    return " \N{MIDDLE DOT} ".join(escape(fact) for fact in facts)
+    held = [fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in facts[2:]]  # a hash stays with its word
+    return " \N{MIDDLE DOT} ".join(escape(fact) for fact in [*facts[:2], *held])
 
 
 def headline(report: Report) -> str:

@@ -10,6 +10,8 @@ from concord.evaluation.scaling import drawn
 Watch = Mapping[str, Any]
 """What one training left: {"looks": lines of watch.jsonl, "found": watch.json, "alarms": lines of alarms.jsonl}."""
 
+FAR = 10
+"""Times the drift that was reached: a peak beyond that is a line without end, and its place a number without sense."""
 SIDES = {
     "proxy": (
         "What the reward model believes",
@@ -41,7 +43,9 @@ def watched(name: str, found: Watch) -> str:
     if not any(figures):
         return ""
     told = f'<p class="finding">{finding(found)}</p>{alarms(found)}'
-    return f'<h3>{escape(name)}</h3><div class="figures">{"".join(figures)}</div>{told}'
+    return (
+        f'<div class="whole"><h3>{escape(name)}</h3><div class="figures">{"".join(figures)}</div>{told}</div>'
+    )
 
 
 def side(name: str, which: str, found: Watch) -> str:
@@ -95,14 +99,22 @@ def finding(found: Watch) -> str:
             f"Since then its score has changed by {figure(change['value'])} [{reach}] on the same prompts."
         )
     if fits:
-        top = fits[0]["peak"]
         law = "Gao et al.'s law d (a - b log d), d the root of the drift,"
-        reach = f"[{figure(top['low'])}, {'beyond' if top['high'] is None else figure(top['high'])}]"
-        place = "shows no peak" if top["value"] is None else f"peaks at d = {figure(top['value'])} {reach}"
+        place = summit(fits[0]["peak"], max(look["sqrt_kl"] for look in found["looks"]))
         words.append(
             f"{law} {place}; the chance that the last look is past it is {percent(fits[0]['past_peak'])}."
         )
     return " ".join(words)
+
+
+def summit(top: dict[str, Any], most: float) -> str:
+    """Where the fitted law has its peak; how far beyond all that was reached, no fit can tell."""
+    if top["value"] is None:
+        return "shows no peak"
+    if top["value"] > FAR * most:
+        return f"peaks at more than {FAR} times the drift that was reached, at d = {figure(top['low'])} at the earliest"
+    reach = f"[{figure(top['low'])}, {'beyond' if top['high'] is None else figure(top['high'])}]"
+    return f"peaks at d = {figure(top['value'])} {reach}"
 
 
 def alarms(found: Watch) -> str:

@@ -73,7 +73,7 @@ def paragraphs(lines: Iterable[str]) -> str:
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], name: str = "") -> str:
     """A table whose first column names its rows; cells are HTML already."""
-    top = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    top = "".join(f'<th scope="col">{head}</th>' if head else "<td></td>" for head in heads)
     cells = ((row[0], "".join(f"<td>{cell}</td>" for cell in row[1:])) for row in rows)
     body = "".join(f'<tr><th scope="row">{first}</th>{rest}</tr>' for first, rest in cells)
     whole = f"<caption>{caption}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody>"

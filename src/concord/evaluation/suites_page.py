@@ -38,7 +38,7 @@ def suite(name: str, found: dict[str, Any], report: Report) -> str:
         for mark in marks
     ]
     probes = max(one["n"] for one in own.values())
-    drawn = table(f"{escape(name)}, {probes:,} probes", ["", *map(escape, own)], rows, f"Suite {name}")
+    drawn = table(f"{escape(name)}, {probes:,} probes", ["mark", *map(escape, own)], rows, f"Suite {name}")
     shown = own.get(report["candidate"], {})
     lines = "".join(f"<li>{escape(one)}</li>" for one in shown.get("unmeasured", []))
     left = f"<details><summary>Not measured</summary><ul>{lines}</ul></details>" if lines else ""
