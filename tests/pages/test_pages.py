@@ -169,6 +169,27 @@ def test_somebody_is_invited_by_a_link_that_serves_once(served: Served, page: Pa
     expect(page.get_by_text("New One has no way in any more")).to_be_visible()
 
 
+def test_somebody_is_given_another_project(served: Served, page: Page) -> None:
+    served.project("given", tasks=1)
+    other = Visitor(served.invite("Guest", projects=("full",)))
+    assert [one["slug"] for one in other.ask("GET", "/projects")] == ["full"]
+    look(page, served, "")
+    look(page, served, "people")
+    page.get_by_text("full: change the projects of Guest").click()
+    page.get_by_role("group", name="Projects of Guest").get_by_label("Given").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The projects of Guest are changed.")).to_be_visible()
+    assert {one["slug"] for one in other.ask("GET", "/projects")} == {"full", "given"}
+
+
+def test_an_empty_project_says_so(served: Served, page: Page) -> None:
+    served.ask("POST", "/projects", {"slug": "bare", "title": "Bare"})
+    look(page, served, "p/bare")
+    expect(page.get_by_role("heading", name="The loop")).to_have_count(0)
+    page.goto(f"{served.origin}/#/p/bare/rank")
+    expect(page.get_by_role("heading", name="There are no tasks yet")).to_be_visible()
+
+
 def test_a_project_is_made_and_filled_on_the_pages(served: Served, page: Page) -> None:
     look(page, served, "")
     page.get_by_text("New project").click()

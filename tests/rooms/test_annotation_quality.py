@@ -47,6 +47,20 @@ def test_a_second_look_works_nothing_out_and_a_new_judgement_does(house: Any, co
     assert lead.get("/projects/one/agreement") and len(counted) == 4
 
 
+def test_what_was_skipped_is_named_with_its_reason_the_latest_first(house: Any) -> None:
+    house.project(tasks=3)
+    ada = house.guest("Ada Name", projects=("one",))
+    tasks = ada.take(3)
+    for task, reason in zip(tasks, ("no idea", None, 'says "skip":"x"'), strict=True):
+        ada.judge(task, **({} if reason is None else {"tiers": [], "skip": reason}))
+    told = house.owner.get("/projects/one/agreement")["skipped"]
+    assert [one["reason"] for one in told] == ['says "skip":"x"', "no idea"]
+    asked = [task["prompt"]["messages"][0]["content"] for task in tasks]
+    assert [one["prompt"] for one in told] == [asked[2], asked[0]]
+    assert told[0]["by"].startswith("annotator-") and "Ada" not in str(told)
+    assert house.owner.get(f"/projects/one/tasks/{told[1]['task']}")["judgements"][0]["skip"] == "no idea"
+
+
 def test_projects_do_not_share_what_is_kept(light: Any, counted: Counted) -> None:
     for slug in ("one", "two"):
         light.project(slug=slug)

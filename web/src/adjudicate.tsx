@@ -83,9 +83,10 @@ function Decide({ project, number, told, again }: Given): JSX.Element {
       <Said of={told.judgements} ids={ids} />
       <h2>Your decision</h2>
       <Board state={state} candidates={told.task.candidates} act={act} edits={false} />
-      <div class="card pad">
+      <div class="card pad decide">
         <Strip state={state} act={act} />
         <div class="verdict" role="group" aria-label="Why the others differed">
+          <span class="soft">Why the others differed</span>
           {(Object.entries(REASONS) as [Reason, string][]).map(([value, words]) => (
             <button type="button" aria-pressed={reason === value} onClick={() => setReason(value)}>
               {words}

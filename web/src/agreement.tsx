@@ -19,6 +19,7 @@ export function Agreement({ slug }: { slug: string }): JSX.Element {
       <Annotators of={now.annotators} />
       {now.matrix.length > 1 && <Matrix of={now} />}
       <Hardest of={now.hardest} slug={slug} />
+      {now.skipped.length > 0 && <Skipped of={now.skipped} slug={slug} />}
       {now.tags.length > 0 && (
         <section>
           <h2>By tag</h2>
@@ -54,11 +55,11 @@ function Annotators({ of }: { of: readonly Schema<"AnnotatorLine">[] }): JSX.Ele
     <section>
       <h2>Annotators</h2>
       <div class="scroll" tabIndex={0} role="region" aria-label="Annotators">
-        <table>
+        <table class="figures">
           <thead>
             <tr>
-              {COLUMNS.map(([name, why]) => (
-                <th scope="col" title={why}>
+              {COLUMNS.map(([name]) => (
+                <th scope="col">
                   {name}
                 </th>
               ))}
@@ -93,6 +94,16 @@ function Annotators({ of }: { of: readonly Schema<"AnnotatorLine">[] }): JSX.Ele
         </table>
       </div>
       <p class="soft">A flag is a sign that something may be worth a look. It screens; it accuses nobody.</p>
+      <details>
+        <summary>What the columns say</summary>
+        <ul>
+          {COLUMNS.map(([name, why]) => (
+            <li>
+              <strong>{name}</strong>: {why}
+            </li>
+          ))}
+        </ul>
+      </details>
     </section>
   );
 }
@@ -146,6 +157,24 @@ function Hardest({ of, slug }: { of: readonly Schema<"Hard">[]; slug: string }):
           ))}
         </ol>
       )}
+    </section>
+  );
+}
+
+function Skipped({ of, slug }: { of: readonly Schema<"Skipped">[]; slug: string }): JSX.Element {
+  return (
+    <section>
+      <h2>Skipped</h2>
+      <ul>
+        {of.map((one) => (
+          <li>
+            <a href={`#/p/${slug}/task/${one.task}`}>{one.prompt}</a>{" "}
+            <span class="soft">
+              {one.by}: {one.reason}
+            </span>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

@@ -892,6 +892,11 @@ export interface components {
              */
             hardest: components["schemas"]["Hard"][];
             /**
+             * Skipped
+             * @description What was passed over, the latest first.
+             */
+            skipped: components["schemas"]["Skipped"][];
+            /**
              * Tags
              * @description By tag.
              */
@@ -2552,6 +2557,32 @@ export interface components {
              * @description A few prompts of it.
              */
             pairs: components["schemas"]["Paired"][];
+        };
+        /**
+         * Skipped
+         * @description A task that somebody passed over.
+         */
+        Skipped: {
+            /**
+             * Task
+             * @description Its number, for reviewers.
+             */
+            task: number;
+            /**
+             * Prompt
+             * @description How the prompt begins.
+             */
+            prompt: string;
+            /**
+             * By
+             * @description A pseudonym.
+             */
+            by: string;
+            /**
+             * Reason
+             * @description Why, in their words.
+             */
+            reason: string;
         };
         /**
          * Stored

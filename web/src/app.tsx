@@ -9,11 +9,12 @@ import { GuidelinePage } from "./guideline";
 import { Fault, get, post, whenSignedOut, type Schema } from "./net";
 import { drawer, memory, Outbox } from "./outbox";
 import { Overview, Projects } from "./overview";
-import { count, Empty, Outcome, Pending, two, useDeed, useLoaded } from "./parts";
+import { Empty, Outcome, Pending, useDeed, useLoaded } from "./parts";
 import { People } from "./people";
 import { Rank } from "./rank";
 import { Run } from "./run";
 import { Runs } from "./runs";
+import { Numbers, Tabs } from "./tabs";
 import { Refused, Unsent } from "./unsent";
 
 type Me = Schema<"Me">;
@@ -267,37 +268,4 @@ function Inside({ project, me, outbox, place, again, progressed }: OfInside): JS
         </Empty>
       );
   }
-}
-
-function Tabs({ me, project, page }: { me: Me; project: Schema<"Project">; page: string }): JSX.Element {
-  const tabs: [string, string][] = [["", project.title], ["rank", project.mode === "compare" ? "Judge" : "Rank"]];
-  if (me.role !== "annotator") tabs.push(["agreement", "Agreement"]);
-  if (me.role !== "annotator" || project.mode === "compare") tabs.push(["compare", "Compare"]);
-  tabs.push(["guideline", "Guideline"]);
-  return (
-    <nav aria-label="Pages of this project">
-      {tabs.map(([to, name]) => (
-        <a
-          href={`#/p/${project.slug}${to && `/${to}`}`}
-          class={to === "" ? "title" : ""}
-          aria-current={page === to ? "page" : undefined}
-        >
-          {name}
-        </a>
-      ))}
-    </nav>
-  );
-}
-
-function Numbers({ of }: { of: Schema<"Progress"> }): JSX.Element {
-  return (
-    <span class="numbers">
-      <span>{count(of.today)} today</span>
-      <span>
-        {count(of.done)}/{count(of.total)}
-      </span>
-      {of.median_seconds !== null && <span>{Math.round(of.median_seconds)} s median</span>}
-      {of.agreement && <span>agreement {two(of.agreement.value)}</span>}
-    </span>
-  );
 }

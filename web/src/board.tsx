@@ -188,10 +188,11 @@ export function Strip({ state, act }: Pick<Shown, "state" | "act">): JSX.Element
   const tiers = order(state);
   const left = state.ids.filter((id) => !placed(state).includes(id));
   const name = (id: string): string => label(state, state.ids.indexOf(id));
+  const first = state.mode === "best-worst" ? "the best, then the worst" : "best first";
   return (
     <div class="strip">
       <span class="soft">Order</span>
-      <Gap at={0} words={tiers.length === 0 ? "best first: press a number, tap one, or drag it here" : ""} />
+      <Gap at={0} words={tiers.length === 0 ? `${first}: press a number, tap one, or drag it here` : ""} />
       {tiers.map((tier, at) => (
         <>
           <span class="tier" data-at={at} data-join="">

@@ -8,15 +8,17 @@ export function Compare({ project, reviewer }: { project: Schema<"Project">; rev
   return (
     <main class="page">
       <h1>Compare</h1>
-      <p>
-        Two answers side by side, without names: 1 the left is better, 2 the right, 3 equally good, 4 both are bad.
-      </p>
       {project.mode === "compare" ? (
-        <p>
-          <a class="button send" href={`#/p/${project.slug}/rank`}>
-            Start to compare
-          </a>
-        </p>
+        <>
+          <p>
+            Two answers side by side, without names: 1 the left is better, 2 the right, 3 equally good, 4 both are bad.
+          </p>
+          <p>
+            <a class="button send" href={`#/p/${project.slug}/rank`}>
+              Start to compare
+            </a>
+          </p>
+        </>
       ) : (
         <p class="soft">This project ranks lists; each list counts below as the pairs that it decides.</p>
       )}
@@ -33,7 +35,7 @@ function Results({ slug }: { slug: string }): JSX.Element {
   return (
     <section>
       <h2>Who is preferred</h2>
-      <p class="soft">From {count(now.n)} judgements. A tie counts half. The bar shows where the true rate may lie.</p>
+      <p class="soft">From {count(now.n)} {now.n === 1 ? "judgement" : "judgements"}. A tie counts half. The bar shows where the true rate may lie.</p>
       <div class="scroll" tabIndex={0} role="region" aria-label="Who is preferred">
         <table class="pairs">
           <thead>

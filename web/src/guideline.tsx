@@ -99,8 +99,8 @@ function Write({ slug, text, done }: { slug: string; text: string; done: () => v
         </div>
       </div>
       <label class="check">
-        <input type="checkbox" checked={must} onChange={(event) => setMust(event.currentTarget.checked)} /> People must
-        confirm it before they get another task
+        <input type="checkbox" checked={must} onChange={(event) => setMust(event.currentTarget.checked)} />
+        <span>People must confirm it before they get another task</span>
       </label>
       <button type="button" disabled={deed.busy || !draft.trim() || draft === text} onClick={() => deed.run(publish)}>
         Publish

@@ -24,8 +24,8 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
       <h2>Add tasks</h2>
       <p class="soft">A JSONL file of prompts with their answers, in any format that <code>concord import</code> reads.</p>
       <label class="check">
-        <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} /> The rankings
-        in it are known to be right: people are measured by them
+        <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} />
+        <span>The rankings in it are known to be right: people are measured by them</span>
       </label>
       <input
         type="file"

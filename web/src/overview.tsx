@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { Add, TakeOut } from "./material";
 import { get, post, type Schema } from "./net";
 import { count, Empty, Outcome, Pending, useDeed, useLoaded } from "./parts";
+import { marked } from "./prose";
 
 const STATES = {
   done: "✓ done",
@@ -44,35 +45,42 @@ export function Overview({ project, me }: { project: Schema<"Project">; me: Sche
           </a>
         )}
       </section>
-      {now.advice.length > 0 && (
+      {now.advice.length > 0 && me.role !== "annotator" && (
         <section>
           <h2>What to do next</h2>
           <ol class="advice">
             {now.advice.map((one) => (
-              <li>{one}</li>
+              <li>{marked(one)}</li>
             ))}
           </ol>
         </section>
       )}
-      <section>
-        <h2>The loop</h2>
-        <ol class="loop">
-          {now.loop.map((node) => (
-            <li class={`node ${node.state}`}>
-              <span class="name">{node.name}</span>
-              <span class="many">{node.count === null ? " " : count(node.count)}</span>
-              {(node.count === null || node.state !== "unknown") && (
-                <span class="state">{STATES[node.state]}</span>
-              )}
-              {node.note && <span class="soft">{node.note}</span>}
-            </li>
-          ))}
-        </ol>
-      </section>
+      {now.loop.some((node) => node.name !== "rankings" && node.state !== "unknown") && <Loop of={now.loop} />}
       {now.per_day.length > 0 && <Days of={now.per_day} />}
       {me.role === "admin" && <Add slug={project.slug} done={told.again} />}
       {me.role === "admin" && <TakeOut slug={project.slug} />}
     </main>
+  );
+}
+
+/** What the tasks came from and what becomes of them; of tasks that came from a file nothing of it is known. */
+function Loop({ of }: { of: readonly Schema<"Node">[] }): JSX.Element {
+  return (
+    <section>
+      <h2>The loop</h2>
+      <ol class="loop">
+        {of.map((node) => (
+          <li class={`node ${node.state}`}>
+            <span class="name">{node.name}</span>
+            <span class="many">{node.count === null ? " " : count(node.count)}</span>
+            {(node.count === null || node.state !== "unknown") && (
+              <span class="state">{STATES[node.state]}</span>
+            )}
+            {node.note && <span class="soft">{node.note}</span>}
+          </li>
+        ))}
+      </ol>
+    </section>
   );
 }
 
@@ -101,7 +109,7 @@ function Days({ of }: { of: readonly Schema<"Day">[] }): JSX.Element {
       <details>
         <summary>In numbers</summary>
         <div class="scroll" tabIndex={0} role="region" aria-label="Judgements a day">
-          <table>
+          <table class="slim">
             <thead>
               <tr>
                 <th scope="col">day (UTC)</th>
@@ -147,7 +155,7 @@ export function Projects({ me, changed }: { me: Schema<"Me">; changed: () => voi
             <a href={`#/p/${one.slug}`}>{one.title}</a>
             <progress max={Math.max(1, one.total)} value={one.done} aria-label={`${one.title}: judgements done`} />
             <span class="soft">
-              {count(one.done)} of {count(one.total)}
+              {one.total === 0 ? "no tasks yet" : `${count(one.done)} of ${count(one.total)}`}
             </span>
           </li>
         ))}
@@ -211,8 +219,8 @@ function NewProject({ done, first }: { done: () => void; first: boolean }): JSX.
           />
         </label>
         <label class="check">
-          <input type="checkbox" checked={partial} onChange={(event) => setPartial(event.currentTarget.checked)} /> Some
-          answers may stay unranked
+          <input type="checkbox" checked={partial} onChange={(event) => setPartial(event.currentTarget.checked)} />
+          <span>Some answers may stay unranked</span>
         </label>
         <button type="submit" disabled={deed.busy || !slug}>
           Make it

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { get, post, remove, type Schema } from "./net";
 import { count, Outcome, Pending, useDeed, useLoaded, when } from "./parts";
+import { Changed, Places } from "./places";
 
 type Role = Schema<"Person">["role"];
 const ROLES: readonly (readonly [Role, string])[] = [
@@ -30,7 +31,7 @@ export function People({ me }: { me: Schema<"Me"> }): JSX.Element {
       {link && <Shown title={`A way in for ${link.name}`} secret={link.link.link} until={link.link.expires} />}
       <Outcome of={deed} />
       <div class="scroll" tabIndex={0} role="region" aria-label="People">
-        <table>
+        <table class="people">
           <thead>
             <tr>
               {["name", "role", "projects", "judgements", "last seen", ""].map((title) => (
@@ -44,6 +45,7 @@ export function People({ me }: { me: Schema<"Me"> }): JSX.Element {
                 key={one.id}
                 one={one}
                 own={one.id === me.id}
+                projects={projects.value!}
                 change={change}
                 linked={(made) => setLink({ name: one.name, link: made })}
               />
@@ -60,11 +62,12 @@ export function People({ me }: { me: Schema<"Me"> }): JSX.Element {
 interface OfLine {
   one: Schema<"Person">;
   own: boolean;
+  projects: readonly Schema<"ProjectLine">[];
   change: (deed: () => Promise<string>) => void;
   linked: (link: Schema<"Link">) => void;
 }
 
-function Line({ one, own, change, linked }: OfLine): JSX.Element {
+function Line({ one, own, projects, change, linked }: OfLine): JSX.Element {
   const person = String(one.id);
   const [sure, setSure] = useState(false);
   const give = async (role: Role): Promise<string> => {
@@ -103,7 +106,15 @@ function Line({ one, own, change, linked }: OfLine): JSX.Element {
           </select>
         )}
       </td>
-      <td>{one.role === "admin" ? "all" : one.projects.join(", ") || "none"}</td>
+      <td>
+        {one.role === "admin" ? (
+          "all"
+        ) : one.disabled ? (
+          one.projects.join(", ") || "none"
+        ) : (
+          <Changed one={one} projects={projects} change={change} />
+        )}
+      </td>
       <td>{count(one.judgements)}</td>
       <td>{when(one.seen)}</td>
       <td class="deeds">
@@ -116,8 +127,8 @@ function Line({ one, own, change, linked }: OfLine): JSX.Element {
             </button>
             {!own && (
               <button type="button" class="small" onClick={() => (sure ? change(close) : setSure(true))}>
-                {sure ? "Really close" : "Close"}
-                <span class="hidden"> the way in of {one.name}</span>
+                {sure ? "Really close the way in" : "Close the way in"}
+                <span class="hidden"> of {one.name}</span>
               </button>
             )}
           </>
@@ -183,23 +194,7 @@ function Invite({ projects, done }: OfInvite): JSX.Element {
           </select>
         </label>
         {role !== "admin" && (
-          <fieldset>
-            <legend>Projects</legend>
-            {projects.map((one) => (
-              <label class="check">
-                <input
-                  type="checkbox"
-                  checked={where.includes(one.slug)}
-                  onChange={(event) => {
-                    const rest = where.filter((slug) => slug !== one.slug);
-                    setWhere(event.currentTarget.checked ? [...rest, one.slug] : rest);
-                  }}
-                />{" "}
-                {one.title}
-              </label>
-            ))}
-            {projects.length === 0 && <span class="soft">There is no project yet.</span>}
-          </fieldset>
+          <Places projects={projects} where={where} set={setWhere} title="Projects" />
         )}
         <button type="submit" disabled={deed.busy || !name.trim()}>
           Make a link

@@ -70,7 +70,7 @@ const items = (lines: string[]): JSX.Element[] =>
   lines.map((line) => <li>{marked(line.replace(/^ *(?:[-*]|\d+[.)]) /, ""))}</li>);
 
 /** `code` and **bold** within a line. */
-function marked(text: string): ComponentChildren[] {
+export function marked(text: string): ComponentChildren[] {
   return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part) => {
     if (/^`.+`$/.test(part)) return <code>{part.slice(1, -1)}</code>;
     return /^\*\*.+\*\*$/.test(part) ? <strong>{part.slice(2, -2)}</strong> : part;

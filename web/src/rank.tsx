@@ -46,6 +46,7 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   };
   return (
     <main class="rank" onMouseDown={keepFocus}>
+      <h1 class="hidden">{project.title}</h1>
       {side && <Side kind={side} project={project} close={() => setSide(null)} />}
       <Prompt key={hand.task.task} messages={hand.task.prompt.messages} />
       <Board key={`b${hand.task.task}`} state={hand.state} candidates={hand.task.candidates} act={act} />
@@ -189,6 +190,16 @@ function Waiting({ desk, project }: { desk: Desk; project: Schema<"Project"> }):
   const home = `#/p/${project.slug}`;
   switch (desk.situation) {
     case "finished":
+      if (desk.progress?.total === 0) {
+        return (
+          <Empty title="There are no tasks yet">
+            <p>Nobody has brought any into this project so far.</p>
+            <p>
+              <button type="button" onClick={() => void desk.top()}>Look again</button> <a href={home}>Overview</a>
+            </p>
+          </Empty>
+        );
+      }
       return (
         <Empty title="All done. Thank you!">
           <p>There is nothing left for you to rank here just now. New tasks may come: look in again later.</p>

@@ -91,7 +91,7 @@ function Table({ of }: { of: readonly Schema<"RunLine">[] }): JSX.Element {
               </td>
               <td>{one.stage ?? "–"}</td>
               <td>{one.step === null ? "–" : count(one.step)}</td>
-              <td>{duration(one.seconds)}</td>
+              <td>{one.seconds ? duration(one.seconds) : "–"}</td>
               <td>{ago(one.changed)}</td>
             </tr>
           ))}

@@ -8,6 +8,12 @@ import { figure } from "./plot";
 import { Said } from "./prose";
 
 const PAUSE = 15_000;
+/** What a run did when an alarm was raised. */
+const DONE: Readonly<Record<string, string>> = {
+  warn: "the run went on",
+  stop: "the run was stopped",
+  "roll-back": "the run went back to an earlier step",
+};
 
 /** Score, length and whether it was cut off, as far as they were noted down. */
 function Facts({ of }: { of: Schema<"Sampled"> }): JSX.Element {
@@ -47,7 +53,7 @@ export function Alarms({ of }: { of: readonly Schema<"RunAlarm">[] }): JSX.Eleme
               <summary>
                 <strong>{one.rule}</strong> at step {figure(one.step)}: {figure(one.value)}
                 {one.limit !== null && `, limit ${figure(one.limit)}`}
-                {one.action && ` · ${one.action}`}
+                {one.action && ` · ${DONE[one.action] ?? one.action}`}
                 {one.first !== null && one.first !== one.step && ` · since step ${figure(one.first)}`}{" "}
                 <span class="soft">{one.note}</span>
               </summary>

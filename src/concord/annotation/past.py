@@ -16,6 +16,8 @@ Said = dict[str, Any]
 """What a judgement says: `tiers`, `all_bad`, `skip` and the rest, with positions of candidates."""
 ANSWERS = ("work", "adjudication")
 """The kinds of judgements that guidance is made of; the others tell how people work."""
+SKIPPED = Content.body.contains('"skip":"')
+"""Only what was passed over: canonical JSON writes a reason so; in a text its quotes have backslashes."""
 _later = aliased(Judgement)
 NEWEST = ~exists(
     select(_later.id).where(_later.showing == Judgement.showing, _later.revision > Judgement.revision)

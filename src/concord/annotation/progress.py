@@ -18,8 +18,6 @@ from concord.runs import Run
 LAST = 100
 """Answers that the median time is taken over."""
 DAYS = 30
-SKIPPED = '"skip":"'
-"""How canonical JSON writes a reason: inside of a text its quotes would have backslashes."""
 LOOP: tuple[tuple[Any, str], ...] = (
     ("sft", "sft"),
     ("samples", "sample"),
@@ -90,7 +88,7 @@ def loop(session: Session, project: Project, done: int, total: int) -> list[told
         state, note = stage_state(project.run, stage), ""
         count = {"samples": tasks, "rankings": done}.get(name)
         if name == "rankings":
-            state = "done" if total and done == total else "working"
+            state = "done" if total and done == total else "working" if total else "waiting"
             note = f"{done} of {total} judgements"
         nodes.append(told.Node(name=name, count=count, state=state, note=note))
     return nodes
@@ -112,16 +110,19 @@ def stage_state(run: str | None, stage: str) -> State:
 def advice(session: Session, project: Project, done: int, total: int) -> list[str]:
     """What to do next, the most useful first."""
     if not total:
-        return ["Add tasks: give `concord rank` with `rank.by` people, or import a file of completions."]
+        return [
+            "Add tasks: give `concord rank` with `rank.by=people`, or a file of prompts with their answers."
+        ]
     if done == total:
-        return ["Every task has its judgements. Give `concord rank` again to take them into the run."]
+        then = "Give `concord rank` again to take them into the run." if project.run else "Export them."
+        return [f"Every task has its judgements. {then}"]
     told = [f"{total - done} judgements are left."]
     differ = Place.project_id == project.id, Place.filled.is_(False), Place.conflict < 0
     hard = session.scalar(select(func.count(Place.task_id.distinct())).where(*differ)) or 0
     if hard:
         told.append(f"{hard} tasks with judgements to come are ones on which people differ.")
     said = select(func.count()).select_from(Judgement).join(Content, Content.judgement_id == Judgement.id)
-    mute = Content.body.contains(SKIPPED), Judgement.project_id == project.id, past.NEWEST
+    mute = past.SKIPPED, Judgement.project_id == project.id, past.NEWEST
     skipped = session.scalar(said.where(*mute))
     if skipped:
         told.append(f"{skipped} tasks were skipped: look at the reasons on the page of agreement.")

@@ -13,10 +13,12 @@ from concord.annotation.agreement import Agreement, Annotator
 from concord.annotation.agreement import agreement as compare
 from concord.annotation.measures import Estimate
 from concord.annotation.outcomes import Given, Outcomes
-from concord.annotation.tables import Judgement, Project, Prompt, Task
+from concord.annotation.tables import Content, Judgement, Project, Prompt, Task
 
 BEGINNING = 120
 """Characters of a prompt that a list shows."""
+LATEST = 50
+"""Skipped tasks that are named."""
 AGAIN = 100
 """Resamples behind the interval of one tag's alpha."""
 Moment = tuple[int, int]
@@ -103,6 +105,7 @@ def work_out(session: Session, project: Project) -> told.Agreement:
         annotators=[line(one, checks) for one in found.annotators],
         matrix=[list(row) for row in found.matrix],
         hardest=hardest(session, found),
+        skipped=skipped(session, project),
         tags=by_tag(Outcomes.of(everything), [one.tag for one in found.tags]),
     )
 
@@ -123,13 +126,37 @@ def hardest(session: Session, found: Agreement) -> Sequence[told.Hard]:
     return [
         told.Hard(
             task=int(one.task),
-            prompt=" ".join(one.prompt.split())[:BEGINNING],
+            prompt=beginning(one.prompt),
             prompt_id=records.ranked(session, int(one.task)).prompt.id,
             disagreement=one.disagreement,
         )
         for one in found.hardest
         if one.disagreement > 0
     ]
+
+
+def skipped(session: Session, project: Project) -> list[told.Skipped]:
+    """The tasks that somebody passed over last, and why: nobody else may see what is wrong with them."""
+    passed = Judgement.project_id == project.id, past.SKIPPED
+    latest = (
+        select(Judgement.id).join(Content, Content.judgement_id == Judgement.id).where(past.NEWEST, *passed)
+    )
+    ids = session.scalars(latest.order_by(Judgement.id.desc()).limit(LATEST)).all()
+    found = list(past.answers(session, Judgement.id.in_(ids)))
+    return [
+        told.Skipped(
+            task=row.task_id,
+            prompt=beginning(records.ranked(session, row.task_id).prompt.messages[-1].content),
+            by=records.pseudonym(project, row.person_id),
+            reason=said["skip"],
+        )
+        for row, said in reversed(found)
+    ]
+
+
+def beginning(prompt: str) -> str:
+    """As much of a prompt as a list shows."""
+    return " ".join(prompt.split())[:BEGINNING]
 
 
 def line(one: Annotator, checks: dict[str, told.Tally]) -> told.AnnotatorLine:

@@ -26,6 +26,7 @@ from concord.annotation.told.oversight import (
     Opinions,
     Overview,
     Pair,
+    Skipped,
     TagAlpha,
     Tally,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "Runs",
     "Sampled",
     "Samples",
+    "Skipped",
     "Stored",
     "TagAlpha",
     "Tally",

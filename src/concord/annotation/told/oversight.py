@@ -99,6 +99,19 @@ class Hard(Closed):
     """Share of pairs of people's comparisons that contradict each other."""
 
 
+class Skipped(Closed):
+    """A task that somebody passed over."""
+
+    task: int
+    """Its number, for reviewers."""
+    prompt: str
+    """How the prompt begins."""
+    by: str
+    """A pseudonym."""
+    reason: str
+    """Why, in their words."""
+
+
 class TagAlpha(Closed):
     """Agreement on the prompts of one tag."""
 
@@ -119,6 +132,8 @@ class Agreement(Closed):
     """Kendall's tau between each two, in the order of the rows."""
     hardest: list[Hard]
     """Where a reviewer's decision helps most."""
+    skipped: list[Skipped]
+    """What was passed over, the latest first."""
     tags: list[TagAlpha]
     """By tag."""
 
