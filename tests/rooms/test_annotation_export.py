@@ -1,5 +1,6 @@
 """What is taken out: in every format of the register, in every container, with what is lost told before."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from concord import formats
+from concord.annotation.export import Parcel
+from concord.annotation.routes.material import Sent
 from concord.formats import FORMATS
 
 FORMULA = "=HYPERLINK(1)"
@@ -93,6 +97,26 @@ def test_s11_no_cell_is_a_formula_and_no_text_leaves_its_row(judged: Any) -> Non
     packed = judged.owner.get(f"{path}jsonl.gz")
     lines = gzip.GzipFile(fileobj=io.BytesIO(packed.content)).read().decode().splitlines()
     assert any(HOSTILE in json.loads(line)["rejected"] for line in lines)
+
+
+def test_a_file_is_let_go_of_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    """Otherwise every browser that leaves in the middle would keep a file open."""
+    (tmp_path / "x").write_bytes(b"x" * 200_000)
+    file = (tmp_path / "x").open("rb")
+    report = formats.LossReport("alpaca", 1, 1)
+    reply = Sent(Parcel("x.alpaca.jsonl", "application/jsonl", file, 200_000, report), {})
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "headers": []}
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise OSError("the browser left")
+
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(reply(scope, receive, send))
+    assert file.closed
 
 
 def test_what_is_not_written_is_told(light: Any) -> None:

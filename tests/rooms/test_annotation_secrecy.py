@@ -84,6 +84,8 @@ def test_bodies_are_closed_and_no_text_reaches_the_store_that_it_cannot_hold(lig
     headers = {**light.owner.credentials, "content-type": "application/json"}
     reply = light.client.post("/api/v1/projects/one/guideline", headers=headers, content=BAD[name].encode())
     assert reply.status_code in (400, 422) and set(reply.json()) == {"error"}, reply.text
+    unread = name in ("deep", "broken")
+    assert (reply.json()["error"]["code"] == "unreadable") == unread, reply.text
     assert light.owner.get("/projects/one/guideline")["version"] == 0
 
 

@@ -58,7 +58,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.EACCES, "You may not write there"),
+        (errno.EACCES, "You have no rights there"),
         (errno.EROFS, "read-only"),
         (errno.EDQUOT, "quota"),
         (errno.EIO, "Check the disk"),

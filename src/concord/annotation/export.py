@@ -40,10 +40,9 @@ class Parcel:
     report: formats.LossReport
 
     def parts(self) -> Iterator[bytes]:
-        """What it holds, piece by piece; nothing of it stays."""
-        with self.file as file:
-            while part := file.read(PART):
-                yield part
+        """What it holds, piece by piece."""
+        while part := self.file.read(PART):
+            yield part
 
 
 def offered() -> told.Exports:

@@ -84,6 +84,9 @@ def faults(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            said = f"The body is not JSON: {first['ctx']['error']} at sign {first['loc'][-1]}."
+            return problem(Refusal(400, "unreadable", said))
         field = ".".join(str(part) for part in first["loc"][1:]) or None
         more = len(error.errors()) - 1
         rest = f" ({more} more)" if more else ""
@@ -93,7 +96,9 @@ def faults(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def other(_: Request, error: HTTPException) -> Response:
         codes = {404: "not_found", 405: "method", 400: "unreadable"}
-        return problem(Refusal(error.status_code, codes.get(error.status_code, "refused"), str(error.detail)))
+        unread = "The body cannot be read: it is no JSON, or nested too deeply."
+        told = unread if error.status_code == 400 else str(error.detail)
+        return problem(Refusal(error.status_code, codes.get(error.status_code, "refused"), told))
 
     @app.exception_handler(Exception)
     def bug(_: Request, __: Exception) -> Response:  # uvicorn writes the traceback into the log

@@ -1,6 +1,8 @@
 """The web server: bound to this machine alone unless told otherwise, stopped in good order."""
 
+import errno
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -18,6 +20,7 @@ from concord.annotation.replies import Discreet
 from concord.annotation.store import Store
 from concord.annotation.tables import Person
 from concord.errors import SettingsError, StoreError
+from concord.records.files import storing
 
 PORT, TRIED = 8642, 20
 LOCAL = ("127.0.0.1", "::1", "localhost")
@@ -55,6 +58,8 @@ class Front:
                 raise SettingsError(
                     f"{file} does not exist. Name the PEM files of your certificate and its key."
                 )
+        if self.certificate is not None and self.key is not None:
+            fits(self.certificate, self.key)
         if self.name is not None and not set(self.name) <= set(NAME_SIGNS):
             raise SettingsError(
                 f"`--name` is {self.name!r}; give a host's name alone, such as rank.example.org."
@@ -73,6 +78,23 @@ class Front:
         if self.name is not None:
             return f"https://{self.name}"
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{port}"
+
+
+def fits(certificate: Path, key: Path) -> None:
+    """Refuse a certificate that nobody could be served with, before anybody is told an address."""
+    for file in (certificate, key):
+        with storing(file):
+            file.read_bytes()
+
+    def locked() -> str:
+        raise SettingsError(f"{key} is locked by a password. Give a key without one, for nobody is asked.")
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, locked)
+    except ssl.SSLError as error:
+        raise SettingsError(
+            f"{certificate} and {key} cannot be used: {error.reason or error}. Give PEM files that belong together."
+        ) from None
 
 
 NAME_SIGNS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
@@ -112,10 +134,6 @@ class Server:
             threading.Thread(target=self.watch, args=(done, finished), daemon=True).start()
         try:
             self.server.run(sockets=[self.socket])
-        except ssl.SSLError as error:
-            raise SettingsError(
-                f"{self.front.certificate}: {error}. Give PEM files that belong together."
-            ) from None
         finally:
             finished.set()
             self.socket.close()
@@ -148,13 +166,20 @@ def listen(front: Front) -> socket.socket:
             return socket.create_server((front.host, port), family=family, backlog=256)
         except OSError as error:
             reason = error
-    raise StoreError(
-        f"{front.host}, port {wanted[0]}: {reason.strerror}. Give another --port, or --port 0 for any."
-    )
+    raise StoreError(f"{front.host}, port {wanted[0]}: {refusal(reason)}")
+
+
+def refusal(error: OSError) -> str:
+    """Why there is no listening, and what to do."""
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return f"{os.strerror(error.errno)}. Give another --port, or --port 0 for any."
+    words = (error.strerror or "").partition(" (")[0]
+    return f"{words}. Give --host an address of this machine."
 
 
 def quiet_log() -> None:
     """Warnings and errors to standard error, without secrets."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it would warn of every browser that left
     for name in ("concord.web", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)

@@ -46,7 +46,7 @@ class Store:
             event.listen(engine, "begin", begin)
         store = cls(engine)
         try:
-            with store.watched():
+            with store.watched(opening=True):
                 bring_up_to_date(engine.execution_options(writes=True), store.name, migrate)
         except BaseException:
             engine.dispose()
@@ -86,7 +86,7 @@ class Store:
             self._turn.release()
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self, opening: bool = False) -> Iterator[None]:
         """Whatever the database does not do now is told as something to come back for."""
         try:
             yield
@@ -100,6 +100,9 @@ class Store:
             reason = told(error)
             if reason is None:
                 raise
+            if opening:
+                look = "Look whether it is there, lets you in, and nobody else holds it."
+                raise StoreError(f"{self.name} cannot be opened: {reason}. {look}") from error
             log.error("%s: %s", self.name, reason)
             raise Busy(f"{self.name}: {reason}. Ask again; nothing that was acknowledged is lost.") from error
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from concord.cli.parser import Parser, Verb
+from concord.cli.parser import Parser, Verb, count
 from concord.cli.voice import Voice
 from concord.errors import GateRefused
 
@@ -88,9 +88,9 @@ def asks(parser: Parser) -> None:
         help="the run whose evaluation, or the earlier log, is compared with",
     )
     add("--policy", metavar="NAME", help="of the run's policies, which (default: the candidate)")
-    add("--window", metavar="N", type=int, default=200, help="requests of a window (default: 200)")
+    add("--window", metavar="N", type=count(1), default=200, help="requests of a window (default: 200)")
     add("--prompts", metavar="FILE", type=Path, help="write the questions that people should rank next")
-    add("--most", metavar="N", type=int, default=100, help="most such questions (default: 100)")
+    add("--most", metavar="N", type=count(1), default=100, help="most such questions (default: 100)")
     add("--strict", action="store_true", help="exit with 6 if there is an alarm")
 
 

@@ -1,5 +1,6 @@
 """The command line: `concord VERB ...`."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,6 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if voice.as_json and code not in (0, PIPE_CLOSED):
             voice.complain(f"Stopped with exit code {code}.", "Stopped", code)
         return code
+    except OSError as error:
+        from concord.records import files
+
+        if error.errno not in (*files.FULL, *files.RIGHTS) or error.filename is None:
+            raise  # a bug
+        told = files.explain(error, Path(os.fsdecode(error.filename)))
+        return voice.complain(str(told), type(told).__name__, told.exit_code)
     except Exception as error:
         # Not one of ours, so a bug: its traceback follows, and Python exits with 1.
         if voice.as_json:

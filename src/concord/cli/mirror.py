@@ -1,6 +1,7 @@
 """`concord mirror`: a run's numbers in TensorBoard, Weights & Biases, MLflow or trackio."""
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from concord.cli.parser import Parser, Verb
 from concord.cli.show import not_a_run
 from concord.cli.voice import Voice
 from concord.errors import StoreError
+from concord.records.files import storing
 
 if TYPE_CHECKING:
     from concord.monitoring.mirror import Mirror
@@ -25,6 +27,7 @@ def mirror(args: argparse.Namespace, voice: Voice) -> int:
     folder, target = Path(args.run), Target.read(args.to)
     if not (folder / "run.json").is_file():
         raise StoreError(not_a_run(folder))
+    whole(folder / "run.json")
     copying = Mirror(Shelf(folder), folder.absolute().name, target.open)
     try:
         seen = copying.look(time.time())
@@ -33,8 +36,34 @@ def mirror(args: argparse.Namespace, voice: Voice) -> int:
             seen = copying.look(time.time())
     finally:
         copying.close()
+    check(folder, copying)
     tell(copying, args.to, voice)
     return 0
+
+
+def whole(file: Path) -> None:
+    """Refuse a run whose first file is damaged: nothing else in it can be trusted."""
+    with storing(file):
+        raw = file.read_bytes()
+    try:
+        json.loads(raw)
+    except ValueError as error:
+        raise StoreError(f"{file} is damaged: {error}. Restore it from a copy of the run.") from None
+
+
+def check(folder: Path, copying: "Mirror") -> None:
+    """Refuse to pass over numbers in silence: a file that is there and of which no line could be read."""
+    from concord.monitoring.shelf import PARTIAL
+    from concord.monitoring.standing import METRICS
+
+    stages = [path.parent for path in sorted(folder.glob(f"**/{METRICS}")) if path.stat().st_size]
+    names = {stage: stage.relative_to(folder).as_posix().removesuffix(PARTIAL) for stage in stages}
+    unread = [stage for stage, name in names.items() if name not in copying.copied]
+    if unread:
+        raise StoreError(
+            f"{unread[0] / METRICS}: no line of it could be read, so it was not copied. Look whether you may read it "
+            "and whether it is whole."
+        )
 
 
 def tell(copying: "Mirror", to: str, voice: Voice) -> None:

@@ -33,6 +33,24 @@ class Parser(argparse.ArgumentParser):
         return f"`{word}` is not an option here" + (f"; did you mean `{near[0]}`" if near else "")
 
 
+PORTS = 0, 65535
+
+
+def count(least: int, most: int | None = None) -> "type[int]":
+    """A whole number that is not below the least, nor above the most."""
+
+    def read(word: str) -> int:
+        number = int(word)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{word} is below {least}")
+        if most is not None and number > most:
+            raise argparse.ArgumentTypeError(f"{word} is above {most}")
+        return number
+
+    read.__name__ = "whole number"
+    return read  # type: ignore[return-value]
+
+
 @dataclass(frozen=True)
 class Verb:
     """One thing that can be asked for: what it does in a sentence, its options, and who does it."""

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from concord.cli.parser import Parser, Verb
+from concord.cli.parser import PORTS, Parser, Verb, count
 from concord.cli.voice import Voice
 
 
@@ -40,18 +40,6 @@ def serve(args: argparse.Namespace, voice: Voice) -> int:
     return 0
 
 
-def count(least: int) -> "type[int]":
-    """A whole number that is not below the least."""
-
-    def read(word: str) -> int:
-        if int(word) < least:
-            raise argparse.ArgumentTypeError(f"{word} is below {least}")
-        return int(word)
-
-    read.__name__ = "whole number"
-    return read  # type: ignore[return-value]
-
-
 def asks(parser: Parser) -> None:
     """What `serve` is told."""
     add = parser.add_argument
@@ -60,7 +48,7 @@ def asks(parser: Parser) -> None:
     add(
         "--port",
         metavar="N",
-        type=count(0),
+        type=count(*PORTS),
         default=8643,
         help="the port, 0 for any free one (default: 8643)",
     )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from concord.cli.parser import Parser, Verb
+from concord.cli.parser import PORTS, Parser, Verb, count
 from concord.cli.voice import Voice
 from concord.errors import SettingsError
 
@@ -23,6 +23,8 @@ def web(args: argparse.Namespace, voice: Voice) -> int:
         raise SettingsError(
             f"{args.runs} is a run. Give `--runs` the folder that holds it: {args.runs.absolute().parent}."
         )
+    if args.runs.is_file():
+        raise SettingsError(f"`--runs` is {args.runs}, a file. Give the folder that holds the runs.")
     store = Store.open(place_of(args.store, FOLDER), args.migrate)
     try:
         server = Server(store, front, args.runs)
@@ -45,7 +47,7 @@ def asks(parser: Parser) -> None:
     add(
         "--port",
         metavar="N",
-        type=int,
+        type=count(*PORTS),
         help="the port, 0 for any free one (default: 8642 or the next free one)",
     )
     add("--name", metavar="HOST", help="the name in people's browsers: that of a proxy which speaks TLS")

@@ -22,11 +22,13 @@ def check(folder: Path) -> dict[str, Any]:
     """The folder's config, if it is a model folder that can be loaded without running foreign code."""
     if not folder.is_dir():
         raise ModelError(
-            f"{folder} is not a folder. Give `base` the path of a Hugging Face model folder, or `starter`."
+            f"{folder} is not a folder. Give the path of a Hugging Face model folder, or `starter` for the bundled one."
         )
     path = folder / "config.json"
     if not path.is_file():
-        raise ModelError(f"{folder} holds no config.json, so it is not a Hugging Face model folder.")
+        raise ModelError(
+            f"{folder} holds no config.json, so it is not a Hugging Face model folder. Give the folder that holds one."
+        )
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -67,6 +69,12 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what it would warn of is checked below, and is an error
     check(folder)
+    for file in folder.glob("*.safetensors"):
+        with (
+            storing(file),
+            file.open("rb"),
+        ):  # the libraries say of a file without rights that it is not there
+            pass
     family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
     extra: dict[str, Any] = {"num_labels": len(heads)} if scoring else {}
     if scoring and len(heads) > 1:
@@ -83,7 +91,9 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
             **extra,
         )
     except Exception as error:  # a damaged folder can make the libraries raise anything
-        raise ModelError(f"{folder} cannot be loaded: {said(error)}") from error
+        raise ModelError(
+            f"{folder} cannot be loaded: {said(error)}. Fetch or copy the model again."
+        ) from error
     new_head = {name for name in info["missing_keys"] if name.startswith("score.")} if scoring else set()
     missing = sorted(set(info["missing_keys"]) - new_head)
     if missing or info["mismatched_keys"]:
@@ -103,14 +113,16 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
     return result
 
 
+def scores(folder: Path) -> bool:
+    """Whether a model was saved with a head that gives numbers."""
+    kinds = check(folder).get("architectures") or ()
+    return any(str(name).endswith("ForSequenceClassification") for name in kinds)
+
+
 def heads(folder: Path) -> tuple[str, ...]:
     """The names of the numbers that a saved reward model gives; one name for any other model."""
-    config = check(folder)
-    names = config.get("id2label") or {}
-    scoring = any(
-        str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()
-    )
-    if not scoring or len(names) < 2:
+    names = check(folder).get("id2label") or {}
+    if not scores(folder) or len(names) < 2:
         return ALONE
     return tuple(str(name) for _, name in sorted(names.items(), key=lambda item: int(item[0])))
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from concord.errors import SettingsError, StoreError
 from concord.records import digest
-from concord.records.files import read_json, write_json
+from concord.records.files import read_json, storing, write_json
 
 NOTHING = -1.0
 """The last step of a place that holds none."""
@@ -70,6 +70,8 @@ class TensorBoard:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         place = Path(folder) / series.run / series.stage / series.key[:8]
+        with storing(place):
+            place.mkdir(parents=True, exist_ok=True)
         self.began, self.last = series.began, self.found(place)
         self.writer = EventFileWriter(str(place))
 
@@ -78,8 +80,6 @@ class TensorBoard:
         """The last step that earlier event files hold; a record that was cut off counts as not there."""
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-        if not place.is_dir():
-            return NOTHING
         events = EventAccumulator(str(place), size_guidance={"scalars": 1})
         events.Reload()
         return (

@@ -16,13 +16,17 @@ ADVICE = {
     errno.ENOSPC: "The disk is full. Free some space and give the same command again",
     errno.EDQUOT: "Your disk quota is used up. Free some space and give the same command again",
     errno.EFBIG: "The file would exceed this process's size limit. Raise it and give the same command again",
-    errno.EACCES: "You may not write there. Choose another folder or change its permissions",
-    errno.EPERM: "You may not write there. Choose another folder or change its permissions",
+    errno.EACCES: "You have no rights there. Choose another place, or change its permissions",
+    errno.EPERM: "You have no rights there. Choose another place, or change its permissions",
     errno.EROFS: "That file system is read-only. Choose another folder",
     errno.ENOENT: "It does not exist. Check the path",
     errno.ENOTDIR: "A part of the path is a file. Choose another folder",
     errno.EISDIR: "It is a folder. Name a file",
+    errno.EEXIST: "A file of that name stands there. Choose another folder",
 }
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Refusals that have nothing to do with what is being done."""
 
 
 def explain(error: OSError, path: Path) -> StoreError:
@@ -30,7 +34,11 @@ def explain(error: OSError, path: Path) -> StoreError:
     number = error.errno or 0
     reason = os.strerror(number) if number else str(error)
     advice = ADVICE.get(number, "Check the disk and give the same command again")
-    return StoreError(f"{path}: {reason}.{free_space(path)} {advice}; what was finished before is intact.")
+    if number in FULL:
+        return StoreError(
+            f"{path}: {reason}.{free_space(path)} {advice}; what was finished before is intact."
+        )
+    return StoreError(f"{path}: {reason}. {advice}.")
 
 
 def free_space(path: Path) -> str:

@@ -17,10 +17,11 @@ PAUSE = 0.05
 
 
 @contextlib.contextmanager
-def lock(path: Path, wait: float = 0.0, of: Path | None = None) -> Iterator[None]:
+def lock(path: Path, wait: float = 0.0, of: Path | None = None, option: str = "--run") -> Iterator[None]:
     """Hold a lock file; whoever else wants it is told at once, or after `wait` seconds, who has it.
 
-    `of` is what the lock stands for, to be named in the message: the file's folder if not given.
+    `of` is what the lock stands for, to be named in the message: the file's folder if not given; `option` is what
+    another one is named with.
 
     The lock is the kernel's, not the file's content: that only says who holds it, so what a killed
     process left in it blocks nobody. The file is never deleted, because a waiting process may have
@@ -29,7 +30,7 @@ def lock(path: Path, wait: float = 0.0, of: Path | None = None) -> Iterator[None
     with storing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _take(descriptor, path, of or path.parent, time.monotonic() + wait)
+        _take(descriptor, path, time.monotonic() + wait, of or path.parent, option)
         with storing(path):
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, _signature(), 0)
@@ -42,7 +43,7 @@ def lock(path: Path, wait: float = 0.0, of: Path | None = None) -> Iterator[None
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path, what: Path, until: float) -> None:
+def _take(descriptor: int, path: Path, until: float, what: Path, option: str) -> None:
     while True:
         try:
             with storing(path):
@@ -52,7 +53,7 @@ def _take(descriptor: int, path: Path, what: Path, until: float) -> None:
             if not isinstance(error.__cause__, BlockingIOError):
                 raise
             if time.monotonic() >= until:
-                raise StoreError(_taken(descriptor, what)) from None
+                raise StoreError(_taken(descriptor, what, option)) from None
         time.sleep(PAUSE)
 
 
@@ -61,10 +62,10 @@ def _signature() -> bytes:
     return json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now}).encode()
 
 
-def _taken(descriptor: int, what: Path) -> str:
+def _taken(descriptor: int, what: Path, option: str) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "another process, which has not yet said which"
-    return f"{what} is in use by {who}. Wait for it to end or stop it, or name another folder with --run."
+    return f"{what} is in use by {who}. Wait for it to end or stop it, or name another folder with {option}."

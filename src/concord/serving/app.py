@@ -260,7 +260,9 @@ def parsed(kind: type[M], raw: bytes) -> M:
         return kind.model_validate_json(raw)
     except ValidationError as error:
         first, *rest = error.errors(include_url=False, include_input=False, include_context=False)
-        place = ".".join(str(part) for part in first["loc"]) or None
+        # Between the names of fields stand those of the kinds that a value might have been.
+        parts = [str(part) for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
+        place = ".".join(parts) or None
         if first["type"] == "json_invalid":
             raise Refusal(400, f"The body is not JSON: {first['msg']}.", "invalid_json") from None
         more = f" ({len(rest)} more)" if rest else ""

@@ -1,6 +1,8 @@
 """The server on its port: this machine alone unless clients have to show a token, stopped in good order."""
 
+import errno
 import logging
+import os
 import re
 import socket
 import sys
@@ -148,9 +150,15 @@ def listen(front: Front) -> socket.socket:
     try:
         return socket.create_server((front.host, front.port), family=family, backlog=1024)
     except OSError as error:
-        raise StoreError(
-            f"{front.host}, port {front.port}: {error.strerror}. Give another --port, or --port 0 for any."
-        ) from None
+        raise StoreError(f"{front.host}, port {front.port}: {refusal(error)}") from None
+
+
+def refusal(error: OSError) -> str:
+    """Why there is no listening, and what to do."""
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return f"{os.strerror(error.errno)}. Give another --port, or --port 0 for any."
+    words = (error.strerror or "").partition(" (")[0]
+    return f"{words}. Give --host an address of this machine."
 
 
 class Spelt(logging.Formatter):
@@ -164,6 +172,7 @@ class Spelt(logging.Formatter):
 
 def quiet_log() -> None:
     """Warnings and errors of the server to standard error; no request is ever written there."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it would warn of every client that left
     logger = logging.getLogger("uvicorn.error")
     logger.setLevel(logging.WARNING)
     logger.propagate = False

@@ -21,13 +21,13 @@ def examine(
 ) -> dict[str, Any]:
     """Everything that the log tells of drift; questions to rank are written to a file if one is named."""
     needed()
+    if size < FEWEST:
+        raise SettingsError(f"`--window` is {size}; {FEWEST} requests are the fewest that show anything.")
     served = read_log(log)
     if len(served.rows) < FEWEST:
         raise RecordError(
             f"{log} holds {len(served.rows)} answered dialogues; {FEWEST} are needed to see anything. Wait for more."
         )
-    if size < FEWEST:
-        raise SettingsError(f"`--window` is {size}; {FEWEST} requests are the fewest that show anything.")
     reference, name = reference_of(against, policy, served)
     drift = measure(served.rows, reference, size)
     found = told(drift, served.rows)

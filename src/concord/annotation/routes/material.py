@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from concord import formats
 from concord.annotation import asked, chain, erasure, material, projects, queue, told
@@ -13,6 +14,21 @@ from concord.annotation.values import Slug
 
 router = APIRouter(tags=["material"])
 Format = Annotated[str, Query(max_length=60)]
+
+
+class Sent(StreamingResponse):
+    """A file on its way, let go of when it has arrived or when nobody waits for it any more."""
+
+    def __init__(self, parcel: outgoing.Parcel, headers: dict[str, str]) -> None:
+        super().__init__(parcel.parts(), media_type=parcel.media, headers=headers)
+        self.file = parcel.file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.file.close()
 
 
 @router.post("/projects")
@@ -52,7 +68,7 @@ def export(
     }
     if parcel.report.losses:
         headers["x-concord-lost"] = "; ".join(parcel.report.losses)
-    return StreamingResponse(parcel.parts(), media_type=parcel.media, headers=headers)
+    return Sent(parcel, headers)
 
 
 @router.get("/projects/{p}/export/formats")
