@@ -152,6 +152,19 @@ def test_a_log_without_words_is_measured_by_its_numbers() -> None:
     assert to_rank(found, rows, REFERENCE, 10)[0] == []
 
 
+@pytest.mark.parametrize("different", [1, 2, 9])
+def test_questions_that_are_nearly_all_the_same_are_not_told_apart_by_their_words(different: int) -> None:
+    """As those of whoever asks one question again and again to see whether the server lives."""
+    asked = sorted({one.asked for one in seen(200, 3) if one.asked})[:different]
+    rows = [replace(one, asked=asked[place % different]) for place, one in enumerate(seen(60, 2))]
+    found = measure(rows, REFERENCE, 60)
+    assert (
+        found.missing["topic"] == f"a window of the log asks {different} different questions; 10 are needed"
+    )
+    few = replace(REFERENCE, rows=[replace(one, asked="alive?") for one in REFERENCE.rows])
+    assert "the reference asks 1 different questions" in measure(seen(60, 2), few, 60).missing["topic"]
+
+
 def test_another_model_than_the_evaluated_one_is_the_first_thing_to_say() -> None:
     rows = [replace(one, content="model-b") for one in seen(40, 2)]
     steps = checklist([], rows, REFERENCE, 0)

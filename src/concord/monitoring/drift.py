@@ -97,7 +97,7 @@ def look(window: Window, reference: Reference, seed: int) -> dict[str, str]:
         window.findings.append(shifts.rate(name, list(map(bool, was)), list(map(bool, now))))
     old_texts = shifts.some([one.asked for one in reference.rows if one.asked], seed)
     texts = [one.asked for one in window.rows if one.asked]
-    if reason := too_few(old_texts, texts, False):
+    if reason := too_few(old_texts, texts, False) or too_alike(old_texts, texts):
         missing["topic"] = reason
     else:
         finding, scores = shifts.told_apart(old_texts, texts, seed)
@@ -118,6 +118,14 @@ def too_few(old: Sequence[Any], new: Sequence[Any], answers: bool) -> str | None
     if len(new) < FEWEST:
         of = " that were drawn as the reference's" if answers else ""
         return f"the log has it of {len(new)} requests{of}; {FEWEST} are needed in a window"
+    return None
+
+
+def too_alike(old: Sequence[str], new: Sequence[str]) -> str | None:
+    """Why questions cannot be told apart by their words, if they cannot: equal ones are learned by heart."""
+    for side, texts in (("the reference asks", old), ("a window of the log asks", new)):
+        if (count := len(set(texts))) < shifts.DIFFERENT:
+            return f"{side} {count} different questions; {shifts.DIFFERENT} are needed"
     return None
 
 

@@ -12,6 +12,8 @@ LARGE = 0.25
 BINS, CROWD = 10, 20
 """Most bins, and how many numbers a bin should hold on the smaller side."""
 FOLDS, RESAMPLES, MOST_TEXTS = 5, 400, 2000
+DIFFERENT = 2 * FOLDS
+"""Different questions that each side needs, so that some are left to learn from whichever fifth is kept back."""
 
 Floats = NDArray[np.float64]
 

@@ -88,9 +88,11 @@ def evaluation(run: Run, policy: str | None, usual: Manner | None) -> tuple[Refe
         )
     recipe = load(run.folder / "resolved.yaml").recipe
     named = policy or recipe.align.method
-    rows = [row for row in read_rows(run.path("evaluate") / "answers.jsonl") if row["policy"] == named]
+    every = list(read_rows(run.path("evaluate") / "answers.jsonl"))
+    rows = [row for row in every if row["policy"] == named]
     if not rows:
-        raise SettingsError(f"{run.folder} has evaluated no policy {named!r}. Name another with --policy.")
+        there = ", ".join(dict.fromkeys(row["policy"] for row in every)) or "none, for it has no answers"
+        raise SettingsError(f"{run.folder} has evaluated no policy {named!r}. Those that it has: {there}.")
     known = list(dict.fromkeys(row["temperature"] for row in rows))
     temperature = usual[0] if usual and usual[0] in known else known[0]
     model, reward = run.path("align") / "model", run.path("reward") / "model"
