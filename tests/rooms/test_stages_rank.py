@@ -11,7 +11,8 @@ from typing import Any, get_args
 import pytest
 
 from concord import formats
-from concord.errors import EndpointError, JudgeError, SettingsError
+from concord.errors import EndpointError, JudgeError, ModelError, SettingsError
+from concord.models import RewardModel, choose
 from concord.records import Ranking
 from concord.records.files import read_json, read_rows, write_rows
 from concord.runs import Run, load
@@ -193,7 +194,11 @@ def test_t29_a_model_on_this_machine_judges_by_the_probabilities_of_its_labels(t
 @pytest.mark.slow
 def test_a_reward_model_ranks_by_its_scores(tmp_path: Path) -> None:
     bundled = Path(str(files("concord") / "models" / "starter_model"))
-    made = bench(tmp_path, f"rank: {{by: scorer, scorer: '{bundled}', tie: 100}}", count=2)
+    RewardModel.load(bundled, choose("cpu")).save(tmp_path / "liked")
+    made = bench(tmp_path, f"rank: {{by: scorer, scorer: '{tmp_path / 'liked'}', tie: 100}}", count=2)
     found = ranked(made, tmp_path / "rank")
     assert [one.tiers for one in found] == [((0, 1, 2),)] * 2
-    assert {(one.by, one.source) for one in found} == {("scorer:starter_model", "ai")}
+    assert {(one.by, one.source) for one in found} == {("scorer:liked", "ai")}
+    other = bench(tmp_path, f"rank: {{by: scorer, scorer: '{bundled}', tie: 100}}", count=2)
+    with pytest.raises(ModelError, match="no head that gives a score"):
+        ranked(other, tmp_path / "again")

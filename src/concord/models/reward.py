@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from concord.batches import Sequences, Template
 from concord.batches.steps import StepBatch
+from concord.errors import ModelError
 from concord.maths.sequence import last_true
 from concord.models import adapters, folder
 from concord.models.adapters import inside
@@ -38,6 +39,16 @@ class RewardModel:
             network = adapters.add(network, adapter, head="score")
             trunk = Trunk(network, compute, trunk.padded)
         return cls(network, folder.template(path), compute, trunk, names)
+
+    @classmethod
+    def learned(cls, path: Path, compute: Compute) -> "RewardModel":
+        """From the folder of a model that has learned to score: the head of any other would say 0 of everything."""
+        if not folder.scores(path):
+            raise ModelError(
+                f"{path} is a language model: it has no head that gives a score, and one made now would say 0 of "
+                "everything. Name the folder of a reward model, or a run that has learned one."
+            )
+        return cls.load(path, compute)
 
     def scores(self, sequences: Sequences) -> Tensor:
         """[N] one score a row, read at its last scored token by the only head."""

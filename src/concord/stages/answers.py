@@ -142,7 +142,7 @@ def judge(bench: Bench) -> Scorer:
         return GoldJudge()
     if accepted := refuse_a_teacher(bench.loaded, bench.run):
         bench.say(accepted)
-    model = RewardModel.load(bench.loaded.folder / str(named), bench.compute)
+    model = RewardModel.learned(bench.loaded.folder / str(named), bench.compute)
     return Learned(model, bench.learning.micro_tokens)
 
 

@@ -128,7 +128,7 @@ def difficulty(records: Sequence[Demonstration], model: Path, compute: Compute) 
 
 def score(records: Sequence[Demonstration], model: Path, compute: Compute) -> list[float]:
     """What a reward model says of each answer."""
-    scorer = Learned(RewardModel.load(model, compute), MICRO_TOKENS)
+    scorer = Learned(RewardModel.learned(model, compute), MICRO_TOKENS)
     return scorer.score([Completion(one.prompt, one.text, finish="stop") for one in records])
 
 

@@ -46,7 +46,7 @@ def by_panel(bench: Bench, folder: Path) -> Iterable[Ranking]:
 def by_scorer(bench: Bench, folder: Path) -> Iterable[Ranking]:
     """What a reward model says."""
     asked = bench.recipe.rank
-    model = RewardModel.load(bench.loaded.folder / str(asked.scorer), bench.compute)
+    model = RewardModel.learned(bench.loaded.folder / str(asked.scorer), bench.compute)
     scorer = Learned(model, bench.learning.micro_tokens)
     return ranked(Ordered(scorer, f"scorer:{Path(str(asked.scorer)).name}", "ai", asked.tie), bench)
 

@@ -5,9 +5,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-from concord.errors import ModelError
 from concord.models import Compute, RewardModel
-from concord.models.folder import scores
 from concord.records import Completion
 from concord.records.files import read_json
 from concord.roles import Scorer
@@ -45,12 +43,7 @@ def made(what: Mapping[str, Any], folder: Path, compute: Compute, micro_tokens: 
         whole = made(what["scorer"], folder, compute, micro_tokens)
         assert isinstance(whole, Learned), "segments divide the score of one reward model"
         return Segments(whole, what["cut"], what["size"], what["threshold"])
-    if not scores(folder / what["folder"]):
-        raise ModelError(
-            f"{folder / what['folder']} is a language model: it has no head that gives a score, and one made now would "
-            "say 0 of everything. Name the folder of a reward model, or a run that has learned one."
-        )
-    model = RewardModel.load(folder / what["folder"], compute)
+    model = RewardModel.learned(folder / what["folder"], compute)
     model.network.requires_grad_(False)
     if what["kind"] == "process":
         return Process(model, what["reading"], what["cut"], micro_tokens)

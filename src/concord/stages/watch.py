@@ -24,7 +24,7 @@ def witness(bench: Bench) -> Scorer | None:
         return None
     if named == "starter":
         return GoldJudge()
-    model = RewardModel.load(bench.loaded.folder / named, bench.compute)
+    model = RewardModel.learned(bench.loaded.folder / named, bench.compute)
     ours = weights_digest(model.network)
     for place in taught(bench):
         if weights_digest(RewardModel.load(place, bench.compute).network) == ours:
