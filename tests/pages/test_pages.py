@@ -213,16 +213,29 @@ def test_an_export_says_what_it_loses_before_it_is_fetched(served: Served, page:
     expect(main).to_contain_text("Nothing is lost.")
     page.get_by_label("Format").select_option("rewardbench-2")
     expect(main).to_contain_text("rewardbench-2 cannot carry dialogues")
-    expect(page.get_by_role("link", name=re.compile("Download"))).to_have_count(0)
+    expect(page.get_by_role("button", name=re.compile("Download"))).to_have_count(0)
     page.get_by_label("Format").select_option("trl-preference-chat")
     page.get_by_label("Packed as").select_option("csv")
     expect(main).to_contain_text("trl-preference-chat cannot carry lists")
     with page.expect_download() as fetched:
-        page.get_by_role("link", name="Download full.trl-preference-chat.csv").click()
+        page.get_by_role("button", name="Download full.trl-preference-chat.csv").click()
     assert fetched.value.suggested_filename == "full.trl-preference-chat.csv"
     text = fetched.value.path().read_text(encoding="utf-8")
     assert text.startswith("prompt:json,chosen:json,rejected:json\n")
     assert page.evaluate("window.__xss") is None
+
+
+def test_an_export_that_cannot_be_written_says_why(served: Served, browser: Browser, link: str) -> None:
+    other = browser.new_page()  # the other one notes that the server refused
+    other.goto(served.invite("Exporter", "admin"))
+    expect(other.get_by_role("heading", name="Projects")).to_be_visible()
+    other.goto(f"{served.origin}/#/p/full")
+    other.get_by_text("Everybody\u2019s latest answers as a file").click()
+    other.get_by_label("Format").select_option("label-studio")
+    other.get_by_label("Packed as").select_option("parquet")
+    other.get_by_role("button", name="Download full.label-studio.parquet").click()
+    expect(other.get_by_role("alert")).to_contain_text("Write JSON Lines instead.")
+    other.context.close()
 
 
 def test_what_is_not_there_is_told_in_words(served: Served, page: Page) -> None:

@@ -88,6 +88,15 @@ def test_every_container_holds_the_same_rows(judged: Any, tmp_path: Path) -> Non
     assert len(found["jsonl"]) == 6 and all(rows == found["jsonl"] for rows in found.values())
 
 
+def test_rows_that_parquet_cannot_hold_are_refused_in_words(judged: Any) -> None:
+    pytest.importorskip("pyarrow")
+    error = judged.owner.get("/projects/one/export?format=label-studio&container=parquet", 422)["error"]
+    assert error["message"].startswith(
+        "one.label-studio.parquet cannot be written: one column would hold several"
+    )
+    assert error["message"].endswith("Write JSON Lines instead.")
+
+
 def test_s11_no_cell_is_a_formula_and_no_text_leaves_its_row(judged: Any) -> None:
     path = "/projects/one/export?format=trl-preference&container="
     cells = judged.owner.get(f"{path}csv")

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { get, post, type Schema } from "./net";
+import { file, get, post, type Schema } from "./net";
 import { count, Outcome, useDeed, useLoaded } from "./parts";
 
 /** Tasks from a file; what was left out is told row by row. */
@@ -115,7 +115,7 @@ function Export({ slug }: { slug: string }): JSX.Element {
         A row holds {chosen?.keys.join(", ")}. Names of people are pseudonyms.
         {container === "csv" && " What a spreadsheet would take for a formula begins with an apostrophe."}
       </p>
-      <Weighed slug={slug} format={format} container={container} />
+      <Weighed key={`${format}/${container}`} slug={slug} format={format} container={container} />
     </div>
   );
 }
@@ -123,12 +123,22 @@ function Export({ slug }: { slug: string }): JSX.Element {
 /** What the file will hold and what it cannot, before it is fetched. */
 function Weighed({ slug, format, container }: { slug: string; format: string; container: string }): JSX.Element {
   const told = useLoaded(() => get("/api/v1/projects/{p}/export/losses", { p: slug, format }), `${slug}/${format}`);
+  const deed = useDeed();
   const now = told.value;
   if (!now) return <p role={told.fault ? "alert" : "status"}>{told.fault ? told.fault.message : "Counting …"}</p>;
   if (now.records === 0) return <p role="status">Nobody has said anything of this kind yet.</p>;
-  const where = new URLSearchParams({ format, container });
+  const name = `${slug}.${format}.${container}`;
+  const fetched = async (): Promise<string> => {
+    const blob = await file("/api/v1/projects/{p}/export", { p: slug, format, container });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    return `${name} is fetched.`;
+  };
   return (
-    <div class="export" role="status">
+    <div class="export">
       <p>
         <strong>{count(now.records)}</strong> {now.records === 1 ? "record becomes" : "records become"}{" "}
         <strong>{count(now.rows)}</strong> {now.rows === 1 ? "row" : "rows"}.
@@ -142,10 +152,11 @@ function Weighed({ slug, format, container }: { slug: string; format: string; co
         </ul>
       )}
       {now.rows > 0 && (
-        <a class="button send" href={`/api/v1/projects/${slug}/export?${where}`} download>
-          Download {slug}.{format}.{container}
-        </a>
+        <button type="button" class="send" disabled={deed.busy} onClick={() => deed.run(fetched)}>
+          Download {name}
+        </button>
       )}
+      <Outcome of={deed} />
     </div>
   );
 }

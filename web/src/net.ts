@@ -53,7 +53,22 @@ export const post = <P extends keyof paths>(
 export const remove = <P extends keyof paths>(path: P, at: Record<string, string>): Promise<Reply<P, "delete">> =>
   ask("DELETE", path, at, null);
 
+/** A file, whole: it is there when it is told, or a fault is. */
+export async function file(path: keyof paths, at: Record<string, string>): Promise<Blob> {
+  const reply = await answer("GET", path, at);
+  return reply.blob().catch(() => {
+    throw new Fault(0, "unreadable", "The server's answer broke off.");
+  });
+}
+
 async function ask<R>(method: string, path: string, at: Record<string, string>, body?: unknown): Promise<R> {
+  const reply = await answer(method, path, at, body);
+  return (await reply.json().catch(() => {
+    throw new Fault(0, "unreadable", "The server's answer broke off.");
+  })) as R;
+}
+
+async function answer(method: string, path: string, at: Record<string, string>, body?: unknown): Promise<Response> {
   const used = new Set<string>();
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     used.add(name);
@@ -72,11 +87,7 @@ async function ask<R>(method: string, path: string, at: Record<string, string>, 
   } catch {
     throw new Fault(0, "unreachable", "The server cannot be reached.");
   }
-  if (reply.ok) {
-    return (await reply.json().catch(() => {
-      throw new Fault(0, "unreadable", "The server's answer broke off.");
-    })) as R;
-  }
+  if (reply.ok) return reply;
   if (reply.status === 401 && path !== "/api/v1/login") signedOut();
   throw await fault(reply);
 }

@@ -141,14 +141,25 @@ def stream(path: Path, caps: Caps) -> Iterator[dict[str, Any]]:
                 yield from batch.slice(start, BATCH).to_pylist()
 
 
-def write_parquet(path: Path, rows: Iterable[dict[str, Any]], again: Iterable[dict[str, Any]]) -> None:
-    """Write rows, which are gone through twice: for their columns first, then for what stands in them."""
-    with arrow(path) as library:
+def write_parquet(
+    path: Path, rows: Iterable[dict[str, Any]], again: Iterable[dict[str, Any]], name: Path
+) -> None:
+    """Write rows, which are gone through twice: for their columns first, then for what stands in them.
+
+    `name` is what the file will be called; until then it has another path.
+    """
+    with arrow(name) as library:
         from pyarrow import parquet as written
 
         schema = library.schema([])
-        for table in chunks(library, rows):
-            schema = library.unify_schemas([schema, table.schema], promote_options="permissive")
+        try:
+            for table in chunks(library, rows):
+                schema = library.unify_schemas([schema, table.schema], promote_options="permissive")
+        except library.ArrowException as error:
+            raise RecordError(
+                f"{name} cannot be written: one column would hold several kinds of values, which Parquet cannot "
+                f"({visible(str(error).partition(chr(10))[0][:200])}). Write JSON Lines instead."
+            ) from None
         with written.ParquetWriter(path, schema, compression="zstd") as writer:
             for table in chunks(library, again, schema):
                 writer.write_table(table)

@@ -31,7 +31,7 @@ def pack(path: Path, lines: Iterable[str]) -> None:
                 if ending == ".csv":
                     write_sheet(draft, parsed(held), columns)
                 else:
-                    write_parquet(draft, parsed(held), parsed(held))
+                    write_parquet(draft, parsed(held), parsed(held), path)
     elif ending == ".json":
         write_lines(path, bracketed(lines))
     elif ending == ".gz":
