@@ -30,10 +30,15 @@ def link(row: Judgement) -> str:
     return sha256(canonical([*told, row.revision, row.revises, row.key, row.asked, row.made, row.digest]))
 
 
-def append(session: Session, project: Project, row: Judgement, content: Any) -> Judgement:
-    """Put a judgement at the end of its project's chain; whoever else appends waits for the end of this."""
+def wait(session: Session, project: Project) -> None:
+    """Wait for the end of whoever else appends to a project's chain; they wait for the end of this."""
     session.flush()
     session.refresh(project, with_for_update={"key_share": True})
+
+
+def append(session: Session, project: Project, row: Judgement, content: Any) -> Judgement:
+    """Put a judgement at the end of its project's chain."""
+    wait(session, project)
     body = canonical(content)
     row.number, row.previous = project.length + 1, project.head
     row.made, row.digest = clock.now(), sha256(body)

@@ -29,6 +29,8 @@ def store(session: Session, project: Project, visit: Visit, asked: asked.Said) -
     seen = views.seen(session, project, showing)
     content = translated(seen, asked)
     if showing.kind == "work":
+        # Before a place is held: who holds one and waits here is waited for by whoever notes a conflict.
+        chain.wait(session, project)
         (queue.vacate if asked.skip is not None else queue.fill)(session, showing)
     showing.judged, showing.expires = True, 0
     row = judgement(project, visit, showing.task_id, str(asked.key), request, showing.kind, showing.handle)

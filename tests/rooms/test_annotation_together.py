@@ -1,0 +1,35 @@
+"""People who answer the same task at the same moment: none of them is sent away."""
+
+import threading
+from typing import Any
+
+from concord.annotation import store
+
+PEOPLE, TASKS = 6, 10
+
+
+def test_whoever_judges_the_same_task_at_once_is_not_told_to_come_back(house: Any) -> None:
+    house.project(tasks=TASKS, candidates=2, overlap=PEOPLE)
+    people = [house.guest(f"p{number}", projects=("one",)) for number in range(PEOPLE)]
+    ready, faults = threading.Barrier(PEOPLE), []
+
+    def work(who: Any, turned: bool) -> None:
+        try:
+            for _ in range(TASKS):
+                (task,) = who.take(1)
+                texts = sorted(one["text"] for one in task["candidates"])
+                ready.wait(store.PATIENCE * 4)
+                who.judge(task, texts[::-1] if turned else texts)  # they contradict each other
+        except BaseException as error:
+            faults.append(error)
+            ready.abort()
+
+    threads = [
+        threading.Thread(target=work, args=(who, bool(number % 2))) for number, who in enumerate(people)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert house.owner.get("/projects/one/progress")["done"] == TASKS * PEOPLE
