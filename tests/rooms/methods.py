@@ -58,6 +58,13 @@ RANKINGS = [
     ranking(PROMPTS[2], ((3,), (0, 1), (2,)), "a", "b b b", "c", "four five six seven"),
     ranking(PROMPTS[3], ((0,), (1,)), "it is far away from here", "it is"),
 ]
+UNEVEN = [
+    ranking(PROMPTS[0], ((0, 2), (1,)), "no", "yes please", "far"),
+    RANKINGS[1],
+    ranking(PROMPTS[2], ((3,), (2,), (0, 1)), "a", "b b b", "c", "four five six seven"),
+    RANKINGS[3],
+]
+"""Tiers of unlike size."""
 ROLLOUT = Rollouts(rounds=1, prompts=3, samples=3, passes=1, updates=1, longest=7)
 PRICED: dict[str, Any] = {"rollout": ROLLOUT, "kl": 0.3}
 ADDED: dict[str, Any] = {

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from concord.algorithms import ALGORITHMS, references
-from concord.batches import collate, pack
+from concord.algorithms import ALGORITHMS
 from concord.errors import ModelError, RecordError, SettingsError
 from concord.maths import preference
 from concord.maths.drift import log_collision
@@ -46,7 +45,7 @@ SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent /
 methods: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(methods)
 bench, gradients, sums, families = methods.bench, methods.gradients, methods.sums, methods.families
-RANKINGS, PROMPTS, ranking = methods.RANKINGS, methods.PROMPTS, methods.ranking
+RANKINGS, UNEVEN, PROMPTS, ranking = methods.RANKINGS, methods.UNEVEN, methods.PROMPTS, methods.ranking
 
 ONE: dict[str, Any] = {"epochs": 1, "batch": 4}
 SAID = Rollouts(rounds=1, prompts=3, samples=3, passes=1, updates=1, longest=7)
@@ -181,35 +180,9 @@ def test_t27_optimal_transport_compares_the_pairs_of_a_step(loaded: Any) -> None
     assert told(course)["loss"] == pytest.approx(float(wanted), abs=1e-6)
 
 
-def test_t27_a_tail_counts_beyond_the_shortest_of_its_own_ranking(loaded: Any) -> None:
-    """Each ranking's answers are cut at the shortest of them; what lies beyond counts three tenths."""
-    course = made("tail", loaded)
-    policy = course.objective.policy
-    lists = collate.rankings(RANKINGS, policy.template, 200, print)
-    got, wanted = references.sums(lists, policy, 60, 0.3), []
-    for one in lists:
-        shortest = min(sum(row.scored) for row in one.rows)
-        for row in one.rows:
-            tokens = policy.logprobs(pack([row]))[0]
-            said = [float(value) for value in tokens[: sum(row.scored)].detach()]
-            wanted.append(sum(said[:shortest]) + 0.3 * sum(said[shortest:]))
-    assert got == pytest.approx(wanted, abs=1e-5)
-
-
-UNEVEN = [
-    ranking(PROMPTS[0], ((0, 2), (1,)), "no", "yes please", "far"),
-    RANKINGS[1],
-    ranking(PROMPTS[2], ((3,), (2,), (0, 1)), "a", "b b b", "c", "four five six seven"),
-    RANKINGS[3],
-]
-
-
 @pytest.mark.parametrize("rankings", [RANKINGS, UNEVEN])
 def test_t27_kto_by_hand(loaded: Any, rankings: list[Ranking]) -> None:
-    """Best tier good, last tier bad, the rest unread; what is usual is measured on the next ranking's first answer.
-
-    However many are good, they weigh what the bad ones weigh.
-    """
+    """Best tier good, last bad, however many each has; what is usual is measured on the next ranking's first answer."""
     course = made("kto", loaded, rankings=rankings)
     policy, before = course.objective.policy, loaded[1]
     drift = drifts(course, loaded, rankings)

@@ -1,0 +1,27 @@
+"""What a fixed reference says of rankings, once and for all."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concord.algorithms.references import sums
+from concord.batches import collate, pack
+
+SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
+methods: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(methods)
+
+
+def test_t27_a_tail_counts_beyond_the_shortest_of_its_own_ranking(tmp_path: Path) -> None:
+    """Each ranking's answers are cut at the shortest of them; what lies beyond counts three tenths."""
+    policy = methods.bench(methods.families.folder(tmp_path / "gpt2", "gpt2")).policy
+    lists = collate.rankings(methods.RANKINGS, policy.template, 200, print)
+    wanted = []
+    for one in lists:
+        shortest = min(sum(row.scored) for row in one.rows)
+        for row in one.rows:
+            said = [float(value) for value in policy.logprobs(pack([row]))[0, : sum(row.scored)].detach()]
+            wanted.append(sum(said[:shortest]) + 0.3 * sum(said[shortest:]))
+    assert sums(lists, policy, 60, 0.3) == pytest.approx(wanted, abs=1e-5)
