@@ -20,9 +20,9 @@ LEAVING = 30.0
     [
         (signal.SIGINT, True, 130),
         (signal.SIGTERM, False, 143),
-        (signal.SIGHUP, False, 129),
-        (signal.SIGTERM, True, 143),
-        (signal.SIGHUP, True, 129),
+        pytest.param(signal.SIGHUP, False, 129, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, True, 143, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, True, 129, marks=pytest.mark.long),
     ],
 )
 def test_a_stop_loses_nothing(
