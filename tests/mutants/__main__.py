@@ -30,6 +30,8 @@ TESTS = {"maths": ("tests/maths", "tests/rooms/test_soft_labels.py", ROOMS), "al
 """Who is to notice a room's faults: for a formula its own tests, then those of the methods built on it."""
 QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 """Plugins may have come with what was loaded before the fork."""
+OWN = ("", str(ROOT), str(ROOT / "src"))
+"""Where the sound source is found, which no trial may see."""
 LIMIT = 240
 """Seconds after which a fault that makes the tests hang counts as noticed."""
 
@@ -168,7 +170,7 @@ def run(copy: Path, tests: list[str], note: Path) -> None:
     os.dup2(descriptor, 2)
     os.chdir(copy)
     sys.dont_write_bytecode = True
-    sys.path[:] = [str(copy / "src"), str(copy), *(one for one in sys.path if str(ROOT) not in one and one)]
+    sys.path[:] = [str(copy / "src"), str(copy), *(one for one in sys.path if one not in OWN)]
     os.environ["PYTHONPATH"] = f"{copy / 'src'}{os.pathsep}{copy}"
     for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "concord")]:
         del sys.modules[name]
