@@ -33,9 +33,8 @@ $(PARTS): $(READY) web/package-lock.json
 demo: $(READY)
 	$(BIN)/concord demo
 
-# one worker more than there are cores: many of these tests wait for servers, browsers and files
 test: $(READY) $(PARTS)
-	$(BIN)/python -m pytest -rs -m "not long" -n $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+	$(BIN)/python -m pytest -rs -m "not long"
 
 long: $(READY) $(PARTS)
 	CONCORD_KILLS=20 $(BIN)/python -m pytest -rs -m "long or kills"

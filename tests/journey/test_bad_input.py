@@ -221,7 +221,7 @@ MANY = ("sft.epochs=8",)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damaged", ["newest", "all"])
+@pytest.mark.parametrize("damaged", ["newest", pytest.param("all", marks=pytest.mark.long)])
 def test_a_damaged_checkpoint_is_passed_over(
     cut: Path, whole: Any, calm: Any, tmp_path: Path, damaged: str
 ) -> None:

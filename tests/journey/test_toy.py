@@ -57,7 +57,13 @@ FINDERS: dict[str, Any] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FINDERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name in ("ppo-shared", "ppo-shaped", "remax") else name
+        for name in FINDERS
+    ],
+)
 def test_t21_finds_the_best_policy(name: str) -> None:
     """T21, T22, T23: with drift paid out of the score every method comes to pi* of the same beta.
 

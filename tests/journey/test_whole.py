@@ -59,6 +59,7 @@ def test_show_tells_what_a_run_holds(begun: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_imitation_alone_and_a_single_rival(tiny: Any, begun: Path, tmp_path: Path) -> None:
     for name in ("prompts", "held_out", "more_demonstrations"):
         tiny.data(name).rename(tiny.folder / name)

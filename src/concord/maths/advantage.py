@@ -30,8 +30,7 @@ def shaped(rewards: Tensor, potentials: Tensor, mask: Tensor, discount: float) -
     rewards, potentials, mask [N, T] -> [N, T]:  r_t + discount Phi_{t+1} - Phi_t, Phi after the end 0.
     Ng, Harada and Russell 1999; book, 4.64-4.66. With a critic's values as Phi it is the one-step advantage.
     """
-    clean = torch.where(mask, potentials, 0.0)
-    gain = rewards + discount * _following(clean, mask) - clean
+    gain = rewards + discount * _following(potentials, mask) - potentials
     return torch.where(mask, gain, 0.0)
 
 
