@@ -6,6 +6,7 @@ python -m tests.mutants --all --json m.json  every fault there is
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning
 """Plugins may have come with what was loaded before the fork."""
 OWN = ("", str(ROOT), str(ROOT / "src"))
 """Where the sound source is found, which no trial may see."""
+SECONDS = itertools.count(1_000_000_000)
 LIMIT = 240
 """Seconds after which a fault that makes the tests hang counts as noticed."""
 
@@ -121,16 +123,23 @@ def one_fault(fault: Mutant | Named, copy: Path) -> dict[str, Any]:
         spoiled = fault.applied(sound)
     change = f"{' '.join(fault.before.split())} -> {' '.join(fault.after.split())}"
     try:
-        path.write_text(spoiled, encoding="utf-8")
+        put(path, spoiled)
         found = trial(copy, tests_of(fault.file.partition("/")[0], copy))
     finally:
-        path.write_text(sound, encoding="utf-8")
+        put(path, sound)
     return {
         **facts,
         "change": change,
         **found,
         **({} if isinstance(fault, Named) else {"mutant": asdict(fault)}),
     }
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file as of a second of its own: what Python compiled of it is known by its second and its length."""
+    path.write_text(text, encoding="utf-8")
+    second = next(SECONDS)
+    os.utime(path, (second, second))
 
 
 def trial(copy: Path, tests: list[str]) -> dict[str, Any]:
@@ -169,7 +178,6 @@ def run(copy: Path, tests: list[str], note: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.chdir(copy)
-    sys.dont_write_bytecode = True
     sys.path[:] = [str(copy / "src"), str(copy), *(one for one in sys.path if one not in OWN)]
     os.environ["PYTHONPATH"] = f"{copy / 'src'}{os.pathsep}{copy}"
     for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "concord")]:

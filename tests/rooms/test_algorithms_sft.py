@@ -1,4 +1,4 @@
-"""Imitation: only answers bear loss, a dialogue is learned in one pass, and learning stops while it still gains."""
+"""Imitation: only answers bear loss, a dialogue is learned in one pass, and prompts are kept back whole."""
 
 import importlib.util
 import math

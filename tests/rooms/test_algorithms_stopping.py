@@ -21,20 +21,15 @@ methods: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(methods)
 families, asked, bench = methods.families, methods.asked, methods.bench
 
-DIALOGUE = Demonstration(asked("a", "b b", "how far?", "ten", "and then?"), "to the sea")
-
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """GPT-2 computes in float64 throughout if asked to."""
-    return families.folder(tmp_path_factory.mktemp("imitation") / "gpt2", "gpt2")
+    return families.folder(tmp_path_factory.mktemp("stopping") / "gpt2", "gpt2")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def policy(path: Path) -> Policy:
-    found = Policy.load(path, families.CPU)
-    found.network.double()
-    return found
+    return bench(path).policy
 
 
 WORDS = ["sea", "town", "boat", "calm", "far", "mile", "hello", "please"]
@@ -95,7 +90,7 @@ def test_t3_a_look_is_better_if_it_gains_and_forgets_little(
     peak: int,
 ) -> None:
     """Two tenths of a nat may be forgotten: by hand, which of the looks is the best so far."""
-    rows = [policy.template.demonstration(DIALOGUE, False)]
+    rows = [policy.template.demonstration(LEARNED[0], False)]
     told = {"kept": iter(held or ()), "general": iter(general or ())}
     watched = Watched(
         [], policy, rows if held else [], rows * 2 if general else [], 0.2, 4, 2, 9, 1000, print
@@ -115,7 +110,7 @@ def test_t3_learning_ends_when_patience_does(policy: Policy, monkeypatch: pytest
     said: list[str] = []
     held = iter([3.0, 2.5, 2.6, 2.5, 2.4, 2.3, 2.2])
     monkeypatch.setattr("concord.algorithms.stopping.surprise", lambda *given: next(held))
-    rows = [policy.template.demonstration(DIALOGUE, False)]
+    rows = [policy.template.demonstration(LEARNED[0], False)]
     watched = Watched([rows] * 6, policy, rows, [], 0.2, 6, 6, 2, 1000, said.append)
     steps = 0
     for steps, _ in enumerate(watched, 1):
