@@ -135,6 +135,18 @@ def test_a_reward_model_that_learned_of_other_things_is_named(tmp_path: Path) ->
     assert explain(folder).findings[0].cause == "reward model off its ground"
 
 
+def test_an_earlier_rounds_worse_answers_are_no_measure_of_this_ones(tmp_path: Path) -> None:
+    """By hand: the round begins at 0.2, its own ranked answers lie about 0, the earlier ones about -3.4."""
+    folder = hand.made(tmp_path)
+    held = (folder / "reward" / "held_out.jsonl").read_text()
+    old = [{"texts": ["Eh?", "No."], "tiers": [[0], [1]], "scores": [-3.3, -3.5]}] * 6
+    hand.lines(folder / "reward" / "held_out.jsonl", [*map(json.loads, held.splitlines()), *old])
+    assert explain(folder).findings[0].cause == "reward model off its ground"
+    said = [{"prompt": hand.ranking(0)["prompt"], "text": text, "finish": "stop"} for text in hand.ANSWERS]
+    hand.lines(folder / "sample" / "completions.jsonl", said)
+    assert explain(folder).healthy
+
+
 def test_a_judge_that_is_surely_past_its_peak_is_evidence(tmp_path: Path) -> None:
     folder = hand.made(tmp_path)
     hand.lines(

@@ -60,9 +60,10 @@ def blind(seen: Evidence) -> Finding | None:
         if unseen
         else "",
     ]
-    words = f"with lists of {named([*liked, *unseen])} that differ in just this, some of this policy's; redo `reward`"
+    kinds = named([*liked, *unseen])
+    words = f"that and more lists of {kinds} that differ in just this, some of this policy's; redo `reward`"
     because = " ".join(line for line in told if line)
-    change = Change("rank/rankings.jsonl", "as it is", words)
+    change = Change("rank/rankings.jsonl", "what it holds", words)
     return finding("reward blind on a kind", because, [*liked, *unseen], [change])
 
 

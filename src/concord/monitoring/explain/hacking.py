@@ -102,8 +102,8 @@ def remedies(seen: Evidence) -> list[Change]:
         changes.append(Change(seen.named("kl"), price, About(max(3 * price, 0.05))))
     if seen.recipe and seen.recipe.reward.members.count < 4:
         changes.append(Change("reward.members.count", seen.recipe.reward.members.count, 4))
-    words = "with answers of this policy, in which the better one has less of it; then redo `reward`"
-    return [*changes, Change("rank/rankings.jsonl", "as it is", words)]
+    words = "that and lists of this policy's answers, in which the better one has less of it; redo `reward`"
+    return [*changes, Change("rank/rankings.jsonl", "what it holds", words)]
 
 
 @cache

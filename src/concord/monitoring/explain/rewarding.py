@@ -99,11 +99,16 @@ def strangeness(seen: Evidence) -> float | None:
 def distance(seen: Evidence) -> float | None:
     """How far the first round's score surely lies from the scores of held-out rankings, in their spreads.
 
-    The round asks few prompts: two standard errors of a mean over so many are taken off.
+    The round asks few prompts: two standard errors of a mean over so many are taken off. Answers of an earlier round's
+    policy, which may be worse ones, are no measure where this round's own were ranked.
     """
-    scores = seen.curve("score")
+    scores, said = seen.curve("score"), {one.text for one in seen.completions}
+    own = [row for row in seen.held_out if said.issuperset(row.get("texts", [])) and said]
     known = [
-        found for row in seen.held_out for one in row.get("scores", []) if (found := number(one)) is not None
+        found
+        for row in own or seen.held_out
+        for one in row.get("scores", [])
+        if (found := number(one)) is not None
     ]
     if not scores or not seen.rounds or len(known) < 2 or pstdev(known) <= SAME:
         return None
