@@ -16,6 +16,7 @@ from concord.settings import SFT, RightAnswer
 from concord.stages.contestants import ai_judge, contestants, rivals
 from concord.stages.plan import content, plan
 from concord.stages.release import release
+from concord.stages.seats import refuse_unready_judges
 from concord.suites import suites
 from concord.world import known
 
@@ -64,6 +65,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     for setting, named, needed in models(loaded, judged, watched):
         if needed & wanted or judged:
             model_folder(loaded, setting, named)
+    refuse_unready_judges(loaded, "rank" in wanted, judged)
     check_release(loaded, wanted)
     counts: dict[str, int] = {}
     held_out = HeldOut(loaded.folder / loaded.recipe.evaluate.prompts) if judged else None
