@@ -217,6 +217,10 @@ def test_aliases_may_be_used_but_not_to_fill_the_memory(here: Path) -> None:
             "algn.kl=1",
             "command line, 'algn.kl=1': `algn` is not a setting of the recipe. Did you mean `align`?",
         ),
+        (
+            "evaluate.judge.endpoint.url=http://u",
+            "command line, 'evaluate.judge.endpoint.url=http://u': `evaluate.judge.endpoint.model` is missing",
+        ),
         ("align.kl=.inf", "command line, 'align.kl=.inf': `align.kl` is .inf"),
         (
             "align.method=pppo",

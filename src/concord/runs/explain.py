@@ -77,6 +77,11 @@ def no_section(refusal: Refusal) -> str:
     return f"{refusal.name} is {short(refusal.item['input'])}; it should be a section, with keys of its own."
 
 
+def not_given(refusal: Refusal) -> str:
+    """What to say of a setting that has no default and no value."""
+    return f"{refusal.name} is missing, and it has no default. Set it."
+
+
 def no_method(refusal: Refusal) -> str:
     """What to say of a section that does not choose its method."""
     return f"{refusal.name} has no `method`. Give it one, such as `method: dpo`."
@@ -119,6 +124,7 @@ def unknown(refusal: Refusal) -> str:
 
 WORDS: dict[str, Callable[[Refusal], str]] = {
     "extra_forbidden": unknown,
+    "missing": not_given,
     "union_tag_invalid": wrong_method,
     "union_tag_not_found": no_method,
     "model_type": no_section,
