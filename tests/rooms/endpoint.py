@@ -119,7 +119,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.speak: Speak = honest
         self.raw: Callable[[BaseHTTPRequestHandler, dict[str, Any]], None] | None = None
-        """Answers by itself if given; returns None to answer as usual."""
+        """Answers by itself if given."""
         self.heard: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.busy = self.most = 0
@@ -148,18 +148,21 @@ class Endpoint:
             self.busy += 1
             self.most = max(self.most, self.busy)
         try:
+            said = None if self.raw is not None else self.said(body)
             if self.raw is not None:
                 self.raw(to, body)
-                return
-            said = self.speak(body)
-            if isinstance(said, tuple):
-                said = completion(body, *said)
-            elif isinstance(said, str):
-                said = completion(body, said)
-            send(to, 200, json.dumps(said).encode())
         finally:
             with self.lock:
-                self.busy -= 1
+                self.busy -= 1  # before the last byte leaves: the next request may come right after it
+        if said is not None:
+            send(to, 200, json.dumps(said).encode())
+
+    def said(self, body: dict[str, Any]) -> Any:
+        """What is answered to a request."""
+        said = self.speak(body)
+        if isinstance(said, tuple):
+            return completion(body, *said)
+        return completion(body, said) if isinstance(said, str) else said
 
 
 def send(to: BaseHTTPRequestHandler, status: int, raw: bytes, **headers: str) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,14 +230,16 @@ def test_what_was_answered_is_asked_once_even_after_a_kill(there: Any, tmp_path:
 def test_no_more_calls_at_once_than_asked_for(there: Any) -> None:
     client, _ = chat(there, at_once=3)
 
-    def slowly(body: dict[str, Any]) -> str:
-        time.sleep(0.02)
+    together = threading.Barrier(3)
+
+    def three_at_once(body: dict[str, Any]) -> str:
+        together.wait(timeout=30)  # nobody is answered before three have asked
         return str(body["seed"])
 
-    there.speak = slowly
+    there.speak = three_at_once
     said = client.ask([Question(HI, seed=seed) for seed in range(12)])
     assert [replies[0].text for replies in said] == [str(seed) for seed in range(12)]
-    assert 2 <= there.most <= 3
+    assert there.most == 3
 
 
 def test_a_remote_model_is_a_sampler(there: Any) -> None:
