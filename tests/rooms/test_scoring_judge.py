@@ -43,6 +43,10 @@ def test_t29_an_honest_judge_gives_the_true_order(there: Any, manner: str) -> No
     assert ranking.tiers == ((1,), (3,), (0,), (2,))
     assert (ranking.by, ranking.source, ranking.weight) == ("judge:m", "ai", 0.5)
     assert len(there.heard) == {"pairs": 12, "list": 2, "points": 4}[manner]
+    orders, shown = asker.settings.orders(4)
+    assert (orders, shown) == (len(there.heard), {"pairs": 2, "list": 4, "points": 1}[manner])
+    assert {body["max_tokens"] for body in there.heard} == {asker.settings.room(shown)}
+    assert asker.settings.room(shown) == (16 if manner != "list" else 16 + 4 * 8)
     if manner != "points":
         assert ranking.chances == (
             (0, 1, 0.0), (0, 2, 1.0), (0, 3, 0.0), (1, 2, 1.0), (1, 3, 1.0), (2, 3, 0.0),

@@ -1,6 +1,7 @@
 """The doctor of recipes: each fault that is planted is told, with where and what to do; a sound recipe has no error."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from concord.cli.main import main
 from concord.monitoring.remark import Remark
+from concord.records import Message, Prompt
 from concord.runs import Run, load
+from concord.scoring import Rubric
+from concord.scoring.wording import dialogue
 from concord.stages.doctor import checkup
 from concord.stages.doctor.budget import weights
 from concord.stages.plan import bundled
@@ -82,6 +86,33 @@ def test_a_sound_recipe_has_no_error_and_tells_what_it_will_cost(tmp_path: Path)
     assert not [one for one in found if one.level == "error"], found
     told = {one.what.partition(":")[0] for one in of(found, "cost")}
     assert {"sft", "sample", "reward", "align"} <= told
+
+
+def test_what_ai_judges_will_be_asked_is_told(tmp_path: Path) -> None:
+    """10 prompts, lists of 4: 2 questions each. Base, PPO and best-of-8 meet SFT on 10 prompts at 2 temperatures."""
+    recipe = sound(tmp_path)
+    endpoint = {"url": "http://127.0.0.1:9/v1", "model": "m", "price_read": 1e6, "price_said": 2e6}
+    asked = f"{{endpoint: {json.dumps(endpoint)}}}"
+    ranks = f"rank={{by: judge, judge: {{model: {bundled()}, manner: list}}}}"
+    first, second = [
+        one.what
+        for one in of(said(recipe, ranks, "sample.k=4", f"evaluate.judge={asked}"), "arithmetic")
+        if ".judge" in one.what
+    ]
+    assert first == (
+        f"rank.judge: at most 10 lists of 4 answers are shown to {bundled()}, 20 questions, "
+        "and more where a reply cannot be read."
+    )
+    assert second.startswith("evaluate.judge: at most 60 lists of 2 answers are shown to m, 120 questions, ")
+    read, spoken, cost = (
+        float(one.replace(",", ""))
+        for one in re.findall(r"([0-9,.]+) (?:tokens|to say|by the)", second.replace(" and at most", ""))
+    )
+    assert (spoken, cost) == (120 * 16, pytest.approx(read + 2 * spoken, abs=1))
+    held = Prompt((Message("user", "When does the baker called one wake?"),))
+    question = dialogue("pairs", held, ["A one.", "A two."], Rubric().text(()), False)
+    really = 120 * sum(len(turn.content) for turn in question) / 4
+    assert really / 2 < read < really * 2
 
 
 def test_lengths_are_kept_or_dropped_with_examples(tmp_path: Path) -> None:

@@ -19,8 +19,6 @@ TRIES = 3
 """How often an item whose verdict cannot be read is put back and asked again."""
 SHOTS = 3
 """Examples that are shown before a question."""
-SHORT = 16
-"""Tokens that a verdict without reasons may take."""
 TOPS = 20
 
 
@@ -191,11 +189,9 @@ class Judge:
         texts = [item.texts[place] for place in shown]
         examples = self._shown(item) if manner != "points" else []
         messages = dialogue(manner, item.prompt, texts, rubric, asked.reasons, examples, self.seed)
-        longest = asked.longest if asked.reasons else SHORT + 8 * (len(shown) if manner == "list" else 0)
         seed = seed_of(item.seed, item.attempt, number)
-        return Question(
-            messages, seed, asked.temperature, longest=longest, tops=0 if manner == "list" else TOPS
-        )
+        tops = 0 if manner == "list" else TOPS
+        return Question(messages, seed, asked.temperature, longest=asked.room(len(shown)), tops=tops)
 
     def _shown(self, item: Item) -> list[Shown]:
         """Examples of other prompts, drawn for this item; the better answer stands in each place as often."""

@@ -7,6 +7,9 @@ from pydantic import Field
 from concord.settings.closed import Settings
 from concord.settings.quantities import Count, Positive, Price, Share
 
+SHORT, PLACE = 16, 8
+"""Tokens that a verdict without reasons may take, and one more answer in an order."""
+
 
 class Endpoint(Settings):
     """A chat endpoint in OpenAI's shape, on this machine or elsewhere; only the recipe names it."""
@@ -64,6 +67,14 @@ class Examining(Settings):
         """Which model judges, in a word."""
         return self.endpoint.model if self.endpoint else str(self.model)
 
+    def orders(self, answers: int) -> tuple[int, int]:
+        """How many questions a list of answers takes, and how many answers each of them shows."""
+        return self.rounds * answers * (answers - 1), 2
+
+    def room(self, shown: int) -> int:
+        """Most tokens of the verdict on so many answers."""
+        return self.longest if self.reasons else SHORT
+
 
 class Judging(Examining):
     """An AI judge that ranks: besides what it is asked, in which manner, and how much its word counts."""
@@ -72,6 +83,20 @@ class Judging(Examining):
     """Compare two at a time in both orders, order whole lists and their reverses, or give marks from 1 to 9."""
     weight: Positive = 1.0
     """How much a judge's ranking counts in learning beside a person's."""
+
+    def orders(self, answers: int) -> tuple[int, int]:
+        """How many questions a list of answers takes, and how many answers each of them shows."""
+        manners = {
+            "pairs": super().orders(answers),
+            "list": (2 * self.rounds, answers),
+            "points": (self.rounds * answers, 1),
+        }
+        return manners[self.manner]
+
+    def room(self, shown: int) -> int:
+        """Most tokens of the verdict on so many answers."""
+        named = PLACE * shown if self.manner == "list" and not self.reasons else 0
+        return super().room(shown) + named
 
 
 class Habits(Settings):

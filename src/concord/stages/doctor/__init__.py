@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from concord.monitoring.remark import LEVELS, Remark
 from concord.runs import Loaded, Run
-from concord.stages.doctor import budget, ids, labels
+from concord.stages.doctor import budget, ids, judges, labels
 from concord.stages.doctor.brought import Brought
 from concord.stages.plan import plan
 
@@ -19,6 +19,7 @@ CHECKS: tuple[Callable[[Brought], Iterator[Remark]], ...] = (
     labels.persons,
     labels.leanings,
     budget.arithmetic,
+    judges.asked,
     budget.cost,
 )
 """Every check, in the order in which they are told."""
