@@ -77,6 +77,14 @@ def test_curves_have_their_charts_looks_and_alarms(watcher: Watcher) -> None:
     assert watcher.ask("/one/curves")["exact"] and watcher.ask("/one/curves?width=9", 422)["error"]
 
 
+def test_numbers_that_cannot_be_read_are_told(watcher: Watcher, runs: Path) -> None:
+    (written,) = (runs / "one").glob("align*/metrics.jsonl")
+    written.write_text("garbage\n[]\n{\n", encoding="utf-8")
+    told = watcher.ask("/one/curves?width=10")
+    assert (told["stage"], told["steps"]) == (None, [])
+    assert told["notes"] == ["align: 3 lines of metrics.jsonl could not be read."]
+
+
 def test_samples_are_paired(watcher: Watcher) -> None:
     told = watcher.ask("/one/samples")
     assert told["round"] == 1 and [one["before"]["text"] for one in told["pairs"]] == ["early ", "first "]

@@ -68,7 +68,10 @@ function Shown({ run, curves, live, wish }: OfShown): JSX.Element {
       <Alarms of={curves.alarms} />
       <Stages run={run} wish={wish} shown={curves.stage} />
       {curves.stage === null ? (
-        <p class="soft">No stage has written down numbers yet. They appear here by themselves.</p>
+        <section>
+          <p class="soft">No stage has numbers to show yet. They appear here by themselves.</p>
+          <Notes of={curves.notes} />
+        </section>
       ) : (
         <Numbers curves={curves} />
       )}
@@ -77,6 +80,18 @@ function Shown({ run, curves, live, wish }: OfShown): JSX.Element {
       )}
       <Made run={run} curves={curves} />
     </main>
+  );
+}
+
+function Notes({ of }: { of: string[] }): JSX.Element {
+  return (
+    <>
+      {of.map((one) => (
+        <p class="warn" key={one}>
+          ⚠ {one}
+        </p>
+      ))}
+    </>
   );
 }
 
@@ -202,9 +217,7 @@ function Numbers({ curves }: { curves: Schema<"Curves"> }): JSX.Element {
       <h2>
         Numbers of {curves.stage} <span class="soft">by step</span>
       </h2>
-      {curves.notes.map((one) => (
-        <p class="warn">⚠ {one}</p>
-      ))}
+      <Notes of={curves.notes} />
       {curves.outcome.length > 0 && <p>{curves.outcome.join(" ")}</p>}
       <div class="charts">
         {moving.map(({ chart, traces }, i) => (

@@ -115,7 +115,7 @@ class One:
         name = self.stage(wish)
         where = None if name is None else place(self.shelf, name)
         if name is None or where is None:
-            return NOTHING
+            return NOTHING.model_copy(update={"notes": self.silent()})
         lock, curves = self.watched.curves(self.shelf.name, name)
         with lock:
             read_on(where, curves)
@@ -136,6 +136,16 @@ class One:
             notes=notes,
             mark=mark(name, at, where),
         )
+
+    def silent(self) -> list[str]:
+        """Why no stage has numbers to show, if it is not that none has written any."""
+        found = []
+        for one in self.standing().stages:
+            where, curves = place(self.shelf, one.name), Curves()
+            if where is not None:
+                read_on(where, curves)
+                found += [f"{one.name}: {note}" for note in remarks(curves)]
+        return found
 
     def samples(self, wish: str | None) -> told.Samples:
         """What the policy said at the beginning of a stage, and what it says now."""
