@@ -82,7 +82,7 @@ def test_numbers_that_cannot_be_read_are_told(watcher: Watcher, runs: Path) -> N
     written.write_text("garbage\n[]\n{\n", encoding="utf-8")
     told = watcher.ask("/one/curves?width=10")
     assert (told["stage"], told["steps"]) == (None, [])
-    assert told["notes"] == ["align: 3 lines of metrics.jsonl could not be read."]
+    assert told["notes"] == ["align: 3 lines of its numbers could not be read."]
 
 
 def test_samples_are_paired(watcher: Watcher) -> None:

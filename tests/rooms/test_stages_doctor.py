@@ -1,6 +1,7 @@
 """The doctor of recipes: each fault that is planted is told, with where and what to do; a sound recipe has no error."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -92,25 +93,16 @@ def test_what_ai_judges_will_be_asked_is_told(tmp_path: Path) -> None:
     """10 prompts, lists of 4: 2 questions each. Base, PPO and best-of-8 meet SFT on 10 prompts at 2 temperatures."""
     recipe = sound(tmp_path)
     endpoint = {"url": "http://127.0.0.1:9/v1", "model": "m", "price_read": 1e6, "price_said": 2e6}
-    asked = f"{{endpoint: {json.dumps(endpoint)}}}"
     ranks = f"rank={{by: judge, judge: {{model: {bundled()}, manner: list}}}}"
-    first, second = [
-        one.what
-        for one in of(said(recipe, ranks, "sample.k=4", f"evaluate.judge={asked}"), "arithmetic")
-        if ".judge" in one.what
-    ]
-    assert first == (
-        f"rank.judge: at most 10 lists of 4 answers are shown to {bundled()}, 20 questions, "
-        "and more where a reply cannot be read."
-    )
+    found = said(recipe, ranks, "sample.k=4", f"evaluate.judge={{endpoint: {json.dumps(endpoint)}}}")
+    first, second = [one.what for one in of(found, "arithmetic") if ".judge" in one.what]
+    assert "at most 10 lists of 4 answers are shown to " in first and ", 20 questions, " in first
     assert second.startswith("evaluate.judge: at most 60 lists of 2 answers are shown to m, 120 questions, ")
-    read, spoken, cost = (
-        float(one.replace(",", ""))
-        for one in re.findall(r"([0-9,.]+) (?:tokens|to say|by the)", second.replace(" and at most", ""))
-    )
+    figures = re.findall(r"([0-9,.]+) (?:tokens|to say|by the)", second.replace(",", ""))
+    read, spoken, cost = map(float, figures)
     assert (spoken, cost) == (120 * 16, pytest.approx(read + 2 * spoken, abs=1))
-    held = Prompt((Message("user", "When does the baker called one wake?"),))
-    question = dialogue("pairs", held, ["A one.", "A two."], Rubric().text(()), False)
+    prompt = Prompt((Message("user", "When does the baker called one wake?"),))
+    question = dialogue("pairs", prompt, ["A one.", "A two."], Rubric().text(()), False)
     really = 120 * sum(len(turn.content) for turn in question) / 4
     assert really / 2 < read < really * 2
 
@@ -276,13 +268,7 @@ def test_weights_are_counted_by_their_headers_alone() -> None:
     from safetensors import safe_open
 
     with safe_open(bundled() / "model.safetensors", "np") as file:
-        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-    count = 0
-    for shape in shapes:
-        size = 1
-        for part in shape:
-            size *= part
-        count += size
+        count = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     assert weights(bundled()) == count == 2_066_112
 
 

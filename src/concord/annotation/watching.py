@@ -121,7 +121,7 @@ class One:
             read_on(where, curves)
             steps, thinned = curves.thinned(width)
             latest, exact = curves.latest(), len(curves.steps) <= width
-            notes, at = remarks(curves), curves.place
+            notes, at = curves.remarks(), curves.place
         found = signs.outcome(where)
         return told.Curves(
             stage=name,
@@ -144,7 +144,7 @@ class One:
             where, curves = place(self.shelf, one.name), Curves()
             if where is not None:
                 read_on(where, curves)
-                found += [f"{one.name}: {note}" for note in remarks(curves)]
+                found += [f"{one.name}: {note}" for note in curves.remarks()]
         return found
 
     def samples(self, wish: str | None) -> told.Samples:
@@ -274,16 +274,6 @@ def charts(thinned: dict[str, Thinned], latest: dict[str, float], exact: bool) -
         )
         for one in panels(thinned)
     ]
-
-
-def remarks(curves: Curves) -> list[str]:
-    """What could not be read or shown."""
-    found = [f"{name} was not finite at {count} steps." for name, count in sorted(curves.wild.items())]
-    if curves.unreadable:
-        found.append(f"{curves.unreadable} lines of {METRICS} could not be read.")
-    if curves.left_out:
-        found.append(f"Not shown, for there are too many numbers: {', '.join(sorted(curves.left_out))}.")
-    return found
 
 
 def sampled(one: Said) -> told.Sampled:

@@ -109,6 +109,15 @@ class Curves:
                 found[name] = told
         return found
 
+    def remarks(self) -> list[str]:
+        """What could not be read or is not kept."""
+        found = [f"{name} was not finite at {count} steps." for name, count in sorted(self.wild.items())]
+        if self.unreadable:
+            found.append(f"{self.unreadable} lines of its numbers could not be read.")
+        if self.left_out:
+            found.append(f"Not shown, for there are too many numbers: {', '.join(sorted(self.left_out))}.")
+        return found
+
 
 def stretches(steps: Floats, width: int) -> NDArray[np.intp]:
     """Where each stretch of steps begins: `width` of them, equally wide on the axis, without the empty ones."""
