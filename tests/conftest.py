@@ -1,5 +1,6 @@
 """What holds for all tests: the environment that the command line settles, and property tests that repeat."""
 
+import gc
 import os
 import sys
 
@@ -15,3 +16,13 @@ sys.dont_write_bytecode = False
 
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("house")
+
+
+def pytest_sessionstart() -> None:
+    """Rubbish is looked for seldom: most of what lives here is code, and lives to the end."""
+    gc.set_threshold(100_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now is never rubbish."""
+    gc.freeze()

@@ -52,6 +52,11 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree(path)))
+
+
 def name_of(path: Path) -> str:
     """A source file's module: `stages.plan`, `records` for a room's face, `` for the package's own."""
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
@@ -63,7 +68,7 @@ def room_of(module: str) -> str:
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """What a file imports of the package, wherever in the file it does so: line and module."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports relative to itself; write the full name"
             if node.module == "concord":
@@ -76,16 +81,15 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
                     yield node.lineno, alias.name.removeprefix("concord.")
 
 
+@cache
 def arrows() -> list[tuple[Path, int, str, str]]:
     """Every import from one room into another: file, line, from, to."""
-    found = []
-    for path in files("src"):
-        here = room_of(name_of(path))
-        for line, module in imports(path):
-            there = room_of(module)
-            if there in FLOORS and there != here:
-                found.append((path, line, here, there))
-    return found
+    every = [
+        (path, line, room_of(name_of(path)), room_of(to))
+        for path in files("src")
+        for line, to in imports(path)
+    ]
+    return [one for one in every if one[3] in FLOORS and one[2] != one[3]]
 
 
 def complain(lines: Iterable[str]) -> None:
@@ -165,23 +169,18 @@ def test_stages_that_learn_do_not_name_a_judge() -> None:
         *(SOURCE / "stages" / f"{name}.py" for name in LEARNING_STAGES),
         *files("src/concord/algorithms"),
     ]:
-        named = {getattr(node, "attr", None) or getattr(node, "name", None) for node in ast.walk(tree(path))}
+        named = {getattr(node, "attr", None) or getattr(node, "name", None) for node in nodes(path)}
         assert not named & {"judge", "GoldJudge", "world"}, path
 
 
 def test_who_watches_is_handed_in() -> None:
     """The stage that names the judge of the watch gives away a Scorer and no more, and what learns does not name it."""
     assert "stages.watch" not in {module for start in LEARNING_STAGES for module in reach(f"stages.{start}")}
-    handed = ast.unparse(
-        next(
-            one
-            for one in ast.walk(tree(SOURCE / "stages" / "align.py"))
-            if getattr(one, "name", "") == "work"
-        ).args
-    )
-    assert "witness: Scorer | None" in handed
+    work = next(one for one in nodes(SOURCE / "stages" / "align.py") if getattr(one, "name", "") == "work")
+    assert isinstance(work, ast.FunctionDef) and "witness: Scorer | None" in ast.unparse(work.args)
 
 
+@pytest.mark.slow
 def test_rooms_without_torch() -> None:
     """In a fresh interpreter, module after module: the first that loads torch is named."""
     names = [name_of(path) for path in files("src")]
@@ -201,7 +200,7 @@ def test_maths_imports_torch_alone() -> None:
     """And its statistics numpy alone, so that rooms without torch may use them."""
     for path in files("src/concord/maths"):
         theirs = {"numpy"} if path.stem == "statistics" else {"torch", "concord"}
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             foreign = {name.partition(".")[0] for name in names} - theirs - set(sys.stdlib_module_names)
@@ -215,7 +214,7 @@ def test_files_and_functions_are_short() -> None:
         if count > MOST_LINES:
             long.append(f"{path.relative_to(ROOT)}: {count} lines; the most is {MOST_LINES}")
     for path in files("src", "benchmarks"):
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 count = int(node.end_lineno or 0) - node.lineno + 1
                 if count > MOST_LINES_OF_A_FUNCTION:
@@ -232,7 +231,7 @@ def test_no_room_and_no_class_is_an_attic() -> None:
     wrong = []
     for path in files("src", "benchmarks"):
         names = [*path.relative_to(ROOT).with_suffix("").parts]
-        names += [node.name for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
+        names += [node.name for node in nodes(path) if isinstance(node, ast.ClassDef)]
         singular = {name: words(name) | {word.removesuffix("s") for word in words(name)} for name in names}
         wrong += [f"{path.relative_to(ROOT)}: {name}" for name in names if singular[name] & BANNED_NAMES]
     complain(wrong)
@@ -241,7 +240,7 @@ def test_no_room_and_no_class_is_an_attic() -> None:
 def test_nothing_foreign_is_unpickled_evaluated_or_run() -> None:
     wrong = []
     for path in files("src", "benchmarks"):
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             found: list[str] = []
             if isinstance(node, ast.Import):
                 found = [alias.name for alias in node.names if alias.name in BANNED_MODULES]
@@ -265,7 +264,7 @@ def test_better_and_worse_are_called_so() -> None:
     for path in files("src"):
         if room_of(name_of(path)) == "formats":
             continue
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None)
             name = node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else name
             if isinstance(name, str) and words(name) & FOREIGN_WORDS:
@@ -294,7 +293,7 @@ def test_tests_are_plain_functions() -> None:
         text = path.read_text(encoding="utf-8")
         if re.search(r"^(?:from|import) unittest", text, re.MULTILINE):
             wrong.append(f"{path.relative_to(ROOT)}: mocks")
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: class {node.name}")
     complain(wrong)

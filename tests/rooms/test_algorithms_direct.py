@@ -50,21 +50,9 @@ RANKINGS, UNEVEN, PROMPTS, ranking = methods.RANKINGS, methods.UNEVEN, methods.P
 ONE: dict[str, Any] = {"epochs": 1, "batch": 4}
 SAID = Rollouts(rounds=1, prompts=3, samples=3, passes=1, updates=1, longest=7)
 TAUGHT: dict[str, Any] = {"teacher": "teacher", "batch": 5, "longest": 6}
+PLAIN: Any = ["sigmoid", "ipo", "hinge", "nca", "bco", "sppo", "apo-zero", "apo-down", "plackett-luce"]
 CASES: dict[str, Any] = {
-    **{
-        name: DPO(loss=Plain(method=name), **ONE)
-        for name in (
-            "sigmoid",
-            "ipo",
-            "hinge",
-            "nca",
-            "bco",
-            "sppo",
-            "apo-zero",
-            "apo-down",
-            "plackett-luce",
-        )
-    },
+    **{name: DPO(loss=Plain(method=name), **ONE) for name in PLAIN},
     **{name: DPO(loss=Smoothed(method=name), **ONE) for name in ("conservative", "robust", "exo", "aot")},
     "discopop": DPO(loss=DiscoPOP(), **ONE),
     "dpop": DPO(loss=DPOP(), **ONE),
@@ -116,7 +104,12 @@ def made(name: str, loaded: Any, micro_tokens: int = 8192, **more: Any) -> Any:
     return course
 
 
-@pytest.mark.parametrize("name", CASES)
+OFTEN = ("sigmoid", "plackett-luce", "kto", "simpo")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
 def test_t27_one_gradient_however_a_step_is_cut(name: str, loaded: Any) -> None:
     """Loss, gradient and notes are the same from one batch, from several, and from one a list or row."""
     whole, notes = gradients(made(name, loaded))

@@ -50,10 +50,11 @@ def read(rows: tuple[Rendered, ...]) -> int:
     return sum(map(len, prompts)) + sum(map(len, rows)) - sum(opening)
 
 
-OFTEN = {"sft", "bradley-terry", "plackett-luce", "dpo", "ppo", "grpo"}
-SELDOM = [pytest.mark.slow, pytest.mark.long]
+SLOW = [pytest.mark.slow]
+OFTEN = {"dpo": [], "ppo": []} | dict.fromkeys(("sft", "bradley-terry", "plackett-luce", "grpo"), SLOW)
+SELDOM = [*SLOW, pytest.mark.long]
 CUT = [
-    pytest.param(method, marks=[] if method in OFTEN else SELDOM)
+    pytest.param(method, marks=OFTEN.get(method, SELDOM))
     for method in ("bradley-terry", "plackett-luce", *methods.SETTINGS)
 ]
 

@@ -170,6 +170,7 @@ def flags(found: Agreement) -> dict[str, set[str]]:
     return {one.name: {flag.name for flag in one.flags} for one in found.annotators if one.flags}
 
 
+@pytest.mark.slow
 def test_s20_flippers_a_lefty_and_a_copier_are_flagged_and_honest_people_are_not() -> None:
     found = panel_of_ten(Habits(flippers=2, lefties=1, copiers=1), seed=0)
     assert flags(found) == {
@@ -252,6 +253,7 @@ def test_s20_honest_people_are_seldom_flagged_over_many_seeds(capsys: pytest.Cap
     assert len(wrong) <= 0.02 * people and not missed
 
 
+@pytest.mark.slow
 def test_alphas_interval_covers_a_panel_that_guesses() -> None:
     random = Random(5)
     told = [

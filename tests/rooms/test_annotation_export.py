@@ -56,6 +56,7 @@ def test_whatever_the_register_can_write_of_what_people_said_is_offered(light: A
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_format_is_written_and_says_before_what_it_will_lose(judged: Any) -> None:
     for one in written(judged):
         name = one["name"]

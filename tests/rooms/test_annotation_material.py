@@ -79,6 +79,7 @@ def test_two_prompts_of_one_name_are_refused_and_a_comparison_takes_two(light: A
     assert "compares two answers, not 3" in told["left_out"][0]
 
 
+@pytest.mark.slow
 def test_gold_counts_only_the_pairs_that_are_certain_and_no_control_is_exported(light: Any) -> None:
     light.project(tasks=6, candidates=2, gold_share=0.5)
     gold = [said(f"known {number}", "right", "wrong") for number in range(6)]
@@ -122,6 +123,7 @@ def test_repeats_come_in_another_order_and_count_pairs_that_stayed(light: Any) -
     assert len(light.owner.get("/projects/one/export").text.splitlines()) == 16
 
 
+@pytest.mark.slow
 def test_a_check_of_attention_is_passed_by_putting_the_shuffled_text_last(light: Any) -> None:
     light.project(tasks=0, attention_share=0.5, overlap=2)
     words = "one two three four five six seven"

@@ -68,6 +68,7 @@ def test_projects_do_not_share_what_is_kept(light: Any, counted: Counted) -> Non
     assert len(counted) == 2
 
 
+@pytest.mark.slow
 def test_ten_who_look_at_once_have_it_worked_out_once(light: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     light.project(tasks=2)
     ada = light.guest("ada", projects=("one",))

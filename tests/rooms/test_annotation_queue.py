@@ -136,6 +136,7 @@ def test_contradicted_tasks_come_before_agreed_ones_and_priority_decides_between
     assert refused["error"]["code"] == "unknown_prompt"
 
 
+@pytest.mark.slow
 def test_many_at_once_give_every_task_exactly_what_it_needs(house: Any) -> None:
     house.project(tasks=12, candidates=2, overlap=3)
     people = [house.guest(f"p{number}", projects=("one",)) for number in range(6)]

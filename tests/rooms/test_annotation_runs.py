@@ -132,6 +132,7 @@ def test_a_finished_stage_keeps_its_place(watcher: Watcher, runs: Path) -> None:
     assert not news["afresh"] and news["run"]["stages"][4]["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_stream_tells_at_once_and_goes_on_from_the_last_event(watcher: Watcher, runs: Path) -> None:
     mark = watcher.ask("/one/curves")["mark"]
     ((first, news),) = watcher.events(f"/one/live?since={mark}")

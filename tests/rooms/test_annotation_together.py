@@ -3,11 +3,14 @@
 import threading
 from typing import Any
 
+import pytest
+
 from concord.annotation import store
 
 PEOPLE, TASKS = 6, 10
 
 
+@pytest.mark.slow
 def test_whoever_judges_the_same_task_at_once_is_not_told_to_come_back(house: Any) -> None:
     house.project(tasks=TASKS, candidates=2, overlap=PEOPLE)
     people = [house.guest(f"p{number}", projects=("one",)) for number in range(PEOPLE)]

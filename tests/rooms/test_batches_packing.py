@@ -218,6 +218,7 @@ def test_packing_costs_what_it_says_and_filler_belongs_to_nobody(rows: list[Rend
     assert torch.equal(batch.layout.slots[batch.layout.places], torch.arange(whole))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rows=several, most=st.integers(1, 60))
 def test_parts_hold_every_row_once_within_the_budget(rows: list[Rendered], most: int) -> None:

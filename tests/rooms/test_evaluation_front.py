@@ -74,6 +74,7 @@ def gate(mark: str = "") -> Gate:
     )
 
 
+@pytest.mark.slow
 def test_words_of_recipes_files_and_people_stay_words() -> None:
     html = page(content(gate(ATTACK.removesuffix("\ud800")), ATTACK))
     reader = read(html)

@@ -259,6 +259,7 @@ def test_published_lists_become_lists_with_ties_and_every_loss_is_right(tmp_path
         )
 
 
+@pytest.mark.slow
 @PUBLISHED
 def test_published_transcripts_are_imported_with_one_common_prompt_each(tmp_path: Path) -> None:
     source = DATA / "hh_harmless.jsonl.gz"

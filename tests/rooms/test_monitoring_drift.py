@@ -138,6 +138,7 @@ def test_answers_drawn_otherwise_are_not_compared_and_that_is_told() -> None:
     assert "0% [0%, 2%] of 200 answers were drawn as the evaluated ones" in steps[0]["because"]
 
 
+@pytest.mark.slow
 def test_rewards_of_another_model_are_not_compared() -> None:
     rows = [replace(one, scored_by="other") for one in seen(100, 2)]
     assert "reward" in measure(rows, REFERENCE, 100).missing

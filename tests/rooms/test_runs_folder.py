@@ -31,6 +31,7 @@ def left(script: str, *words: str) -> int:
     return subprocess.run([sys.executable, "-c", script, *words], check=False).returncode
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib\nfrom concord.runs import lock\n"

@@ -96,6 +96,7 @@ def test_json_is_json() -> None:
     assert scores(texts, {"method": "json", "keys": ["a", "b"]}) == [1, 0, 0, 0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_s18_a_search_without_end_is_killed_counted_and_goes_on() -> None:
     asked = {"method": "matches", "pattern": r"(a+)+$", "seconds": 0.3}
     made = rules([TypeAdapter(Rule).validate_python(asked)], lambda name: {})

@@ -152,6 +152,7 @@ def test_s2_a_page_of_another_site_may_not_ask() -> None:
             assert client.post("/v1/chat/completions", json=chat(), headers=headers).status_code == 403
 
 
+@pytest.mark.slow
 def test_s4_every_route_and_method_needs_a_token_but_one() -> None:
     with serving(keys=Keys.of(["other-token-0123456789-abcdef", TOKEN])) as client:
         known = {route.path for route in client.app.app.router.routes}  # type: ignore[attr-defined]

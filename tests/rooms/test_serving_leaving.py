@@ -44,6 +44,7 @@ def listening(speaker: Any, log: Path | None = None) -> Iterator[tuple[Server, s
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", [False, True])
 def test_whoever_leaves_is_forgotten_and_takes_no_place(tmp_path: Path, streaming: bool) -> None:
     speaker = Echo(pause=0.05, limit=100_000)
@@ -62,6 +63,7 @@ def test_whoever_leaves_is_forgotten_and_takes_no_place(tmp_path: Path, streamin
     assert gone["gone"] and gone["choices"] == [] and "gone" not in served
 
 
+@pytest.mark.slow
 def test_s16_a_head_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HEAD", 0.3)
     with listening(Echo()) as (made, _):
@@ -74,6 +76,7 @@ def test_s16_a_head_that_never_ends_is_not_waited_for(monkeypatch: pytest.Monkey
             line.close()
 
 
+@pytest.mark.slow
 def test_s16_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "PATIENCE", 0.2)
     with listening(Echo()) as (made, _):
@@ -112,6 +115,7 @@ def test_a_client_that_does_not_read_is_as_good_as_gone(monkeypatch: pytest.Monk
     assert not speaker.growing
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_finishes_what_it_began(tmp_path: Path) -> None:
     speaker = Echo(pause=0.05)
     found: list[Any] = []
@@ -127,6 +131,7 @@ def test_a_server_that_stops_finishes_what_it_began(tmp_path: Path) -> None:
     assert len((tmp_path / "requests.jsonl").read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_who_comes_when_all_places_are_taken_is_told_to_come_again() -> None:
     speaker = Echo(pause=0.05)
     with serving(speaker, most=4) as client:

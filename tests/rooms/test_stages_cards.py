@@ -82,6 +82,7 @@ def carried_out(made: Bench) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_stage_draws_up_a_card(tmp_path: Path, base: Path) -> None:
     made = bench(tmp_path, base, "reward.hold_out=0.3")
     card = carried_out(made)

@@ -162,6 +162,7 @@ def test_a_sampler_that_forgets_fails(made: Any, monkeypatch: pytest.MonkeyPatch
     assert "cached" in failed(checks) and not {*READING, *TEXT, *LEARNING} & set(failed(checks))
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_loses_text_is_an_error_of_the_command(
     made: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "PAUSE", 0.05)
 
 
+@pytest.mark.slow
 def test_it_serves_until_every_list_is_ranked_and_keeps_what_was_sampled(tmp_path: Path) -> None:
     same = answers("so", "so", name="p2")
     one = bench(tmp_path, [*answers("b", "a", "b"), *same, *answers("y", "x", name="p3")])
@@ -120,6 +121,7 @@ def test_versions_of_the_guideline_are_told_with_their_counts() -> None:
     assert people.under({2: 1200, 0: 3, 1: 40}) == "no guideline for 3, version 1 for 40, version 2 for 1,200"
 
 
+@pytest.mark.slow
 def test_given_again_it_goes_on_where_it_was_and_asks_for_what_is_new_alone(tmp_path: Path) -> None:
     first = bench(tmp_path, [*answers("b", "a"), *answers("y", "x", name="p3")])
     annotator(first, most=1)

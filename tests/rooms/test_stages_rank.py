@@ -99,6 +99,7 @@ def test_a_judge_that_was_stopped_asks_nothing_twice(there: Any, tmp_path: Path)
     assert (asked["questions"], asked["remembered"]) == (36, kept)
 
 
+@pytest.mark.slow
 def test_t29_people_and_judge_are_mixed_with_weights_and_compared(there: Any, tmp_path: Path) -> None:
     recipe = judging(there).removesuffix("}") + ", rankings: people.jsonl}"
     made = bench(tmp_path, recipe)

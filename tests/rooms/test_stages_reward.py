@@ -77,6 +77,7 @@ def weights(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.safetensors"))}
 
 
+@pytest.mark.slow
 def test_alone_as_ever(tmp_path: Path, sft: Path) -> None:
     """One model and no more: no description, a classifier of one label, scores of what was kept back."""
     folder, scorer = carried_out(bench(tmp_path, sft, True))
@@ -88,7 +89,8 @@ def test_alone_as_ever(tmp_path: Path, sft: Path) -> None:
     assert scorer.score(kept[0].completions) == pytest.approx(rows[0]["scores"], abs=1e-6)
 
 
-@pytest.mark.parametrize("differ", ["order", pytest.param("prompts", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("differ", ["order", "prompts"])
 def test_t25_members_differ_and_their_spread_is_told(differ: str, tmp_path: Path, sft: Path) -> None:
     made = bench(tmp_path, sft, True, "reward.members.count=2", f"reward.members.differ={differ}")
     folder, scorer = carried_out(made)
@@ -165,6 +167,7 @@ def test_t25_killed_within_an_ensemble_and_resumed_is_bit_equal(
     assert lines(folder) == lines(whole)
 
 
+@pytest.mark.slow
 def test_t25_aspects_have_heads_of_their_own(tmp_path: Path, sft: Path) -> None:
     """Rankings and ratings of two aspects; each head is standardised on what was learned from."""
     made = bench(tmp_path, sft, False, "reward.aspects={kind: 1, fair: 3}", "reward.ratings.file=ratings.jsonl",
@@ -177,6 +180,7 @@ def test_t25_aspects_have_heads_of_their_own(tmp_path: Path, sft: Path) -> None:
     assert scorers.first(folder) is None
 
 
+@pytest.mark.slow
 def test_t25_an_aspect_may_be_known_by_ratings_alone_but_not_by_nothing(tmp_path: Path, sft: Path) -> None:
     """Rankings are of `overall`, ratings of `fair`; nothing speaks of `odd`."""
     asked = ("reward.ratings.file=ratings.jsonl", "reward.aspects={overall: 1, fair: 1}")

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
 from statistics import fmean
@@ -183,8 +184,9 @@ def passing(brought: Brought) -> float:
     return float(tokens * FLOAT * (LAYER * width * layers + 2 * int(config.get("vocab_size") or 0)))
 
 
+@cache
 def products() -> float:
-    """Floating-point operations a second in products of a medium size, measured for a moment."""
+    """Floating-point operations a second in products of a medium size, measured for a moment, once."""
     left = np.ones((512, 1024), dtype=np.float32)
     right = np.ones((1024, 1024), dtype=np.float32)
     left @ right
