@@ -17,6 +17,8 @@ from concord.runs import Run, load
 from concord.stages.plan import bundled, key, plan
 from concord.suites.probes import asked
 
+ROW = {"temperature": 1.0, "prompt_id": "p", "prompt": "q", "text": "a", "proxy": 0.0}
+ROWS = [{**ROW, "policy": "ppo", "gold": 1.0}, {**ROW, "policy": "sft", "gold": 0.0}]
 TEXT = "rank: {by: panel}\nevaluate: {judge: starter, suites: [%s]}\n"
 
 
@@ -65,17 +67,7 @@ def test_the_page_shows_suites_and_escapes_what_was_said() -> None:
             "examples": [{"why": bad, "prompt": [{"role": "user", "content": bad}], "text": bad}], "unmeasured": [bad],
         }
     }  # fmt: skip
-    row = {
-        "policy": "ppo",
-        "temperature": 1.0,
-        "prompt_id": "p",
-        "prompt": "q",
-        "text": "a",
-        "gold": 1.0,
-        "proxy": 0.0,
-    }
-    rows = [row, {**row, "policy": "sft", "gold": 0.0}]
-    data = {"rows": rows, "candidate": "ppo", "reference": "sft", "suites": {"sft": found, "ppo": found}}
+    data = {"rows": ROWS, "candidate": "ppo", "reference": "sft", "suites": {"sft": found, "ppo": found}}
     shown = page(report(data))
     assert "<h2>Suites</h2>" in shown and "helps safe \N{UPWARDS ARROW}" in shown and "0.40 to 0.60" in shown
     assert bad not in shown and "&lt;script&gt;" in shown and "not measured" in shown
@@ -107,16 +99,7 @@ def test_a_fall_in_a_suite_is_said_whatever_the_win_rate() -> None:
     def share(count: int) -> dict[str, Any]:
         return {**intervals.share([1.0] * count + [0.0] * (40 - count), [str(place) for place in range(40)])}
 
-    row = {
-        "policy": "ppo",
-        "temperature": 1.0,
-        "prompt_id": "p",
-        "prompt": "q",
-        "text": "a",
-        "gold": 1.0,
-        "proxy": 0.0,
-    }
-    data = {"rows": [row, {**row, "policy": "sft", "gold": 0.0}], "candidate": "ppo", "reference": "sft"}
+    data = {"rows": ROWS, "candidate": "ppo", "reference": "sft"}
     (said,) = report({**data, "suites": {"sft": suite(39, 0), "ppo": suite(30, 12)}})["next"]
     assert said.startswith(
         "In the suite refusal the candidate is clearly worse than sft: refuses unsafe (0.97 to 0.75), "

@@ -1,6 +1,7 @@
 """Lists of K answers that stay lists: ranks, scores, and the better and the worse of several."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from concord.formats import fields, hh
@@ -108,6 +109,12 @@ def as_score(value: Any, at: str) -> float | None:
     return fields.as_number(value, at)
 
 
+def as_ratings(completions: Sequence[Completion], values: Sequence[float | None]) -> list[Rating]:
+    """Each answer that was given a number, with it."""
+    pairs = zip(completions, values, strict=True)
+    return [Rating(one, value, source="ai") for one, value in pairs if value is not None]
+
+
 def read_scored(row: dict[str, Any], notes: Notes) -> Ranking:
     """A list of scored answers as a ranking: equal scores are a tie, no score is not ranked."""
     prompt, completions, scores = scored(row, notes)
@@ -118,25 +125,24 @@ def read_scored(row: dict[str, Any], notes: Notes) -> Ranking:
 def read_scored_ratings(row: dict[str, Any], notes: Notes) -> list[Rating]:
     """A list of scored answers as a rating each."""
     _, completions, scores = scored(row, notes)
-    return [
-        Rating(one, score, source="ai")
-        for one, score in zip(completions, scores, strict=True)
-        if score is not None
-    ]
+    return as_ratings(completions, scores)
 
 
 def write_scored(ranking: Ranking, losses: Losses) -> list[dict[str, Any]]:
     """A ranking whole: the worst tier has the score 1, each better one a point more."""
     prompt = one_message(ranking.prompt, losses)
     held = [] if prompt is None else listable(ranking, losses, "unranked", usual="ai", answers="by")
-    top = max((level for _, level in held if level is not None), default=0)
     rows = [
-        {"text": one.text}
-        | ({"model": one.by} if one.by else {})
-        | {"score": None if level is None else float(top + 1 - level)}
-        for one, level in held
+        {"text": one.text} | ({"model": one.by} if one.by else {}) | {"score": points}
+        for (one, _), points in zip(held, as_points(held), strict=True)
     ]
     return [{"prompt": prompt, "completions": rows}] if held else []
+
+
+def as_points(held: Sequence[tuple[Completion, int | None]]) -> list[float | None]:
+    """Tiers as numbers: 1 for the worst, a point more for each better one, none where nothing is ranked."""
+    top = max((level for _, level in held if level is not None), default=0)
+    return [None if level is None else float(top + 1 - level) for _, level in held]
 
 
 def rated(row: dict[str, Any], notes: Notes) -> tuple[Prompt, list[Completion], list[float | None]]:
@@ -173,28 +179,20 @@ def read_rated(row: dict[str, Any], notes: Notes) -> Ranking:
 def read_rated_ratings(row: dict[str, Any], notes: Notes) -> list[Rating]:
     """A list of rated generations as a rating each."""
     _, completions, values = rated(row, notes)
-    return [
-        Rating(one, value, source="ai")
-        for one, value in zip(completions, values, strict=True)
-        if value is not None
-    ]
+    return as_ratings(completions, values)
 
 
 def write_rated(ranking: Ranking, losses: Losses) -> list[dict[str, Any]]:
     """A ranking whole: the worst tier has the rating 1, each better one a point more."""
     prompt = one_message(ranking.prompt, losses)
     held = [] if prompt is None else listable(ranking, losses, "unranked", usual="ai", answers="by")
-    if not held:
-        return []
-    top = max(level for _, level in held if level is not None)
-    return [
-        {
-            "instruction": prompt,
-            "generations": [one.text for one, _ in held],
-            "generation_models": [one.by for one, _ in held],
-            "ratings": [None if level is None else float(top + 1 - level) for _, level in held],
-        }
-    ]
+    row = {
+        "instruction": prompt,
+        "generations": [one.text for one, _ in held],
+        "generation_models": [one.by for one, _ in held],
+        "ratings": as_points(held),
+    }
+    return [row] if held else []
 
 
 def read_bench_lists(row: dict[str, Any], notes: Notes) -> Ranking:
