@@ -1,6 +1,5 @@
 """Models from elsewhere before the same judge, people's word on some answers, and judges of other kinds."""
 
-import importlib.util
 import json
 import shutil
 import time
@@ -9,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import endpoint as mock
 
 from concord.stages.plan import bundled
-
-SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parents[1] / "rooms" / "endpoint.py")
-mock: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(mock)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -1,20 +1,17 @@
 """Other guidance, through the command line: members that must agree beside a process, and rewards for each step."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.journey import conftest as journey
 
 from concord import formats
 from concord.records import MARKS, Completion, Rating, StepLabels
 from concord.records.files import read_rows
 
-SPEC = importlib.util.spec_from_file_location("journey", Path(__file__).parent / "conftest.py")
-journey: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(journey)
 pytestmark = pytest.mark.slow
 
 

@@ -1,6 +1,5 @@
 """A judge at an endpoint in a real run: killed in the middle, it asks nothing twice, and its key stays where it is."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -9,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parents[1] / "rooms" / "endpoint.py")
-mock: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(mock)
+from tests.rooms import endpoint as mock
 
 SECRET = "sk-marker-3e25960a79"
 AT_ONCE = 2

@@ -1,17 +1,16 @@
 """Reward models learn what they should, on tiny networks: utilities, ratings, the step that is wrong, agreement."""
 
-import importlib.util
 import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from scipy.stats import kendalltau
+from tests.journey import arithmetic
 
 from concord.algorithms import Course, process, reward
 from concord.maths.process import convincing
@@ -22,9 +21,6 @@ from concord.scoring import Ensemble, Learned, Part, Process
 from concord.settings import Learning, Ratings, Reward, Steps
 from concord.training import Guard, Local, Optimizer, fit, schedule
 
-SPEC = importlib.util.spec_from_file_location("arithmetic", Path(__file__).parent / "arithmetic.py")
-arithmetic: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(arithmetic)
 torch.set_num_threads(1)
 
 WORDS = arithmetic.WORDS[2:]

@@ -1,12 +1,24 @@
 """On a toy whose best policy is known exactly (toy.py), training must find it, by every method; and so the critic."""
 
-import importlib.util
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.journey.toy import (
+    BETA,
+    END,
+    PROMPT,
+    WORDS,
+    answers,
+    bench,
+    best,
+    chances,
+    distance,
+    learn,
+    rewards,
+    worth,
+)
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS
@@ -15,15 +27,6 @@ from concord.algorithms.policy_loss import DRIFTS
 from concord.maths.statistics import best_of_n_kl
 from concord.records import Completion, Ranking
 from concord.settings import DPO, GRPO, PPO, RLOO, Expectation, Reinforce, ReMax, Rollouts
-
-SPEC = importlib.util.spec_from_file_location("toy", Path(__file__).parent / "toy.py")
-toy: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(toy)
-
-BETA, END, PROMPT, WORDS = toy.BETA, toy.END, toy.PROMPT, toy.WORDS
-answers, bench, best, chances = toy.answers, toy.bench, toy.best, toy.chances
-distance, learn, rewards, worth = toy.distance, toy.learn, toy.rewards, toy.worth
-
 
 CHEAP: dict[str, Any] = {"kl": BETA, "kl_limit": 50, "rate": 6e-3}
 

@@ -1,13 +1,25 @@
 """On the toy whose best policy is known exactly (toy.py): listwise and online DPO find it; best-of-n, rejection."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.journey import toy
+from tests.journey.toy import (
+    BETA,
+    PROMPT,
+    WORDS,
+    answers,
+    bench,
+    best,
+    chances,
+    distance,
+    learn,
+    rewards,
+    worth,
+)
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS
@@ -17,14 +29,6 @@ from concord.records import Completion, Ranking, seed_of
 from concord.roles import Sampler
 from concord.sampling import BestOf, Local
 from concord.settings import DPO, Distill, Divergence, OnlineDPO, Plain, Rejection, Rollouts
-
-SPEC = importlib.util.spec_from_file_location("toy", Path(__file__).parent / "toy.py")
-toy: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(toy)
-
-BETA, PROMPT, WORDS = toy.BETA, toy.PROMPT, toy.WORDS
-answers, bench, best, chances = toy.answers, toy.bench, toy.best, toy.chances
-distance, learn, rewards, worth = toy.distance, toy.learn, toy.rewards, toy.worth
 
 
 @dataclass

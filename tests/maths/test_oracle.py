@@ -1,10 +1,9 @@
 """Our formulas give other people's numbers: TRL, choix (tests/oracle/README.md says which and how)."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from tests import oracle
+from tests.oracle import bools, cases, check, tensor
 
 from concord.maths.advantage import batch_standard, group_mean, group_standard, leave_one_out
 from concord.maths.divergence import k1
@@ -16,11 +15,6 @@ from concord.maths.ranking import (
     plackett_luce,
 )
 from concord.maths.sequence import masked_sum
-
-SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
-oracle = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(oracle)
-tensor, bools, check, cases = oracle.tensor, oracle.bools, oracle.check, oracle.cases
 
 
 @pytest.mark.parametrize("v", cases("reward", "bt", "bt_margin", "bt_centered", "bt_margin_centered"))

@@ -1,11 +1,11 @@
 """Every form of the policy's loss gives TRL's loss and gradient (tests/oracle/README.md says which and how)."""
 
-import importlib.util
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from tests import oracle
+from tests.oracle import bools, cases, check, tensor
 
 from concord.algorithms.policy_loss import DRIFTS, PolicyLoss
 from concord.algorithms.price import Price
@@ -13,11 +13,6 @@ from concord.maths.averages import over_sequences
 from concord.maths.ratios import fresh, most_undecided
 from concord.maths.sequence import masked_mean
 from concord.settings import GRPO, RLOO, GroupLoss
-
-SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
-oracle = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(oracle)
-tensor, bools, check, cases = oracle.tensor, oracle.bools, oracle.check, oracle.cases
 
 LOSSES = {
     "grpo": "grpo",

@@ -1,20 +1,14 @@
 """Our PPO gives TRL's numbers, the old one's and the later one's (tests/oracle/README.md)."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from tests import oracle
+from tests.oracle import bools, cases, check, tensor
 
 from concord.maths.advantage import gae, token_rewards
 from concord.maths.divergence import k1, k2
 from concord.maths.sequence import entropy, masked_mean, masked_variance
 from concord.maths.surrogate import clip_fraction, clipped_policy_loss, clipped_value_loss, next_price
-
-SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
-oracle = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(oracle)
-tensor, bools, check, cases = oracle.tensor, oracle.bools, oracle.check, oracle.cases
 
 
 def whiten_unbiased(x, mask):

@@ -1,21 +1,15 @@
 """T27: every preference loss of TRL's DPO trainer, its gradient by each token, and its implicit rewards."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from tests import oracle
+from tests.oracle import bools, check, tensor
 
 from concord.maths import drift as drifts
 from concord.maths import preference
 from concord.maths.preference import implicit_reward
 from concord.maths.ranking import pair_accuracy, plackett_luce
 from concord.maths.sequence import masked_mean, masked_sum
-
-SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
-oracle = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(oracle)
-tensor, bools, check = oracle.tensor, oracle.bools, oracle.check
 
 PAIRED = {
     "sigmoid": preference.dpo,

@@ -1,13 +1,12 @@
 """Further readings of rankings: margins, ties, RankNet, ListNet (T14, T15, T16), and data drawn from Plackett-Luce."""
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from scipy.stats import kendalltau
+from tests import oracle
 from torch.autograd import gradcheck
 
 from concord.maths.ranking import (
@@ -19,10 +18,6 @@ from concord.maths.ranking import (
     ranknet,
     tied_pairs,
 )
-
-SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
-oracle = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(oracle)
 
 D = torch.float64
 SCORES = torch.tensor([[2.0, 1.0, 0.0, -1.0]], dtype=D)

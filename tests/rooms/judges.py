@@ -1,8 +1,6 @@
 """Lists of answers of known quality, and judges of them; for tests alone."""
 
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from concord.endpoints import Chat
@@ -10,10 +8,6 @@ from concord.records import Completion, Message, Prompt, Ranking
 from concord.scoring import Judge, Rubric
 from concord.scoring.voices import Elsewhere
 from concord.settings import Endpoint, Judging
-
-SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parent / "endpoint.py")
-mock: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(mock)
 
 
 def prompt(name: str) -> Prompt:

@@ -1,12 +1,13 @@
 """A bench on a tiny model, and the gradients of whatever course is made on it: what tests of algorithms share."""
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from tests.rooms import families
+from tests.rooms.families import asked
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, Course, reward
@@ -33,12 +34,8 @@ from concord.settings import (
 from concord.training import Guard, Optimizer, fit
 from concord.training import Local as OneDevice
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
-asked = families.asked
 PROMPTS = [asked(text) for text in ("hi", "how far is it?", "one two three", "a b c d e f", "sea")]
 DEMONSTRATIONS = [
     Demonstration(asked("hello"), "the sea was calm"),

@@ -1,6 +1,5 @@
 """Learning from what the policy says: credit token by token, by hand, and the first step of each method."""
 
-import importlib.util
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.methods import (
+    PROMPTS,
+    ROLLOUT,
+    Lengths,
+    bench,
+    gradients,
+    made,
+    rollout,
+)
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, group, ppo
@@ -18,19 +27,6 @@ from concord.algorithms.price import Price
 from concord.records import seed_of
 from concord.sampling import Local
 from concord.settings import GRPO, PPO, GroupLoss, Rejection, Rollouts
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-
-bench, gradients, made, sums = methods.bench, methods.gradients, methods.made, methods.sums
-DEMONSTRATIONS, PROMPTS, RANKINGS, ROLLOUT = (
-    methods.DEMONSTRATIONS,
-    methods.PROMPTS,
-    methods.RANKINGS,
-    methods.ROLLOUT,
-)
-Lengths, families, rollout = methods.Lengths, methods.families, methods.rollout
 
 
 @pytest.fixture(scope="module")

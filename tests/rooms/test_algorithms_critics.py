@@ -1,12 +1,13 @@
 """Who expects, and without whom: critics apart and shared, shaping, REINFORCE++ and ReMax, and broken numbers."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families, methods
+from tests.rooms.methods import bench, gradients, rollout
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, ppo, reinforce, remax
@@ -19,11 +20,6 @@ from concord.models.trunk import Trunk
 from concord.settings import GRPO, PPO, Expectation, GroupLoss, Reinforce, ReMax, Rollouts
 from concord.training import Guard, Optimizer, fit
 from concord.training import Local as OneDevice
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-bench, gradients, families, rollout = methods.bench, methods.gradients, methods.families, methods.rollout
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,15 @@
 """Learning straight from preferences, online and from a teacher: one gradient however a step is cut, and by hand."""
 
 import copy
-import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.methods import PROMPTS, RANKINGS, UNEVEN, bench, gradients, ranking, sums
 
 from concord.algorithms import ALGORITHMS
 from concord.errors import ModelError, RecordError, SettingsError
@@ -40,12 +40,6 @@ from concord.settings import (
     SimPO,
     Smoothed,
 )
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-bench, gradients, sums, families = methods.bench, methods.gradients, methods.sums, methods.families
-RANKINGS, UNEVEN, PROMPTS, ranking = methods.RANKINGS, methods.UNEVEN, methods.PROMPTS, methods.ranking
 
 ONE: dict[str, Any] = {"epochs": 1, "batch": 4}
 SAID = Rollouts(rounds=1, prompts=3, samples=3, passes=1, updates=1, longest=7)

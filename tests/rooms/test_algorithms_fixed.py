@@ -1,6 +1,5 @@
 """Learning from fixed data: the numbers by hand, and one gradient however a step is cut into batches."""
 
-import importlib.util
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families, methods
+from tests.rooms.methods import (
+    DEMONSTRATIONS,
+    RANKINGS,
+    bench,
+    gradients,
+    made,
+    sums,
+)
 
 from concord.algorithms import reward
 from concord.algorithms.feeds import Reading
@@ -18,19 +26,6 @@ from concord.records import Ranking
 from concord.settings import Reward
 from concord.training import Guard, Optimizer, fit
 from concord.training import Local as OneDevice
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-
-bench, gradients, made, sums = methods.bench, methods.gradients, methods.made, methods.sums
-DEMONSTRATIONS, PROMPTS, RANKINGS, ROLLOUT = (
-    methods.DEMONSTRATIONS,
-    methods.PROMPTS,
-    methods.RANKINGS,
-    methods.ROLLOUT,
-)
-Lengths, families = methods.Lengths, methods.families
 
 
 @pytest.fixture(scope="module")

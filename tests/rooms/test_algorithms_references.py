@@ -1,17 +1,12 @@
 """What a fixed reference says of rankings, once and for all."""
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.rooms import methods
 
 from concord.algorithms.references import sums
 from concord.batches import collate, pack
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
 
 
 def test_t27_a_tail_counts_beyond_the_shortest_of_its_own_ranking(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Reward models of every kind: losses by hand on a tiny model, and one gradient however a step is cut into batches."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families, methods
+from tests.rooms.methods import PROMPTS, RANKINGS, gradients
 
 from concord.algorithms import Course, process, reward
 from concord.batches import collate
@@ -17,12 +18,6 @@ from concord.errors import RecordError
 from concord.models import RewardModel
 from concord.records import MARKS, Completion, Ranking, Rating, StepLabels
 from concord.settings import Learning, Ratings, Reward, Steps
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-families, RANKINGS, PROMPTS = methods.families, methods.RANKINGS, methods.PROMPTS
-gradients = methods.gradients
 
 TIED = methods.ranking(PROMPTS[4], ((0, 1),), "calm", "deep and calm")
 RATINGS = [

@@ -2,13 +2,13 @@
 
 import contextlib
 import copy
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families, methods
 
 from concord.algorithms import ALGORITHMS, Course
 from concord.algorithms.distillation import Distillation, Taught, eased
@@ -29,11 +29,6 @@ from concord.settings import (
 )
 from concord.stages.learn import learn
 from concord.training import Guard, Local, Optimizer, fit, network_tensors, restore_networks
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-families = methods.families
 
 SAID = Rollouts(rounds=3, prompts=2, samples=3, passes=1, updates=2, longest=4)
 CASES: dict[str, Any] = {

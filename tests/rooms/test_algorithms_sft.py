@@ -1,12 +1,12 @@
 """Imitation: only answers bear loss, a dialogue is learned in one pass, and prompts are kept back whole."""
 
-import importlib.util
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families, methods
+from tests.rooms.methods import asked, bench
 
 from concord.algorithms import ALGORITHMS, sft
 from concord.algorithms.stopping import surprise
@@ -18,11 +18,6 @@ from concord.settings import SFT
 from concord.stages.inputs import sources
 from concord.stages.plan import plan
 from concord.training import Local, Loss
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-families, asked, bench = methods.families, methods.asked, methods.bench
 
 DIALOGUE = Demonstration(asked("a", "b b", "how far?", "ten", "and then?"), "to the sea")
 

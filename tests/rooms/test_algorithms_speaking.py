@@ -1,6 +1,5 @@
 """Rounds of speaking: who is asked when, when a checkpoint may be taken, and going on where one was."""
 
-import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord.algorithms import ALGORITHMS, experience
 from concord.errors import RecordError
@@ -17,9 +17,6 @@ from concord.records import Completion, Prompt, seed_of
 from concord.sampling import Local
 from concord.settings import GRPO, PPO, GroupLoss, Learning, ReMax, Rollouts
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 PROMPTS = [families.asked(text) for text in ("a", "b", "c", "d", "e", "f", "g")]

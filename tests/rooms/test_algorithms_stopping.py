@@ -1,6 +1,5 @@
 """Learning stops while it still gains: what is kept back says when, and what must not be forgotten says how far."""
 
-import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.methods import asked, bench
 
 from concord.algorithms import ALGORITHMS, sft
 from concord.algorithms.stopping import Watched, surprise
@@ -15,11 +16,6 @@ from concord.models import Compute, Policy
 from concord.records import Demonstration
 from concord.settings import SFT, Learning
 from concord.stages.learn import learn
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-families, asked, bench = methods.families, methods.asked, methods.bench
 
 
 @pytest.fixture(scope="module")

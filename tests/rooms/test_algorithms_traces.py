@@ -1,23 +1,18 @@
 """Rewards within an answer, on the policy's own tokens (T24): where they land, and that PPO credits them."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families, methods
+from tests.rooms.methods import PROMPTS, bench
 
 from concord.algorithms import ppo
 from concord.algorithms.experience import Speaking, as_said
 from concord.algorithms.traces import traced
 from concord.records import Completion
 from concord.settings import PPO, Rollouts
-
-SPEC = importlib.util.spec_from_file_location("methods", Path(__file__).parent / "methods.py")
-methods: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(methods)
-bench, families, PROMPTS = methods.bench, methods.families, methods.PROMPTS
 
 ROLLOUT = Rollouts(rounds=1, prompts=3, samples=2, passes=1, updates=1, longest=7)
 

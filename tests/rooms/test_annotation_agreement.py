@@ -1,17 +1,16 @@
 """Agreement: other people's numbers, numbers by hand, and a panel in which some do not play fair."""
 
-import importlib.util
 import math
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
+from tests import oracle
 
 from concord.annotation import measures
 from concord.annotation.agreement import Agreement
@@ -24,9 +23,6 @@ from concord.world.demonstrators import demonstrate
 from concord.world.replies import careless, evasive, join, unsafe
 from concord.world.requests import read_request
 
-SPEC = importlib.util.spec_from_file_location("oracle", Path(__file__).parents[1] / "oracle" / "__init__.py")
-oracle: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(oracle)
 PANELS = int(os.environ.get("CONCORD_PANELS", "6"))
 """Simulated panels without vices in the slow test; half as many more have some."""
 

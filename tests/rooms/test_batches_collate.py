@@ -1,23 +1,16 @@
 """Records as tensors: what does not fit is counted and said; steps are cut by a budget, in an order that follows."""
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.families import asked
 
 from concord.batches import Experience, Rendered, Template, collate, order, pack
 from concord.batches.order import cut, permutation, reading, steps_of
 from concord.errors import RecordError
 from concord.records import Completion, Demonstration, Ranking
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
-
 TEMPLATE = Template(families.tokenizer("chatml"))
-asked = families.asked
 
 
 def ranking(tiers: tuple[tuple[int, ...], ...], *texts: str) -> Ranking:

@@ -1,6 +1,5 @@
 """Rows on disk are the rows in memory, made once, found again, and never half of them."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.families import asked
 
 from concord.algorithms import references
 from concord.algorithms.feeds import Reading
@@ -18,12 +19,7 @@ from concord.errors import RecordError, StoreError
 from concord.models import Policy
 from concord.records import Completion, Demonstration, Message, Prompt, Ranking, Stream
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
-
 TEMPLATE = Template(families.tokenizer("chatml"))
-asked = families.asked
 
 
 def ranking(name: str, tiers: tuple[tuple[int, ...], ...], *texts: str) -> Ranking:

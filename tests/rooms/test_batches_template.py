@@ -1,22 +1,19 @@
 """One way from messages to ids: trained, sampled and scored are the same ids, and only the answer bears loss."""
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.rooms import families
+from tests.rooms.families import asked
 
 from concord.batches import Template, collate, pack
 from concord.errors import ModelError
 from concord.models import Policy, folder
 from concord.records import Completion, Demonstration, Message, Prompt
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 KINDS = list(families.SPEECH)
@@ -26,8 +23,6 @@ TEMPLATES = {kind: Template(families.tokenizer(kind)) for kind in KINDS}
 MARKS = sorted(
     {mark for bos, eos, pad, marks, _ in families.SPEECH.values() for mark in (bos, eos, pad, *marks) if mark}
 )
-
-asked = families.asked
 
 
 def names(template: Template, tokens: list[int]) -> list[str]:

@@ -1,6 +1,5 @@
 """Chat endpoints: believed in nothing, asked again only where that may help, and never told more than they must."""
 
-import importlib.util
 import json
 import socket
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import endpoint as mock
 
 from concord.endpoints import Chat, Question
 from concord.endpoints.wire import MOST_BYTES
@@ -17,10 +17,6 @@ from concord.errors import EndpointError, SettingsError
 from concord.records import Message, Prompt
 from concord.sampling import Remote
 from concord.settings import Endpoint
-
-SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parent / "endpoint.py")
-mock: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(mock)
 
 SECRET = "sk-marker-d41d8cd98f"
 HI = (Message("user", "hi"),)

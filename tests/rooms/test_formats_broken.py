@@ -1,24 +1,19 @@
 """Broken rows of other tools: each is named by field and reason, nothing is taken, and the sound rows can be kept."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import shapes
+from tests.rooms.shapes import ASKED, ETNA, RHINE, SAID, SHAPES, USER
 
 from concord.errors import RecordError
 from concord.formats import FORMATS, Passage
 from concord.formats.fields import Fault
 from concord.formats.rows import Notes
 
-SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
-assert SPEC is not None and SPEC.loader is not None
-shapes: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(shapes)
-SHAPES, USER, RHINE, ETNA = shapes.SHAPES, shapes.USER, shapes.RHINE, shapes.ETNA
-ASKED, SAID = shapes.ASKED, shapes.SAID
 GPT = {"from": "gpt", "value": "x"}
 TOOL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
 

@@ -2,14 +2,13 @@
 
 import contextlib
 import gzip
-import importlib.util
 import json
 import random
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.rooms import shapes
 
 from concord.errors import RecordError
 from concord.formats import (
@@ -27,10 +26,6 @@ from concord.formats.sheets import as_written, harmless
 from concord.formats.writing import write
 from concord.records import Completion, Message, Prompt, Ranking, prompt_key
 
-SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
-assert SPEC is not None and SPEC.loader is not None
-shapes: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(shapes)
 ENDINGS = ["jsonl", "jsonl.gz", "json", "csv", "parquet"]
 FORMULAS = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "'=1", "''", "\t=1", "\uff1d1", "plain", "a=b", "'tis"]
 

@@ -1,23 +1,17 @@
 """`concord import` and `concord export`, on files made by hand and on published data counted in plain Python."""
 
 import gzip
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms.shapes import SHAPES
 
 from concord.cli.main import main
 from concord.formats import FORMATS, read_judgements, read_rankings, read_ratings, recognise, write_rankings
 from concord.formats.exchange import Pseudonyms, carry, look
-
-SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
-assert SPEC is not None and SPEC.loader is not None
-shapes: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(shapes)
-SHAPES = shapes.SHAPES
 
 DATA = next(
     (up / "shared" / "data" for up in Path(__file__).parents[2:] if (up / "shared" / "data").is_dir()), Path()

@@ -1,11 +1,11 @@
 """Rows of every tool mean what they say: hand-made examples, read into the records that one would write by hand."""
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms.shapes import ETNA, RHINE, SHAPES, TREE, USER, argilla, leaf, ranked_by, studio
 
 from concord.errors import RecordError
 from concord.formats import (
@@ -20,20 +20,6 @@ from concord.formats import (
     write_ratings,
 )
 from concord.records import Completion, Message, Prompt, Ranking, prompt_key
-
-SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
-assert SPEC is not None and SPEC.loader is not None
-shapes: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(shapes)
-ETNA = shapes.ETNA
-RHINE = shapes.RHINE
-SHAPES = shapes.SHAPES
-TREE = shapes.TREE
-USER = shapes.USER
-argilla = shapes.argilla
-leaf = shapes.leaf
-ranked_by = shapes.ranked_by
-studio = shapes.studio
 
 BOTH = ["The Rhine.", "Etna."]
 TURNED = ["Etna.", "The Rhine."]

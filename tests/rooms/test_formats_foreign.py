@@ -1,11 +1,11 @@
 """Rows of other tools are read as what they mean, by hand-made examples of each shape."""
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms.shapes import ETNA, HELLO, RHINE, SHAPES, TRANSCRIPT, USER
 
 from concord.errors import RecordError
 from concord.formats import (
@@ -19,17 +19,6 @@ from concord.formats import (
     write_rankings,
 )
 from concord.records import Completion, Message, Prompt, Ranking, prompt_key
-
-SPEC = importlib.util.spec_from_file_location("shapes", Path(__file__).parent / "shapes.py")
-assert SPEC is not None and SPEC.loader is not None
-shapes: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(shapes)
-ETNA = shapes.ETNA
-HELLO = shapes.HELLO
-RHINE = shapes.RHINE
-SHAPES = shapes.SHAPES
-TRANSCRIPT = shapes.TRANSCRIPT
-USER = shapes.USER
 
 
 def read(path: Path, *rows: Any) -> Rows[Ranking]:

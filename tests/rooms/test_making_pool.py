@@ -1,6 +1,5 @@
 """A pool that a model grows, and the choice of what is worth learning from: each attempt accounted for."""
 
-import importlib.util
 import json
 import math
 import random
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from tests.rooms.families import asked
 
 from concord import formats
 from concord.cli.main import main
@@ -20,11 +20,6 @@ from concord.making.choice import best_places, best_share, marks_of, ranks
 from concord.making.likeness import rouge_l, words
 from concord.making.pool import Growth, grow, rarest
 from concord.records import Completion, Demonstration, Prompt
-
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
-asked = families.asked
 
 SEEDS = [
     Demonstration(asked("Name a river in France."), "The Loire"),

@@ -1,20 +1,16 @@
 """LoRA adapters: only they learn, and what is saved is a plain network that says the same."""
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord.batches import collate
 from concord.models import Policy, RewardModel
 from concord.records import Completion
 
 pytest.importorskip("peft")
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 pytestmark = [

@@ -1,21 +1,17 @@
 """Anatomy: the network's very own parameters for families that are known, a reason for everything else."""
 
-import importlib.util
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 from torch import nn
 from transformers import AutoModelForSequenceClassification, GemmaConfig, LlamaConfig, MixtralConfig
 
 from concord.models import adapters
 from concord.models.anatomy import anatomy
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 SMALL = {**families.SMALL, **families.HEADS, **families.LOUD}
 families.FAMILIES["gemma"] = ("gemma", GemmaConfig, {**SMALL, "head_dim": 8})
 families.FAMILIES["mixtral"] = ("llama3", MixtralConfig, {**SMALL, "num_local_experts": 2})

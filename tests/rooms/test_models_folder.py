@@ -1,6 +1,5 @@
 """Model folders are read with suspicion: whatever is wrong is a ModelError that names the folder."""
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -10,13 +9,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.rooms import families
 
 from concord.errors import ModelError
 from concord.models import folder
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 Spoil = Callable[[Path], None]

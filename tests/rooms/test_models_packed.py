@@ -1,12 +1,13 @@
 """Packed rows against plain transformers: numbers and slopes of every family, as if each row stood alone."""
 
 import copy
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.alone import ROWS, SCORED, VOCABULARY, agree, plain_logprobs, plain_states, shaken
+from tests.rooms.families import CPU, WINDOW
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
@@ -15,26 +16,6 @@ from concord.models import Compute, Critic, Policy, RewardModel, adapters, atten
 from concord.models.policy import plain_head
 from concord.models.trunk import Trunk, backbone, packed, why_padded
 
-HERE = Path(__file__).parent
-
-
-def shared(name: str) -> Any:
-    """What tests share, by its path, so that it works whatever pytest puts on sys.path."""
-    spec: Any = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-alone, families = shared("alone"), shared("families")
-agree, plain_logprobs, plain_states, shaken = (
-    alone.agree,
-    alone.plain_logprobs,
-    alone.plain_states,
-    alone.shaken,
-)
-ROWS, SCORED, VOCABULARY = alone.ROWS, alone.SCORED, alone.VOCABULARY
-CPU, WINDOW = families.CPU, families.WINDOW
 torch.set_num_threads(1)
 KNOWN = {"llama", "qwen2", "qwen3", "qwen3-untied", "mistral", "gemma"}
 """Families that also have a pass of our own."""

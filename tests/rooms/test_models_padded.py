@@ -1,13 +1,12 @@
 """Families that cannot run packed are found, told why, and read padded to the same numbers."""
 
 import copy
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
+from tests.rooms import alone, families
 from torch import nn
 from transformers import AutoModelForCausalLM
 
@@ -16,18 +15,6 @@ from concord.models import Policy, attention
 from concord.models.policy import plain_head
 from concord.models.trunk import Trunk, why_padded
 
-HERE = Path(__file__).parent
-
-
-def shared(name: str) -> Any:
-    """What tests share, by its path, so that it works whatever pytest puts on sys.path."""
-    spec: Any = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-alone, families = shared("alone"), shared("families")
 torch.set_num_threads(1)
 SMALL = {**families.SMALL, **families.HEADS, **families.LOUD}
 MASKED = {"sliding_window": 12}

@@ -1,12 +1,12 @@
 """Policy, reward model and critic: exact for every family, whatever stands beside a row, blind to the future."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
+from tests.rooms.families import asked
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -16,12 +16,8 @@ from concord.models.policy import plain_head
 from concord.models.trunk import precise
 from concord.records import Completion
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
-asked = families.asked
 SAID = [
     Completion(asked("hello"), "the sea was calm", finish="stop"),
     Completion(asked("how far is it to the next town, please? one two three four"), "ten", finish="length"),

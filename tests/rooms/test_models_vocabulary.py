@@ -1,11 +1,11 @@
 """Formulas over whole predictions: what plain logits give, in pieces, whatever the family, adapters included."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord.batches import collate
 from concord.maths.distillation import forward_kl, reverse_kl
@@ -14,9 +14,6 @@ from concord.models import Policy, vocabulary
 from concord.models.vocabulary import over_vocabulary
 from concord.records import Completion
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 SAID = [

@@ -1,21 +1,17 @@
 """Explaining a run: each cause is named first where it was planted, and a healthy run is called healthy."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import runs_by_hand as hand
 
 from concord.cli.main import main
 from concord.errors import SettingsError, StoreError
 from concord.monitoring.explain import CAUSES, explain
 from concord.monitoring.explain.finding import graded
-
-SPEC = importlib.util.spec_from_file_location("runs_by_hand", Path(__file__).parent / "runs_by_hand.py")
-hand: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(hand)
 
 GRPO = {"align": {"method": "grpo"}}
 ROUNDS = 9

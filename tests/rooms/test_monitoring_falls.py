@@ -1,6 +1,5 @@
 """A policy that won on average and fell on one kind of request: what fell, and whether the reward model saw it."""
 
-import importlib.util
 import json
 import math
 from dataclasses import asdict
@@ -8,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import runs_by_hand as hand
 
 from concord.evaluation.summary import summarise
 from concord.evaluation.win_rate import compare, usual_pairs
 from concord.monitoring.explain import Finding, explain
 from concord.monitoring.explain.falls import change
-
-SPEC = importlib.util.spec_from_file_location("runs_by_hand", Path(__file__).parent / "runs_by_hand.py")
-hand: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(hand)
 
 MARKS = {"unsafe": False, "garbled": False}
 

@@ -1,17 +1,13 @@
 """Forgetting, read off a report as the evaluation writes it."""
 
-import importlib.util
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+from tests.rooms import runs_by_hand as hand
 
 from concord.evaluation.win_rate import compare, usual_pairs
 from concord.monitoring.explain import explain
-
-SPEC = importlib.util.spec_from_file_location("runs_by_hand", Path(__file__).parent / "runs_by_hand.py")
-hand: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(hand)
 
 
 def test_forgetting_is_read_off_an_evaluation_as_it_is_written(tmp_path: Path) -> None:

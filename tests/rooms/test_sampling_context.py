@@ -1,13 +1,12 @@
 """Alignment by prompting: similar demonstrations stand before each question, whose answer is judged alone."""
 
-import importlib.util
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord.errors import RecordError, SettingsError
 from concord.making.likeness import Nearest, rouge_l, words
@@ -18,9 +17,6 @@ from concord.sampling import InContext, Local
 from concord.stages.contestants import policies
 from concord.stages.plan import plan
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 asked, CONTEXT = families.asked, 200
 

@@ -1,22 +1,17 @@
 """Slots: texts that end an answer, wherever the borders of tokens fall, and answers that are called off."""
 
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.rooms import families
 
 from concord.models import Policy
 from concord.sampling import Request, Said, Slots
 from concord.sampling.endings import Ear, Mouth, cut
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 PROMPTS = [

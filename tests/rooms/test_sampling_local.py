@@ -1,13 +1,13 @@
 """Sampling: the very tokens plain transformers would say, from the very distribution, and the same in any company."""
 
-import importlib.util
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from scipy import stats
+from tests.rooms import families
+from tests.rooms.families import asked
 from transformers import AutoModelForCausalLM
 
 from concord.batches import Rendered, pack
@@ -16,12 +16,8 @@ from concord.models import Policy
 from concord.records import Completion
 from concord.sampling import Local, local
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
-asked = families.asked
 PROMPTS = [
     asked("hello"),
     asked("how far is it to the next town, please?"),

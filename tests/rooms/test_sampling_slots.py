@@ -1,6 +1,5 @@
 """Slots: what plain transformers says, from the exact distribution, whoever comes and goes beside it."""
 
-import importlib.util
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from tests.rooms import families
 from transformers import GemmaConfig, MixtralConfig
 
 from concord.errors import Diverged, RecordError
@@ -20,9 +20,6 @@ from concord.sampling import Manner, Request, Said, Slots, product
 from concord.sampling.fused import Fused
 from concord.sampling.whole import Whole
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 PLAIN = Manner()

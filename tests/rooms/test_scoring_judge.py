@@ -1,12 +1,13 @@
 """The AI judge: both orders, soft labels, hostile answers, verdicts that cannot be read."""
 
-import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import endpoint as mock
+from tests.rooms.judges import answers, graded, judge, prompt
 
 from concord.endpoints import Question, Reply
 from concord.endpoints.chat import Token
@@ -21,13 +22,6 @@ from concord.scoring.verdicts import chances, order
 from concord.scoring.voices import Remembered, Spoken
 from concord.scoring.wording import LETTERS
 from concord.settings import Judging
-
-SPEC = importlib.util.spec_from_file_location("judges", Path(__file__).parent / "judges.py")
-judges: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(judges)
-mock, judge, prompt, answers, graded = (
-    judges.mock, judges.judge, judges.prompt, judges.answers, judges.graded,
-)  # fmt: skip
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """A judge before hostile answers, and what its card tells: flips, length, agreement with people."""
 
-import importlib.util
 import math
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import endpoint as mock
+from tests.rooms.judges import answers, graded, judge, prompt
 
 from concord.endpoints import Question, Reply
 from concord.endpoints.chat import Token
@@ -16,13 +16,6 @@ from concord.scoring import Judge
 from concord.scoring.audit import audit
 from concord.scoring.wording import screened
 from concord.settings import Judging
-
-SPEC = importlib.util.spec_from_file_location("judges", Path(__file__).parent / "judges.py")
-judges: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(judges)
-mock, judge, prompt, answers, graded = (
-    judges.mock, judges.judge, judges.prompt, judges.answers, judges.graded,
-)  # fmt: skip
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """A reward model as a scorer: one finite score a completion, in order, whatever the batch."""
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
+from tests.rooms import families
 
 from concord.batches import collate
 from concord.errors import Diverged, RecordError
@@ -14,9 +11,6 @@ from concord.models.folder import context
 from concord.records import Completion
 from concord.scoring import Learned
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 SAID = [

@@ -1,12 +1,12 @@
 """Scorers made of several opinions, of steps and of segments: independent of the batch, the same after saving."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord.batches.steps import pieces
 from concord.errors import Diverged, ModelError
@@ -16,9 +16,6 @@ from concord.models.folder import heads
 from concord.records import MARKS, Completion
 from concord.scoring import Aspects, Combined, Ensemble, Learned, Part, Process, Segments
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 TEXTS = (

@@ -1,6 +1,5 @@
 """Soft labels and weights on their way from a judge's mouth to the gradient, in memory and on disk."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from tests.rooms import families
 
 from concord import formats
 from concord.algorithms.preference import PreferenceObjective, direct
@@ -20,9 +20,6 @@ from concord.records import Completion, Message, Prompt, Ranking, Stream
 from concord.records.files import write_rows
 from concord.settings import DPO, Reward
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 NAN = float("nan")
 

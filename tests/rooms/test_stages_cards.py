@@ -1,6 +1,5 @@
 """The report card in the stages and from outside, what it stops, and whose rankings nothing is learned from."""
 
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord import formats
 from concord.cli.main import main
@@ -26,9 +26,6 @@ from concord.stages.examine import examine
 from concord.stages.guidance import drawn_groups, grouped, guidance
 from concord.world import GoldJudge, Panel, World
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 TOPICS = ("river water length", "town mayor streets", "bread flour oven")

@@ -1,11 +1,12 @@
 """An AI judge compares the held-out answers in both orders: from a recipe to the report and the gate."""
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rooms import endpoint as mock
+from tests.rooms import families
 from tests.rooms.test_evaluation_report import read
 
 from concord import formats
@@ -17,13 +18,6 @@ from concord.runs import Loaded, Run, load
 from concord.stages import work
 from concord.stages.bench import Bench
 from concord.stages.plan import Task, key, plan, states
-
-SPEC = importlib.util.spec_from_file_location("endpoint", Path(__file__).parent / "endpoint.py")
-mock: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(mock)
-FAMILIES = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(FAMILIES)
-FAMILIES.loader.exec_module(families)
 
 RECIPE = """\
 base: model

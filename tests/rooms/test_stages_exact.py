@@ -1,6 +1,5 @@
 """`concord doctor --exact`: sound models pass, and each broken one fails at the check that names its fault."""
 
-import importlib.util
 import inspect
 import json
 import shutil
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from tests.rooms import families
 
 from concord.cli.main import main
 from concord.errors import ModelError
@@ -20,9 +20,6 @@ from concord.sampling.anew import Anew, remembers
 from concord.sampling.decoder import decoder
 from concord.stages.exact import measure
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 STATES = {

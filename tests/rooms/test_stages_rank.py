@@ -1,6 +1,5 @@
 """The rank stage without people: a judge, a reward model's scores and rules, one table and one kind of record."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from tests.rooms import endpoint as mock
+from tests.rooms import families, judges
 
 from concord import formats
 from concord.errors import EndpointError, JudgeError, ModelError, SettingsError
@@ -20,14 +21,6 @@ from concord.settings import Rank
 from concord.stages import rank
 from concord.stages.bench import Bench
 from concord.stages.plan import plan
-
-SPEC = importlib.util.spec_from_file_location("judges", Path(__file__).parent / "judges.py")
-judges: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(judges)
-FAMILIES = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(FAMILIES)
-FAMILIES.loader.exec_module(families)
-mock = judges.mock
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The stage of reward models on a tiny model: alone as ever, and with members, ratings, aspects, steps, segments."""
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord import formats
 from concord.errors import RecordError, SettingsError
@@ -20,9 +20,6 @@ from concord.stages import reward, scorers
 from concord.stages.bench import Bench
 from concord.stages.guidance import times
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 ASKED = [families.asked(f"what is {n}?") for n in range(12)]

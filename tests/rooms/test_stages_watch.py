@@ -1,13 +1,12 @@
 """Who watches in the stages: never who teaches; and what is watched is left out of what is learned."""
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tests.rooms import families
 
 from concord import formats
 from concord.errors import JudgeError, ModelError, SettingsError
@@ -20,9 +19,6 @@ from concord.stages import align, inputs, scorers, watch
 from concord.stages.bench import Bench
 from concord.stages.plan import plan
 
-SPEC = importlib.util.spec_from_file_location("families", Path(__file__).parent / "families.py")
-families: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(families)
 torch.set_num_threads(1)
 
 ASKED = [families.asked(f"what is {n}?") for n in range(12)]
