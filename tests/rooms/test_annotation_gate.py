@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from tests.rooms.entering import come_in, way_in
 
 from concord.annotation import access, clock, entry, openapi
 from concord.annotation.access import ACCESS, BackOff
@@ -127,18 +128,6 @@ def test_s3_a_foreign_name_is_refused_on_every_route(light: Any, host: str) -> N
         assert reply.status_code == 421, path
     for ours in ("127.0.0.1:8642", "localhost", "LOCALHOST:1"):
         assert light.client.get("/api/v1/health", headers={"host": ours}).status_code == 200
-
-
-def way_in(light: Any, guest: Any = None) -> str:
-    link: str = light.owner.post(f"/people/{(guest or light.owner).id}/links", {})["link"]
-    return link.rpartition("/")[2]
-
-
-def come_in(light: Any, guest: Any = None) -> Any:
-    browser = light.browser()
-    reply = browser.post("/api/v1/login", json={"token": way_in(light, guest)})
-    assert reply.status_code == 200, reply.text
-    return browser
 
 
 def test_s8_a_link_serves_once_and_the_session_ends_on_the_server(light: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.rooms.entering import come_in, way_in
 
 from concord.annotation import entry
 from concord.annotation.app import create_app
@@ -16,18 +17,6 @@ from concord.annotation.replies import POLICY, Discreet
 from concord.annotation.views import order
 
 ADDRESS = "http://127.0.0.1:8642"
-
-
-def way_in(light: Any, guest: Any = None) -> str:
-    link: str = light.owner.post(f"/people/{(guest or light.owner).id}/links", {})["link"]
-    return link.rpartition("/")[2]
-
-
-def come_in(light: Any, guest: Any = None) -> Any:
-    browser = light.browser()
-    reply = browser.post("/api/v1/login", json={"token": way_in(light, guest)})
-    assert reply.status_code == 200, reply.text
-    return browser
 
 
 def test_s9_secrets_are_stored_hashed_and_compared_in_constant_time(light: Any) -> None:
