@@ -38,6 +38,7 @@ export function Agreement({ slug }: { slug: string }): JSX.Element {
 
 const COLUMNS: readonly (readonly [string, string])[] = [
   ["annotator", "a pseudonym"],
+  ["worth a look", "signs, not verdicts: screening, not misconduct"],
   ["n", "answers, skips left out"],
   ["agreement", "with the others on the same tasks"],
   ["gold", "certain pairs of gold tasks respected"],
@@ -46,7 +47,6 @@ const COLUMNS: readonly (readonly [string, string])[] = [
   ["first is best", "how often the best was the one shown first"],
   ["ties", "share of pairs tied"],
   ["seconds", "median active seconds a task"],
-  ["worth a look", "signs, not verdicts: screening, not misconduct"],
 ];
 
 function Annotators({ of }: { of: readonly Schema<"AnnotatorLine">[] }): JSX.Element {
@@ -69,15 +69,7 @@ function Annotators({ of }: { of: readonly Schema<"AnnotatorLine">[] }): JSX.Ele
             {of.map((one) => (
               <tr>
                 <th scope="row">{one.name}</th>
-                <td>{count(one.judgements)}</td>
-                <td>{two(one.agreement)}</td>
-                <td>{tally(one.gold)}</td>
-                <td>{tally(one.attention)}</td>
-                <td>{tally(one.self)}</td>
-                <td>{share(one.first_share)}</td>
-                <td>{share(one.tie_share)}</td>
-                <td>{one.median_seconds === null ? "–" : Math.round(one.median_seconds)}</td>
-                <td>
+                <td class="flags">
                   {one.flags.length === 0 ? (
                     <span class="soft">–</span>
                   ) : (
@@ -88,6 +80,14 @@ function Annotators({ of }: { of: readonly Schema<"AnnotatorLine">[] }): JSX.Ele
                     ))
                   )}
                 </td>
+                <td>{count(one.judgements)}</td>
+                <td>{two(one.agreement)}</td>
+                <td>{tally(one.gold)}</td>
+                <td>{tally(one.attention)}</td>
+                <td>{tally(one.self)}</td>
+                <td>{share(one.first_share)}</td>
+                <td>{share(one.tie_share)}</td>
+                <td>{one.median_seconds === null ? "–" : Math.round(one.median_seconds)}</td>
               </tr>
             ))}
           </tbody>

@@ -31,7 +31,15 @@ function Results({ slug }: { slug: string }): JSX.Element {
   const told = useLoaded(() => get("/api/v1/projects/{p}/comparison", { p: slug }), slug);
   const now = told.value;
   if (!now) return <p role="status">{told.fault ? told.fault.message : "One moment …"}</p>;
-  if (now.pairs.length === 0) return <p class="soft">Nothing has been compared yet.</p>;
+  if (now.pairs.length === 0) {
+    return (
+      <p class="soft">
+        {now.n === 0
+          ? "Nothing has been compared yet."
+          : "No prompt was answered by two different models so far, so there is nobody to compare."}
+      </p>
+    );
+  }
   return (
     <section>
       <h2>Who is preferred</h2>

@@ -34,7 +34,7 @@ export function Overview({ project, me }: { project: Schema<"Project">; me: Sche
             <p>There are no tasks yet.{me.role === "admin" ? " Add some below." : " They will appear here."}</p>
           ) : (
             <p class="soft">
-              {left === 0 ? "Everything is judged." : `${count(left)} left`}
+              {left === 0 ? "Everything is judged" : `${count(left)} left`}
               {project.overlap > 1 && `; each task is judged by ${project.overlap} people`}
             </p>
           )}
