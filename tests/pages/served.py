@@ -61,14 +61,18 @@ class Visitor:
         while tasks := self.ask("POST", f"/projects/{slug}/leases", {"count": 4})["tasks"]:
             for task in tasks:
                 order = sorted(task["candidates"], key=lambda one: len(one["text"]), reverse=not contrary)
-                said = {
-                    "key": str(uuid.uuid4()),
-                    "lease": task["lease"],
-                    "task": task["task"],
-                    "comment": comment,
-                }
-                said |= {"tiers": [[one["id"]] for one in order], "active_seconds": 20.0, "idle_seconds": 1.0}
-                self.ask("POST", f"/projects/{slug}/judgements", said)
+                self.judge(slug, task, [[one["id"]] for one in order], comment)
+
+    def judge(self, slug: str, task: dict[str, Any], tiers: list[list[str]], comment: str = "") -> None:
+        """Hand in an order of one task's answers."""
+        said = {
+            "key": str(uuid.uuid4()),
+            "lease": task["lease"],
+            "task": task["task"],
+            "comment": comment or None,
+        }
+        said |= {"tiers": tiers, "active_seconds": 20.0, "idle_seconds": 1.0}
+        self.ask("POST", f"/projects/{slug}/judgements", said)
 
 
 class Served:

@@ -225,15 +225,22 @@ def test_an_export_says_what_it_loses_before_it_is_fetched(served: Served, page:
     assert page.evaluate("window.__xss") is None
 
 
-def test_an_export_that_cannot_be_written_says_why(served: Served, browser: Browser, link: str) -> None:
+def test_an_export_that_cannot_be_written_says_why(served: Served, browser: Browser) -> None:
+    """An order is a list of names there, and one with a tie an object of buckets."""
+    served.project("mixed", tasks=2)
+    rater = Visitor(served.invite("Rater", projects=("mixed",)))
+    tasks = rater.ask("POST", "/projects/mixed/leases", {"count": 2})["tasks"]
+    names = [[each["id"] for each in task["candidates"]] for task in tasks]
+    rater.judge("mixed", tasks[0], [[name] for name in names[0]])
+    rater.judge("mixed", tasks[1], [names[1][:2], names[1][2:]])
     other = browser.new_page()  # the other one notes that the server refused
     other.goto(served.invite("Exporter", "admin"))
     expect(other.get_by_role("heading", name="Projects")).to_be_visible()
-    other.goto(f"{served.origin}/#/p/full")
+    other.goto(f"{served.origin}/#/p/mixed")
     other.get_by_text("Everybody\u2019s latest answers as a file").click()
     other.get_by_label("Format").select_option("label-studio")
     other.get_by_label("Packed as").select_option("parquet")
-    other.get_by_role("button", name="Download full.label-studio.parquet").click()
+    other.get_by_role("button", name="Download mixed.label-studio.parquet").click()
     expect(other.get_by_role("alert")).to_contain_text("Write JSON Lines instead.")
     other.context.close()
 
