@@ -84,7 +84,7 @@ def test_answers_survive_a_page_that_is_closed_while_the_server_is_dead(
     served.kill()
     for key in ("1", "2", "3", "Enter", "4", "3", "2", "Enter"):
         page.keyboard.press(key)
-    expect(page.locator(".unsent")).to_contain_text("2 answers wait to be sent")
+    expect(page.locator(".unsent")).to_contain_text("2 answers wait to be sent; kept safely here")
     page.close()
     served.start()
     page = context.new_page()

@@ -36,6 +36,8 @@ export class Outbox {
   /** Whether letters survive the page. */
   lasting = true;
   private letters: Letter[] = [];
+  /** Keys of letters that the drawer is still writing down. */
+  private readonly wet = new Set<string>();
   private sending = false;
   private closed = false;
   private wait = SOON;
@@ -62,6 +64,11 @@ export class Outbox {
     return this.letters.filter((letter) => letter.refused === null);
   }
 
+  /** Whether whatever waits would outlive the page if it were closed now. */
+  get safe(): boolean {
+    return this.waiting.length === 0 || (this.lasting && this.wet.size === 0);
+  }
+
   /** Letters that the server will not have. */
   get refused(): readonly Letter[] {
     return this.letters.filter((letter) => letter.refused !== null);
@@ -84,8 +91,11 @@ export class Outbox {
     const known = revises === undefined ? letter : { ...letter, replaces: null, body: { ...letter.body, revises } };
     const whole: Letter = { ...known, who: this.who, at, refused: null };
     this.letters = [...this.letters, whole];
+    this.wet.add(whole.key);
     this.tell(null);
     await this.keep([whole]);
+    this.wet.delete(whole.key);
+    this.tell(null);
     this.flush();
   }
 

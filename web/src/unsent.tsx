@@ -11,7 +11,7 @@ function useOutbox(outbox: Outbox): void {
     const stop = outbox.listen(() => changed(null));
     const awake = (): void => outbox.flush();
     const stay = (event: Event): void => {
-      if (!outbox.lasting && outbox.waiting.length) event.preventDefault();
+      if (!outbox.safe) event.preventDefault();
     };
     window.addEventListener("online", awake);
     window.addEventListener("beforeunload", stay);
@@ -28,7 +28,7 @@ export function Unsent({ outbox }: { outbox: Outbox }): JSX.Element {
   useOutbox(outbox);
   const many = outbox.waiting.length;
   const words = outbox.failing && many > 0;
-  const where = outbox.lasting ? "safely here" : "while this page is open";
+  const where = outbox.safe ? "safely here" : "while this page is open";
   return (
     <span class={words ? "unsent" : "unsent hidden"} role="status">
       {words && `● ${many} ${many === 1 ? "answer waits" : "answers wait"} to be sent; kept ${where}`}

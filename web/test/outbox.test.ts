@@ -73,6 +73,34 @@ test("a new page takes up what the old one left, and only its own person's", asy
   expect((await drawer.all()).map((one) => one.key)).toEqual(["theirs"]);
 });
 
+test("an answer is called safe once it is on paper, not before", async () => {
+  const dead: Carry = async () => {
+    throw new Fault(0, "unreachable", "dead");
+  };
+  const inside = memory();
+  let written = (): void => {};
+  const slow = {
+    all: inside.all,
+    put: (letters: readonly Letter[]) =>
+      new Promise<void>((resolve) => {
+        written = () => void inside.put(letters).then(resolve);
+      }),
+  };
+  const box = new Outbox(1, slow, dead);
+  expect(box.safe).toBe(true);
+  const told: boolean[] = [];
+  box.listen(() => told.push(box.safe));
+  const adding = box.add(letter("first"));
+  expect([box.waiting.length, box.safe]).toEqual([1, false]);
+  written();
+  await adding;
+  expect(box.safe).toBe(true);
+  expect(told.slice(0, 2)).toEqual([false, true]);
+  box.lasting = false; // nothing is kept here at all
+  expect(box.safe).toBe(false);
+  box.close();
+});
+
 test("a revision names the judgement that it revises, sent or not yet sent", async () => {
   const server = new Server(["dead"]);
   const box = new Outbox(1, memory(), server.carry);
