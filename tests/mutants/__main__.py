@@ -27,7 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path("src/concord")
 MUTATED = ("maths", "algorithms")
 ROOMS = "tests/rooms/test_algorithms_*.py"
-TESTS = {"maths": ("tests/maths", "tests/rooms/test_soft_labels.py", ROOMS), "algorithms": (ROOMS,)}
+TESTS = {
+    "maths": ("tests/maths", "tests/rooms/test_soft_labels.py", ROOMS),
+    "algorithms": (ROOMS, "tests/rooms/test_soft_labels.py"),
+}
 """Who is to notice a room's faults: for a formula its own tests, then those of the methods built on it."""
 QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 """Plugins may have come with what was loaded before the fork."""

@@ -90,6 +90,9 @@ SAME = frozenset(
         ("maths/sequence.py", "last_true", "1", "2"),
         # ... a buffer that needs no gradient takes none, and what is copied is copied without
         ("algorithms/stopping.py", "learning", "parameter.detach()", "parameter"),
+        # ... a number that is noted bears no gradient, whatever it came from
+        ("algorithms/ppo.py", "__call__", "value_loss.detach()", "value_loss"),
+        ("algorithms/reward.py", "record", "self.habits.tie.detach()", "self.habits.tie"),
         # ... which tokens count is yes or no, and bears no gradient
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
         # ... a halved interval never meets its end to the last bit

@@ -174,6 +174,15 @@ def test_group_objective_by_hand(path: Path) -> None:
     assert not torch.equal(free.advantages, batch.advantages)
 
 
+def test_a_whole_answers_ratio_is_of_its_own_tokens(path: Path) -> None:
+    """Before any step the weights are those that spoke: every ratio is 1, and nothing is clipped."""
+    settings = GRPO(rollout=ROLLOUT, kl=0.0, clip=0.01, loss=GroupLoss(form="gspo"))
+    course = ALGORITHMS["grpo"](settings, bench(path, reference=5))
+    ((batch,),) = list(course.feed)
+    assert float(batch.advantages.abs().max()) > 0
+    assert float(course.objective(batch).notes["clipped"]) == 0
+
+
 def test_a_round_is_told_by_hand() -> None:
     """Answers of 1, 2 and 3 tokens, each said with a log-probability of -1 and drifted by half a nat."""
     found = facts(rollout([4.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1], drift=0.5))

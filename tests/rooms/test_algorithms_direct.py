@@ -98,7 +98,7 @@ def made(name: str, loaded: Any, micro_tokens: int = 8192, **more: Any) -> Any:
     return course
 
 
-OFTEN = ("sigmoid", "plackett-luce", "kto", "simpo")
+OFTEN = ("sigmoid", "plackett-luce", "kto", "simpo", "reverse")
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,7 @@ def test_t3_nothing_kept_back_is_learning_as_ever(path: Path) -> None:
     """Defaults: no looks, no other networks, and the feed of fixed data itself."""
     course = ALGORITHMS["sft"](SFT(), bench(path))
     assert type(course.feed).__name__ == "Reading" and set(course.networks) == {"policy"} and not course.tells
+    assert set(ALGORITHMS["sft"](SFT(hold_out=0.3), bench(path)).networks) == {"policy", "best"}
 
 
 def test_t3_the_general_file_is_read_and_named_like_the_others(tmp_path: Path) -> None:

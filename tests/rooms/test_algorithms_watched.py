@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.rooms import methods
 from torch import nn
 
+from concord.algorithms.looking import Onlooker
 from concord.algorithms.watched import ALARMS, LOOKS, VERDICT, Watched
 from concord.records.files import read_json, read_rows
 from concord.settings import Alarm, Watch
@@ -60,7 +62,9 @@ class Eyes:
             "proxy": (own + turn).tolist(),
             "samples": [{"prompt": "q", "text": f"round {turn}"}],
         }
-        return {**seen, "gold": (own + GOLD[turn] + noise).tolist()} if self.judged else seen
+        if self.judged:
+            return {**seen, "gold": (own + GOLD[turn] + noise).tolist()}
+        return {**seen, "ranked": seen["prompts"], "agreement": (own + noise > 0).astype(float).tolist()}
 
 
 def made(folder: Path, watch: Watch, eyes: bool = True, judged: bool = True) -> tuple[Watched, nn.Linear]:
@@ -131,7 +135,8 @@ def test_an_alarm_goes_back_to_the_best_look_or_without_a_judge_to_the_last(tmp_
         watched, network = made(folder, asked, judged=judged)
         assert learned(watched, network, kl=lambda number: float((number - 1) // 2)) == 14
         assert network.weight.item() == weight
-        assert read_json(folder / VERDICT)["stopped"]["rule"] == "drift"
+        found = read_json(folder / VERDICT)
+        assert found["stopped"]["rule"] == "drift" and (found["peak"] is not None) is judged
 
 
 def test_without_looks_there_are_alarms_alone(tmp_path: Path) -> None:
@@ -140,6 +145,16 @@ def test_without_looks_there_are_alarms_alone(tmp_path: Path) -> None:
     assert network.weight.item() == 3.0, "stopped with the weights of now"
     assert sorted(path.name for path in tmp_path.iterdir()) == [ALARMS]
     assert watched.best is None
+
+
+def test_a_policy_has_not_drifted_from_itself(tmp_path: Path) -> None:
+    parts = methods.bench(methods.families.folder(tmp_path / "gpt2", "gpt2"), reference=5)
+    drifts = []
+    for reference in (parts.policy, parts.reference):
+        sampler = parts.speaker(parts.policy, "policy", "look", 1.0, 6)
+        eyes = Onlooker(parts.policy, reference, sampler, methods.PROMPTS[:2], 2, 1.0, 512, methods.Lengths())
+        drifts.append(eyes.look()["kl"])
+    assert drifts[0] == [0.0, 0.0] and all(abs(drift) > 0.01 for drift in drifts[1])
 
 
 def life(folder: Path, watch: Watch, until: int) -> tuple[int, float]:

@@ -121,7 +121,7 @@ def listnet(scores: Tensor, tiers: Tensor) -> Tensor:
     lowest = torch.finfo(scores.dtype).min
     wanted = torch.where(ranked, -tiers.to(scores.dtype), lowest).softmax(-1)
     found = torch.where(ranked, scores, lowest).log_softmax(-1)
-    return -torch.where(ranked, wanted * torch.where(ranked, found, 0.0), 0.0).sum(-1)
+    return -torch.where(ranked, wanted * found, 0.0).sum(-1)
 
 
 def tied_pairs(tiers: Tensor) -> Tensor:

@@ -35,6 +35,5 @@ def log_not(logprobs: Tensor) -> Tensor:
     sure = torch.finfo(logprobs.dtype).tiny
     below = logprobs.clamp(max=-sure)
     near = below > -0.6931471805599453
-    close = torch.where(near, below, -1.0)
     far = torch.where(near, -1.0, below)
-    return torch.where(near, torch.log(-torch.expm1(close)), torch.log1p(-far.exp()))
+    return torch.where(near, torch.log(-torch.expm1(below)), torch.log1p(-far.exp()))
