@@ -179,6 +179,7 @@ def test_a_whole_answers_ratio_is_of_its_own_tokens(path: Path) -> None:
     settings = GRPO(rollout=ROLLOUT, kl=0.0, clip=0.01, loss=GroupLoss(form="gspo"))
     course = ALGORITHMS["grpo"](settings, bench(path, reference=5))
     ((batch,),) = list(course.feed)
+    batch.sequences.scored[:, -2:] = False  # as if all had ended earlier
     assert float(batch.advantages.abs().max()) > 0
     assert float(course.objective(batch).notes["clipped"]) == 0
 
