@@ -8,8 +8,6 @@ exploration finds answers better than any that was annotated; a list read whole 
 """
 
 import argparse
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,24 +15,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods import BUDGET, share
+from benchmarks.starter import begun, of
 from concord import formats
 from concord.evaluation.reward_quality import pairs
-from concord.maths.statistics import cluster_interval
 from concord.records.files import read_rows, write_json
-from concord.runs import Run, load
-from concord.stages.carry_out import carry_out
 from concord.world import GoldJudge
 
 FIRST = ("sft", "sample", "rank")
 LAST_ROUNDS = 5
 """Rounds of PPO whose answers count as what exploration found."""
 EQUAL = 1e-9
-
-
-def of(values: Sequence[float], clusters: Sequence[str]) -> dict[str, float]:
-    """A mean with its interval over prompts."""
-    mean, low, high = cluster_interval(values, clusters)
-    return {"value": mean, "low": low, "high": high, "n": len(values)}
 
 
 def explored(place: Path) -> list[tuple[str, float, float, float]]:
@@ -55,22 +45,6 @@ def explored(place: Path) -> list[tuple[str, float, float, float]]:
     return found
 
 
-def by_pairs(run: Path, seed: int) -> Path:
-    """The same run's rankings, learned as the sum of their pairs; the folder of that run."""
-    place = run / f"seed-{seed}-pairs"
-    if not place.exists():
-        draft = place.with_name(f".{place.name}")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        for name in FIRST:
-            shutil.copytree(run / f"seed-{seed}" / name, draft / name)
-        draft.rename(place)
-    loaded = load(run / "inputs" / "recipe.yaml", [f"seed={seed}", "reward.likelihood=bradley-terry"])
-    with Run.open(place, loaded) as opened:
-        carry_out(loaded, opened, [*FIRST, "reward"], frozenset(), lambda line: print(line, file=sys.stderr))
-    return place
-
-
 def credits(place: Path) -> dict[tuple[str, int], tuple[str, float]]:
     """Each comparison that was kept back: its prompt, and 1, 0.5 or 0 for right, undecided or wrong."""
     found = pairs(list(read_rows(place / "reward" / "held_out.jsonl")))
@@ -83,7 +57,9 @@ def lists_against_pairs(run: Path, seeds: Sequence[int]) -> dict[str, Any]:
     prompts: list[str] = []
     shares: dict[str, list[float]] = {"lists": [], "pairs": []}
     for seed in seeds:
-        whole, summed = credits(run / f"seed-{seed}"), credits(by_pairs(run, seed))
+        place = run / f"seed-{seed}-pairs"
+        begun(run, seed, place, FIRST, "reward", "reward.likelihood=bradley-terry")
+        whole, summed = credits(run / f"seed-{seed}"), credits(place)
         assert whole.keys() == summed.keys(), "both were tried on what the same seed kept back"
         for key, (prompt, credit) in whole.items():
             leads.append(credit - summed[key][1])

@@ -8,11 +8,12 @@ import torch
 from tests.rooms import families
 from tests.rooms.alone import ROWS, SCORED, VOCABULARY, agree, plain_logprobs, plain_states, shaken
 from tests.rooms.families import CPU, WINDOW
+from tests.rooms.flexing import dense
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
 from concord.batches import pack, packing
-from concord.models import Compute, Critic, Policy, RewardModel, adapters, attention
+from concord.models import Compute, Critic, Policy, RewardModel, adapters, attention, flexible
 from concord.models.policy import plain_head
 from concord.models.trunk import Trunk, backbone, packed, why_padded
 
@@ -41,16 +42,16 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2, by layer": ("gpt2", {"scale_attn_by_inverse_layer_idx": True}),
     "gemma2, capped hard": ("gemma2", {"attn_logit_softcapping": 0.5}),
 }
-WAYS = ("products", "fused")
+WAYS = ("products", "fused", "flexible")
 """How attention over packed rows is computed."""
 READINGS = [
     (variant, reading, way)
     for variant, (family, _) in VARIANTS.items()
-    for reading, ways in (("own", WAYS), ("packed", WAYS), ("padded", WAYS[:1]))
+    for reading, ways in (("own", WAYS[:2]), ("packed", WAYS), ("padded", WAYS[:1]))
     for way in ways
     if reading != "own" or family in KNOWN
 ]
-OF_FAMILIES = [one for one in READINGS if one[0] in families.FAMILIES]
+OF_FAMILIES = [one for one in READINGS if one[0] in families.FAMILIES and one[2] != WAYS[2]]
 SOME = [
     one if one in OF_FAMILIES and one[1] != "padded" else pytest.param(*one, marks=pytest.mark.slow)
     for one in READINGS
@@ -58,10 +59,17 @@ SOME = [
 """All of them, those slow that only vary a family or pad its rows."""
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS[:2])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways of attention, whatever the lengths."""
-    monkeypatch.setattr(attention, "LONG", 0 if request.param == "fused" else 10**9)
+    """All ways of attention, whatever the lengths and the device; what has no softcap is products there."""
+    found = {name: getattr(attention, name) for name in WAYS}
+    monkeypatch.setattr(flexible, "_plain", lambda: dense)
+
+    def chosen(block: packing.Block, sight: attention.Sight, _: Any) -> Any:
+        unable = request.param == "fused" and sight.softcap is not None
+        return found["products" if unable else request.param]
+
+    monkeypatch.setattr(attention, "way", chosen)
     return str(request.param)
 
 

@@ -7,6 +7,7 @@ own row that come before it, wherever they stand.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +84,7 @@ class Layout:
     """The slots that hold no token."""
     blocks: tuple[Block, ...]
     families: tuple[Family, ...]
-    memory: dict[object, Tensor] = field(default_factory=dict, compare=False)
+    memory: dict[object, Any] = field(default_factory=dict, compare=False)
     """What attention works out once and needs again in every layer."""
     windows: set[int | None] = field(default_factory=set, compare=False)
     """How far back the layers were seen to look; None for everything."""

@@ -8,7 +8,7 @@ a block holds G families of Lp shared tokens with K rests of Lc tokens each.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,13 @@ from torch.autograd.function import once_differentiable
 from transformers import AttentionInterface
 
 from concord.batches.packing import Block, Layout
+from concord.models import flexible as flex
 
 NAME = "concord_packed"
 LONG = 768
 """Beyond so many tokens a processor, too, gains by never holding the scores of all pairs."""
+FAMILY = 1024
+"""Beyond so many tokens of a family, a GPU gains where who sees whom is a rule and no tensor."""
 
 
 class Moved(torch.autograd.Function):
@@ -89,9 +92,7 @@ def seen(sight: "Sight", query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     found: list[Tensor] = []
     for number, block in enumerate(layout.blocks):
         prompts, rests = zip(*(one[2 * number : 2 * number + 2] for one in spread), strict=True)
-        long = max(block.length, block.longest) > LONG or value.is_cuda
-        way = fused if long and sight.softcap is None else products
-        found += way(block, sight, prompts, rests)
+        found += way(block, sight, tensors)(block, sight, prompts, rests)
     back: Tensor = Returned.apply(torch.cat(found), layout)  # type: ignore[no-untyped-call]
     return back
 
@@ -119,7 +120,8 @@ class Sight:
             place = torch.arange(length, device=like.device)
             gap = place[:, None] - place
             self.layout.memory[name] = self.barred(gap, gap >= 0, like)
-        return self.layout.memory[name]
+        kept: Tensor = self.layout.memory[name]
+        return kept
 
     def whole(self, block: Block, like: Tensor) -> Tensor:
         """[G, 1, Lc, Lp + Lc] the same for a token of a rest: first its prompt's tokens, then its own stretch."""
@@ -132,13 +134,39 @@ class Sight:
             seen = (prompt < lengths).expand(gap.shape)
             near = self.own(block.longest, like).expand(block.families, 1, -1, -1)
             self.layout.memory[name] = torch.cat([self.barred(gap, seen, like), near], -1)
-        return self.layout.memory[name]
+        kept: Tensor = self.layout.memory[name]
+        return kept
 
     def barred(self, gap: Tensor, seen: Tensor, like: Tensor) -> Tensor:
         """0 where one token sees the other, -inf where it does not or the other is too far back."""
         if self.window is not None:
             seen = seen & (gap < self.window)
         return torch.zeros(gap.shape, dtype=like.dtype, device=like.device).masked_fill(~seen, -math.inf)
+
+
+def way(block: Block, sight: Sight, tensors: Sequence[Tensor]) -> Callable[..., list[Tensor]]:
+    """How a block's attention is computed: by device, by length, and by what each way can do."""
+    query, key, value = tensors
+    if value.is_cuda and block.length + block.rests * block.longest > FAMILY and not sight.dropout:
+        sizes = query.shape[1], key.shape[1], value.shape[2]
+        if flex.serves(*sizes, value.dtype, value.device, plainly):
+            return flexible
+    long = max(block.length, block.longest) > LONG or value.is_cuda
+    return fused if long and sight.softcap is None else products
+
+
+def plainly(block: Block, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+    """A block by plain products, all in sight."""
+    nowhere = torch.zeros(0, dtype=torch.int64)
+    return products(block, Sight(Layout(nowhere, nowhere, nowhere, (block,), ())), prompts, rests)
+
+
+def flexible(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+    """By torch's flex attention, its rules made once for all layers."""
+    name = ("rules", block.start, sight.window)
+    if name not in sight.layout.memory:
+        sight.layout.memory[name] = flex.rules_of(block, sight.window, prompts[0].device)
+    return flex.flexible(block, sight.layout.memory[name], sight.softcap, prompts, rests)
 
 
 def products(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:

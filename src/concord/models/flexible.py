@@ -1,0 +1,138 @@
+"""A block's attention by torch's flex attention, compiled: for GPUs, where families are long.
+
+A family is one row of its prompt and all its rests. Who sees whom is a rule and no tensor, so nothing is copied
+for each rest, and what nobody sees is not computed.
+
+Shapes: as in `attention`; a family has L = Lp + K Lc slots.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from concord.batches.packing import Block
+
+Rule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+TRIED = 256
+"""Tokens of a family on which the compiled way is held against plain products."""
+
+
+def rule(block: Block, window: int | None) -> Rule:
+    """Whether the token in one slot of a family sees that in another."""
+    shared, longest, lengths = block.length, max(block.longest, 1), block.lengths
+
+    def sees(family: Tensor, _: Tensor, one: Tensor, other: Tensor) -> Tensor:
+        length = lengths[family]
+        here, there = one >= shared, other >= shared
+        mine, theirs = one - shared, other - shared
+        place = torch.where(here, length + mine % longest, one)
+        past = torch.where(there, length + theirs % longest, other)
+        ours = here & (mine // longest == theirs // longest)
+        known = torch.where(there, ours, ~here | (other < length)) & (past <= place)
+        return known if window is None else known & (place - past < window)
+
+    return sees
+
+
+def flexible(
+    block: Block,
+    rules: Any,
+    softcap: float | None,
+    prompts: Sequence[Tensor],
+    rests: Sequence[Tensor],
+) -> list[Tensor]:
+    """Query [.., H, D], key and value [.., Hkv, D] of a block's prompts and rests -> [.., H, D] of both.
+
+    `rules` is what `rules_of` made of the block.
+    """
+    heads, width = prompts[0].shape[1:]
+    families = [
+        torch.cat([part.view(block.families, -1, part.shape[1], width) for part in parts], 1).transpose(1, 2)
+        for parts in zip(prompts, rests, strict=True)
+    ]
+
+    way = _compiled() if families[0].is_cuda else _plain()
+    found: Tensor = way(
+        *families,
+        score_mod=None if softcap is None else capped(softcap),
+        block_mask=rules,
+        scale=1.0,
+        enable_gqa=prompts[1].shape[1] < heads,
+    )
+    said, rest = torch.split(found.transpose(1, 2), [block.length, block.rests * block.longest], 1)
+    return [said.reshape(-1, heads, width), rest.reshape(-1, heads, width)][: 2 if block.rests else 1]
+
+
+def capped(softcap: float) -> Callable[..., Tensor]:
+    """Scores held between bounds, softly."""
+    return lambda score, *_: softcap * torch.tanh(score / softcap)
+
+
+def rules_of(block: Block, window: int | None, device: torch.device) -> Any:
+    """Who sees whom in a block, in the form that flex attention wants."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    size = block.length + block.rests * block.longest
+    return create_block_mask(rule(block, window), block.families, None, size, size, device=str(device))
+
+
+@cache
+def _compiled() -> Callable[..., Tensor]:
+    """Compiled once for all shapes."""
+    return torch.compile(_plain(), dynamic=True)
+
+
+def _plain() -> Callable[..., Tensor]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return flex_attention
+
+
+@cache
+def serves(
+    heads: int,
+    kv: int,
+    width: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    plainly: Callable[..., list[Tensor]],
+) -> bool:
+    """Whether this machine computes it, forward and backward, as plain products do: tried once, on one family."""
+    lengths = torch.tensor([TRIED // 2], device=device)
+    block = Block(0, 1, TRIED // 2, 2, TRIED // 4, lengths)
+    random = torch.Generator(device).manual_seed(0)
+    inputs = [
+        [
+            torch.randn(size, count, width, generator=random, device=device, dtype=dtype).requires_grad_()
+            for count in (heads, kv, kv)
+        ]
+        for size in block.sizes
+    ]
+    try:
+        rules = rules_of(block, None, device)
+        ways = [plainly(block, *inputs), flexible(block, rules, None, *inputs)]
+        flat = [one for part in inputs for one in part]
+        told = [[*said, *torch.autograd.grad(torch.cat(said).square().sum(), flat)] for said in ways]
+    except Exception as error:  # a compiler that is missing or does not know the card can raise anything
+        warnings.warn(
+            f"Flex attention does not serve here ({type(error).__name__}); attention is torch's fused one.",
+            stacklevel=2,
+        )
+        return False
+    near = all(_near(mine, theirs) for theirs, mine in zip(*told, strict=True))
+    if not near:
+        warnings.warn(
+            "Flex attention finds other states here than plain products; attention is torch's fused one.",
+            stacklevel=2,
+        )
+    return near
+
+
+def _near(found: Tensor, wanted: Tensor) -> bool:
+    """Equal but for the rounding of the type that both are in."""
+    room = 16 * torch.finfo(found.dtype).eps
+    return bool((found - wanted).abs().max() <= room * wanted.abs().max())
