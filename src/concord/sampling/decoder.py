@@ -36,11 +36,12 @@ def decoder(network: nn.Module, device: torch.device, dtype: torch.dtype = torch
     """The fastest decoder that is right for this network: the fused one, its own memory, or none."""
     from concord.sampling.anew import Anew, remembers
     from concord.sampling.fused import Fused
+    from concord.sampling.recorded import Recorded
     from concord.sampling.weights import fuse
     from concord.sampling.whole import Whole
 
     parts, _ = anatomy(network)
     if parts is not None and parts.head is not None and parts.steady:
-        return Fused(fuse(parts, dtype), device)
+        return (Recorded if device.type == "cuda" else Fused)(fuse(parts, dtype), device)
     whole = Whole(network, device)
     return whole if whole.refills or remembers(network, device) else Anew(network, device)

@@ -1,6 +1,6 @@
 """A decoder of our own for families that are known from inside: few large products, prompts read once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -33,15 +33,12 @@ class Fused:
 
     def admit(self, prompts: Sequence[tuple[int, ...]], rooms: Sequence[int]) -> Tensor:
         """Begin new rows; a prompt that is known is not read again."""
-        longest = max(len(prompt) + room for prompt, room in zip(prompts, rooms, strict=True))
-        if longest > len(self.turns):
-            self.turns = turns(self.weights.rotary, max(longest, 2 * len(self.turns)), self.device)
+        self._widen(max(len(prompt) + room for prompt, room in zip(prompts, rooms, strict=True)))
         fresh = self.memory.settle(prompts, max(rooms))
         places = self.memory.places
         spare = self.memory.shared.shape[2] - len(self.last)
         self.last = F.pad(self.last, (0, 0, 0, max(0, spare)))
-        for portion in _portions(sorted(fresh, key=len)):
-            self._read(portion, torch.tensor([places[prompt] for prompt in portion], device=self.device))
+        self._read_all(fresh, places)
         return self._expect(self.last[[places[prompt] for prompt in prompts]])
 
     def go_on(self, tokens: Tensor) -> Tensor:
@@ -65,9 +62,25 @@ class Fused:
         """Only these rows go on."""
         self.memory.keep(rows)
 
+    def _widen(self, longest: int) -> None:
+        """Turns for texts of so many tokens."""
+        if longest > len(self.turns):
+            self.turns = turns(self.weights.rotary, max(longest, 2 * len(self.turns)), self.device)
+
+    def _keep_prompt(self, layer: int, places: Tensor, keys: Tensor, values: Tensor) -> None:
+        """[N, S, T, D] of prompts read side by side, into their places."""
+        width = keys.shape[2]
+        self.memory.shared[layer, 0, places, :, :width] = keys
+        self.memory.shared[layer, 1, places, :, :width] = values
+
+    def _read_all(self, prompts: Sequence[tuple[int, ...]], places: Mapping[tuple[int, ...], int]) -> None:
+        """Read prompts, those of like length side by side."""
+        for portion in _portions(sorted(prompts, key=len)):
+            self._read(portion, torch.tensor([places[prompt] for prompt in portion], device=self.device))
+
     def _read(self, prompts: Sequence[tuple[int, ...]], places: Tensor) -> None:
         """Prompts side by side from the left: what fills the short ones up comes after all that looks back."""
-        weights, memory = self.weights, self.memory
+        weights = self.weights
         rows, width = len(prompts), len(prompts[-1])
         tokens = torch.zeros(rows, width, dtype=torch.int64)
         for row, prompt in enumerate(prompts):
@@ -84,8 +97,7 @@ class Fused:
             queries, keys, values = torch.split(
                 mixed, [weights.heads, weights.kv_heads, weights.kv_heads], dim=1
             )
-            memory.shared[layer, 0, places, :, :width] = keys
-            memory.shared[layer, 1, places, :, :width] = values
+            self._keep_prompt(layer, places, keys, values)
             attended = (
                 _look_back(queries, keys, values, stage.window).transpose(1, 2).reshape(len(states), -1)
             )

@@ -1,0 +1,114 @@
+"""Recorded steps: what is played says what the plain decoder says.
+
+A graph plays operations on fixed tensors and never sees Python again. So does what torch traces of a step: it
+stands here for a graph, which needs a GPU.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from tests.rooms import families
+from tests.rooms.test_sampling_slots import CASES, PROMPTS, answers, policies, some
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from concord.models import Policy
+from concord.models.anatomy import anatomy
+from concord.sampling import Manner, Request, Slots, recorded
+from concord.sampling.fused import Fused
+from concord.sampling.recorded import Recorded, Step
+from concord.sampling.weights import fuse
+
+__all__ = ["policies"]
+
+OWN = [name for name, case in CASES.items() if case[2] is Fused]
+
+
+class Traces:
+    """Records a step once and plays what was recorded; counts both."""
+
+    def __init__(self) -> None:
+        self.recorded = self.played = 0
+
+    def __call__(self, step: Step) -> Step:
+        self.recorded += 1
+        step()  # a step may be tried before it is recorded
+        traced = make_fx(step)()
+
+        def played() -> torch.Tensor:
+            self.played += 1
+            return traced()
+
+        return played
+
+
+def slots(policy: Policy, record: Any, **more: Any) -> Slots:
+    made = Slots(policy, **more)
+    parts, _ = anatomy(policy.network)
+    assert parts is not None
+    made.decoder = Recorded(fuse(parts, torch.float32), families.CPU.device, record)
+    return made
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("places", [3, 256])
+@pytest.mark.slow
+def test_what_is_played_is_what_the_plain_decoder_says(
+    name: str, places: int, policies: dict[str, Policy]
+) -> None:
+    """Rows come and go, texts grow beyond windows; all draw as in the plain decoder."""
+    traces, policy = Traces(), policies[name]
+    requests = [*some(30), *some(7, Manner(0.7, top_k=20), each=2)]
+    found = answers(slots(policy, traces, places=places), requests)
+    wanted = answers(Slots(policy, places=places), requests)
+    assert [one.tokens for one in found] == [one.tokens for one in wanted]
+    for mine, theirs in zip(found, wanted, strict=True):
+        assert torch.allclose(torch.tensor(mine.logprobs), torch.tensor(theirs.logprobs), atol=1e-5)
+    assert traces.played > 20 and traces.recorded <= 3
+
+
+@pytest.mark.slow
+def test_a_place_that_grows_is_recorded_anew(
+    policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long prompt that comes later makes the texts' place larger, and nothing old is played after it."""
+    monkeypatch.setattr(recorded, "BLOCK", 16)
+    policy, traces = policies["llama"], Traces()
+    late = Request(tuple(range(10, 70)), 7, 12)
+    found = []
+    for made in (slots(policy, traces, places=4), Slots(policy, places=4)):
+        early = [made.add(one) for one in some(16, each=1)]
+        for _ in range(5):
+            made.step()
+        said = {}
+        number = made.add(late)
+        while made.busy:
+            said.update({one.number: one.tokens for one in made.step().ended})
+        found.append([said[one] for one in (*early, number)])
+    assert found[0] == found[1]
+    assert traces.recorded >= 2
+
+
+def test_a_card_that_cannot_record_says_so_and_goes_on(policies: dict[str, Policy]) -> None:
+    def refuse(step: Callable[[], torch.Tensor]) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.warns(UserWarning, match="could not be recorded .* launched one by one"):
+        found = answers(slots(policies["llama"], refuse), some(6))
+    assert [one.tokens for one in found] == [one.tokens for one in answers(Slots(policies["llama"]), some(6))]
+
+
+def test_each_distinct_prompt_is_read_once(
+    policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[int, ...]] = []
+    plain = Fused._read
+    monkeypatch.setattr(
+        Fused, "_read", lambda self, prompts, places: read.extend(prompts) or plain(self, prompts, places)
+    )
+    answers(
+        slots(policies["llama"], lambda step: step),
+        [Request(one, seed, 3) for one in PROMPTS for seed in range(4)],
+    )
+    assert sorted(read) == sorted(PROMPTS)
