@@ -16,16 +16,17 @@ SAME = 0.25
 """Two replies this close in worth may be put side by side."""
 _TIED = 0.9
 _CAUTION = 0.6
-_BREVITY = 0.05
+_ENOUGH, _BREVITY = 20, 0.05
+"""Words that a good answer may need, and what each further one costs with a rater who likes replies short."""
 
 
 class Panel:
     """A ranker of several simulated raters, each with a little taste of his own.
 
     A rater draws an order from the Plackett-Luce model of the judge's scores plus his taste: one half of the
-    raters like replies short, the other half like caution. Now and then he does not look at all (a lapse). An
-    "ai" panel is one program without lapses that likes long replies. The same prompt and replies are always
-    ranked the same way. Habits add manners to all raters and vices to the last of them: those who flip, those
+    raters mind what is longer than it need be, the other half like caution. Now and then he does not look at
+    all (a lapse). An "ai" panel is one program without lapses that likes long replies. The same prompt and
+    replies are always ranked the same way. Habits add manners to all raters and vices to the last of them: those who flip, those
     who rank as shown, those who copy the first rater. Without habits nothing is drawn for them.
     """
 
@@ -101,7 +102,7 @@ class Panel:
         if self._audience == "ai":
             return self._length_bias * words
         if rater % 2 == 0:
-            return -_BREVITY * max(0, words - 10)
+            return -_BREVITY * max(0, words - _ENOUGH)
         cautious = "cannot help" in text or "will not" in text or "doctor" in text
         return _CAUTION if cautious else 0.0
 
