@@ -29,6 +29,7 @@ def tensors(of: Block, kv: int, dtype: torch.dtype = torch.float32) -> list[list
 @pytest.mark.parametrize("kv", [4, 2, 1])
 @pytest.mark.parametrize(("window", "softcap"), [(None, None), (3, None), (None, 0.5), (5, 2.0)])
 @pytest.mark.parametrize("rests", [0, 3])
+@pytest.mark.slow
 def test_torchs_own_finds_what_products_find(
     kv: int, window: int | None, softcap: float | None, rests: int
 ) -> None:
@@ -64,8 +65,13 @@ def serves(kv: int = 2) -> bool:
 
 
 def test_it_serves_where_it_was_seen_to_be_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks first: one who learns, or one who only reads."""
     monkeypatch.setattr(flexible, "_plain", lambda: dense)
     assert serves()
+    with torch.no_grad():
+        assert serves()
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert serves()
 
 
 def test_a_machine_that_cannot_says_why() -> None:

@@ -26,8 +26,8 @@ class Panel:
     A rater draws an order from the Plackett-Luce model of the judge's scores plus his taste: one half of the
     raters mind what is longer than it need be, the other half like caution. Now and then he does not look at
     all (a lapse). An "ai" panel is one program without lapses that likes long replies. The same prompt and
-    replies are always ranked the same way. Habits add manners to all raters and vices to the last of them: those who flip, those
-    who rank as shown, those who copy the first rater. Without habits nothing is drawn for them.
+    replies are always ranked the same way. Habits add manners to all raters and vices to the last of them:
+    those who flip, those who rank as shown, those who copy the first rater. Without habits nothing is drawn.
     """
 
     def __init__(
