@@ -49,7 +49,7 @@ def begun(run: Path, seed: int, place: Path, stages: Sequence[str], wanted: str,
         for name in stages:
             shutil.copytree(run / f"seed-{seed}" / name, draft / name)
         draft.rename(place)
-    loaded = load(run / "inputs" / "recipe.yaml", [f"seed={seed}", "learning.threads=1", *settings])
+    loaded = load(run / "inputs" / "recipe.yaml", [f"seed={seed}", *settings])
     with Run.open(place, loaded) as opened:
         todo = [*stages, *(name for name in ("rank", "reward", "align") if name not in stages)]
         todo = todo[: todo.index(wanted) + 1]
