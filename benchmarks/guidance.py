@@ -181,7 +181,8 @@ def steps(run: Path, out: Path, seed: int) -> dict[str, Any]:
     for size in SIZES:
         random = Random(seed_of("marks", seed))
         path = out / f"steps-{size}.jsonl"
-        formats.write_steps(path, [marked(one, random) for answers in lists[:size] for one in answers])
+        said_there = [one for answers in lists[:size] for one in answers if one.text]
+        formats.write_steps(path, [marked(one, random) for one in said_there])
         asked_for = f"reward.steps={{file: {path}, alone: true, cut: sentence, epochs: 3, batch: 64}}"
         orders = ranked(lists[:size], seed, gold, "overall")
         process = scorer(learned(run, seed, out / f"steps-{size}", orders, asked_for))
