@@ -19,7 +19,7 @@ LEAVING = 30.0
     ("number", "group", "code"),
     [
         (signal.SIGINT, True, 130),
-        (signal.SIGTERM, False, 143),
+        pytest.param(signal.SIGTERM, False, 143, marks=pytest.mark.long),
         pytest.param(signal.SIGHUP, False, 129, marks=pytest.mark.long),
         pytest.param(signal.SIGTERM, True, 143, marks=pytest.mark.long),
         pytest.param(signal.SIGHUP, True, 129, marks=pytest.mark.long),

@@ -51,7 +51,10 @@ def await_stages(attempt: Attempt, run: Path, count: int) -> None:
 
 
 def finished(run: Path) -> int:
-    places = (*run.glob("[!.]*/MANIFEST.json"), *run.glob("[!.]*/*/MANIFEST.json"))
+    try:
+        places = (*run.glob("[!.]*/MANIFEST.json"), *run.glob("[!.]*/*/MANIFEST.json"))
+    except FileNotFoundError:  # a stage was finished, and its folder renamed, while it was looked into
+        return finished(run)
     return sum(not place.parent.name.endswith(".partial") for place in places)
 
 

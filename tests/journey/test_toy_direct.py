@@ -205,7 +205,7 @@ def test_t32_each_round_of_rejection_lifts_the_reward() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("divergence", ["forward-kl", "reverse-kl"])
-@pytest.mark.parametrize("read", ["teacher", "own"])
+@pytest.mark.parametrize("read", [pytest.param("teacher", marks=pytest.mark.long), "own"])
 def test_t8_a_student_comes_to_say_what_its_teacher_says(divergence: str, read: str) -> None:
     """Whoever's answers are read, and whichever divergence is paid for, the student ends at its teacher."""
     teacher = toy.policy(8)

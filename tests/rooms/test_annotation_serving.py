@@ -103,6 +103,7 @@ def test_it_ends_in_good_order_and_says_nothing_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_killed_five_times_while_200_judgements_come_it_has_all_of_them_once(tmp_path: Path) -> None:
     place, keys, chance = str(tmp_path / "store"), list[str](), random.Random(3)
     with annotators.Served(place) as served:

@@ -23,10 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "stage",
-    [
-        stage if stage in ("reward-list", "ppo") else pytest.param(stage, marks=pytest.mark.long)
-        for stage in plan.STAGES
-    ],
+    [stage if stage == "ppo" else pytest.param(stage, marks=pytest.mark.long) for stage in plan.STAGES],
 )
 def test_every_stage_works_a_turn(stage: str, root: Path) -> None:
     many = plan.STAGES[stage].completions

@@ -137,7 +137,9 @@ print(count, passage.kept, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "json", "csv"])
+@pytest.mark.parametrize(
+    "ending", ["jsonl", "csv", *(pytest.param(one, marks=pytest.mark.long) for one in ("jsonl.gz", "json"))]
+)
 def test_many_rows_pass_in_flat_memory(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"rows.{ending}"
     pack(path, (f'{{"prompt": "q {n}", "chosen": "{n} a", "rejected": "b"}}' for n in range(150_000)))
