@@ -64,11 +64,11 @@ def scorer(folder: Path) -> Scorer:
 
 @cache
 def annotated(place: Path) -> list[list[Completion]]:
-    """The supervised policy's answers, prompt by prompt, in the order of the file."""
+    """The supervised policy's answers, prompt by prompt, in the order of the file; without those that are all one text."""
     found: dict[str, list[Completion]] = defaultdict(list)
     for one in formats.read_completions(place / "sample" / "completions.jsonl").records:
         found[one.prompt.id].append(one)
-    return list(found.values())
+    return [answers for answers in found.values() if len({one.text for one in answers}) > 1]
 
 
 @cache
