@@ -64,7 +64,7 @@ def scorer(folder: Path) -> Scorer:
 
 @cache
 def annotated(place: Path) -> list[list[Completion]]:
-    """The supervised policy's answers, prompt by prompt, in the order of the file; without those that are all one text."""
+    """The supervised policy's answers, prompt by prompt; without those that are all one text."""
     found: dict[str, list[Completion]] = defaultdict(list)
     for one in formats.read_completions(place / "sample" / "completions.jsonl").records:
         found[one.prompt.id].append(one)
