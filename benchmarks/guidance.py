@@ -133,12 +133,10 @@ def ratings(run: Path, out: Path, seed: int) -> dict[str, Any]:
         forms: dict[str, tuple[str, ...]] = {
             "orders": (),
             "numbers": alone,
-            "numbers, leanings learned": (*alone, "reward.ratings.raters=leaning"),
+            "numbers less leanings": (*alone, "reward.ratings.raters=leaning"),
         }
         for name, settings in forms.items():
-            folder = learned(
-                run, seed, out / f"{size}-{name.replace(', ', '-').replace(' ', '-')}", orders, *settings
-            )
+            folder = learned(run, seed, out / f"{size}-{name.replace(' ', '-')}", orders, *settings)
             found[f"{name} {size}"] = share(right(said, scorer(folder).score(said)))
     return found
 
@@ -203,7 +201,7 @@ PARTS: dict[str, Callable[[Path, Path, int], dict[str, Any]]] = {
 def figures(found: dict[str, list[dict[str, Any]]], out: Path) -> None:
     """The curves for the methods' pages."""
     if rows := found.get("ratings"):
-        names = ("orders", "numbers, leanings learned", "numbers")
+        names = ("orders", "numbers less leanings", "numbers")
         lines = {
             name: [{float(size): row[f"{name} {size}"]["value"] for size in SIZES} for row in rows]
             for name in names
