@@ -22,16 +22,20 @@ TRIED = 256
 
 
 def rule(block: Block, window: int | None) -> Rule:
-    """Whether the token in one slot of a family sees that in another."""
-    shared, longest, lengths = block.length, max(block.longest, 1), block.lengths
+    """Whether the token in one slot of a family sees that in another.
+
+    Sizes are tensors, for what is compiled is compiled anew for every other number.
+    """
+    lengths = block.lengths
+    shared, longest = (torch.full_like(lengths, size) for size in (block.length, max(block.longest, 1)))
 
     def sees(family: Tensor, _: Tensor, one: Tensor, other: Tensor) -> Tensor:
-        length = lengths[family]
-        here, there = one >= shared, other >= shared
-        mine, theirs = one - shared, other - shared
-        place = torch.where(here, length + mine % longest, one)
-        past = torch.where(there, length + theirs % longest, other)
-        ours = here & (mine // longest == theirs // longest)
+        length, prompt, wide = lengths[family], shared[family], longest[family]
+        here, there = one >= prompt, other >= prompt
+        mine, theirs = one - prompt, other - prompt
+        place = torch.where(here, length + mine % wide, one)
+        past = torch.where(there, length + theirs % wide, other)
+        ours = here & (mine // wide == theirs // wide)
         known = torch.where(there, ours, ~here | (other < length)) & (past <= place)
         return known if window is None else known & (place - past < window)
 
