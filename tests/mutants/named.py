@@ -95,6 +95,10 @@ SAME = frozenset(
         ("algorithms/reward.py", "record", "self.habits.tie.detach()", "self.habits.tie"),
         # ... which tokens count is yes or no, and bears no gradient
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
+        # ... a credit of 0 gives a loss and a slope of 0, whatever the heat
+        ("maths/surrogate.py", "sapo_loss", "credit > 0", "(credit >= 0)"),
+        # ... what is no segment's end adds 0.0, wherever it is added, and what is read before the first end is not kept
+        ("maths/segments.py", "prefix_differences", "0", "1"),
         # ... a halved interval never meets its end to the last bit
         (
             "maths/statistics.py",
