@@ -73,7 +73,7 @@ class Case:
 
 def stranger(lists: Sequence[Candidate], place: int, limit: int) -> Candidate:
     """A ranking's prompt with the first answer of the next one that asks something else and fits."""
-    own = lists[place].rows[0]
+    own, *_ = lists[place].rows
     asked = own.tokens[: own.opening]
     for number in range(1, len(lists)):
         other = lists[(place + number) % len(lists)].rows[0]
