@@ -93,6 +93,8 @@ SAME = frozenset(
         # ... a number that is noted bears no gradient, whatever it came from
         ("algorithms/ppo.py", "__call__", "value_loss.detach()", "value_loss"),
         ("algorithms/reward.py", "record", "self.habits.tie.detach()", "self.habits.tie"),
+        ("algorithms/reward.py", "record", "self.habits.leanings.detach()", "self.habits.leanings"),
+        ("algorithms/reward.py", "__call__", "scores.detach()", "scores"),
         # ... which tokens count is yes or no, and bears no gradient
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
         # ... a credit of 0 gives a loss and a slope of 0, whatever the heat

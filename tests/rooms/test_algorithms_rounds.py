@@ -161,6 +161,35 @@ def test_t8_the_teachers_weight_is_seen_to_fall(loaded: Any) -> None:
     assert made.feed.done == made.steps
 
 
+@pytest.mark.parametrize(("answers", "alike"), [("teacher", True), ("own", False)])
+def test_t8_tokens_that_were_said_are_learned_as_they_were_said(
+    loaded: Any, monkeypatch: pytest.MonkeyPatch, answers: Any, alike: bool
+) -> None:
+    """Read anew from its text, what a random network says comes out in other tokens."""
+    parts, _, _ = loaded
+    heard: list[Any] = []
+    plain = type(parts).speaker
+
+    class Ear:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def sample(self, prompts: Any, k: int) -> Any:
+            heard.extend(found := self.inner.sample(prompts, k))
+            return found
+
+    monkeypatch.setattr(type(parts), "speaker", lambda self, *given: Ear(plain(self, *given)))
+    monkeypatch.setattr(type(parts.policy.template), "same_ids", lambda self, other: alike)
+    asked = CASES["distill"].model_copy(update={"answers": answers, "longest": 8})
+    step = next(iter(ALGORITHMS["distill"](asked, replace(parts, kept=[], said=[])).feed))
+    said = [one.tokens for one in heard]
+    for batch in step:
+        for row in batch.sequences.rows:
+            assert tuple(token for token, mark in zip(row.tokens, row.scored, strict=True) if mark) in said
+    anew = [row.tokens for row in parts.policy.template.completions(heard)]
+    assert any(tuple(tokens[-len(one) :]) != one for tokens, one in zip(anew, said, strict=True))
+
+
 def test_t8_the_likelihood_of_answers_is_a_mean_over_their_tokens(loaded: Any) -> None:
     """Without a teacher what is left is imitation: four demonstrations of several lengths, from plain logits."""
     parts, policy, _ = loaded

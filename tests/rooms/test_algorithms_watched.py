@@ -12,6 +12,7 @@ import torch
 from tests.rooms import methods
 from torch import nn
 
+from concord.algorithms import watched as watching
 from concord.algorithms.looking import Onlooker
 from concord.algorithms.watched import ALARMS, LOOKS, VERDICT, Watched
 from concord.records.files import read_json, read_rows
@@ -121,6 +122,23 @@ def test_looks_are_as_far_apart_as_asked_and_one_is_the_last(tmp_path: Path) -> 
     watched, network = made(tmp_path, Watch(every=3, judge="starter", fall="off"))
     learned(watched, network)
     assert [look["round"] for look in watched.looks] == [0, 3, 6, 8]
+
+
+def test_a_fall_is_held_against_all_looks_that_are_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third of eight rounds: three looks after the first, the last of them too."""
+    planned: list[int] = []
+    plain = watching.judged
+
+    def told(looks: Any, count: int, *rest: Any) -> Any:
+        planned.append(count)
+        return plain(looks, count, *rest)
+
+    monkeypatch.setattr(watching, "judged", told)
+    watched, network = made(tmp_path, Watch(every=3, judge="starter", fall="off"))
+    learned(watched, network)
+    assert planned == [3] * len(watched.looks)
 
 
 def test_an_alarm_goes_back_to_the_best_look_or_without_a_judge_to_the_last(tmp_path: Path) -> None:

@@ -90,10 +90,9 @@ def totals(tokens: Tensor, batch: Lists, tail: float) -> Tensor:
     """[N] what each row's tokens [N, S] come to, those beyond its list's shortest counting `tail`."""
     if tail == 1:
         return tokens.sum(-1)
-    lengths, ranked = batch.sequences.scored.sum(-1), batch.tiers >= 0
-    longest = torch.iinfo(lengths.dtype).max
-    shortest = torch.where(ranked, batch.by_list(lengths), longest).amin(-1, keepdim=True)
-    shared = lengths.clone()
+    shared, ranked = batch.sequences.scored.sum(-1), batch.tiers >= 0
+    longest = torch.iinfo(shared.dtype).max
+    shortest = torch.where(ranked, batch.by_list(shared), longest).amin(-1, keepdim=True)
     shared[batch.place[ranked]] = shortest.expand_as(ranked)[ranked]
     return discounted_tail(tokens, shared, tail)
 
