@@ -188,6 +188,12 @@ def test_t27_kto_by_hand(loaded: Any, rankings: list[Ranking]) -> None:
     notes = told(course)
     assert notes["baseline"] == pytest.approx(baseline, abs=1e-5)
     assert notes["loss"] == pytest.approx(sum(losses) / 4, abs=1e-6)
+    for name, end in (("good_reward", 0), ("bad_reward", -1)):
+        means = [
+            sum(d[p] for p in one.tiers[end]) / len(one.tiers[end])
+            for one, d in zip(rankings, drift, strict=True)
+        ]
+        assert notes[name] == pytest.approx(0.1 * sum(means) / 4, abs=1e-6)
     with pytest.raises(RecordError, match="several prompts, or use dpo"):
         made("kto", loaded, rankings=[RANKINGS[0], ranking(PROMPTS[0], ((0,), (1,)), "a", "b")])
 
