@@ -68,24 +68,30 @@ def test_what_is_played_is_what_the_plain_decoder_says(
     assert traces.played > 20 and traces.recorded <= 3
 
 
+LATE = {
+    "long": [Request(tuple(range(10, 70)), 7, 4)],
+    "many": [Request((20 + seed, 21, 22), seed, 4) for seed in range(12)],
+}
+
+
+@pytest.mark.parametrize("late", LATE)
 @pytest.mark.slow
 def test_a_place_that_grows_is_recorded_anew(
-    policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
+    late: str, policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A long prompt that comes later makes the texts' place larger, and nothing old is played after it."""
+    """Those who come later make the texts' place larger; once they are gone, nothing of before is played."""
     monkeypatch.setattr(recorded, "BLOCK", 16)
     policy, traces = policies["llama"], Traces()
-    late = Request(tuple(range(10, 70)), 7, 12)
     found = []
-    for made in (slots(policy, traces, places=4), Slots(policy, places=4)):
-        early = [made.add(one) for one in some(16, each=1)]
+    for made in (slots(policy, traces, places=20), Slots(policy, places=20)):
+        numbers = [made.add(one) for one in some(40, each=1)]
         for _ in range(5):
             made.step()
+        numbers += [made.add(one) for one in LATE[late]]
         said = {}
-        number = made.add(late)
         while made.busy:
             said.update({one.number: one.tokens for one in made.step().ended})
-        found.append([said[one] for one in (*early, number)])
+        found.append([said[one] for one in numbers])
     assert found[0] == found[1]
     assert traces.recorded >= 2
 
