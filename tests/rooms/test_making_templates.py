@@ -64,31 +64,35 @@ def test_t4_template_times_rows(tmp_path: Path) -> None:
 
 
 def test_t4_rows_of_json_are_rows(tmp_path: Path) -> None:
-    """Numbers are text; a template of one mapping; prompts where nothing answers."""
+    """Numbers are text, a null is an empty slot; a template of one mapping; prompts where nothing answers."""
     template, table = files(
         tmp_path,
         'prompt: "What is {a} and {b}?"\n',
-        '{"a": 1, "b": "two"}\n\n{"a": 3, "b": 4.5}\n',
+        '{"a": 1, "b": "two"}\n\n{"a": 3, "b": 4.5}\n{"a": 5, "b": null}\n{"a": 6}\n',
         "r.jsonl",
     )
     assert main(["make", "template", str(template), str(table), "--out", str(tmp_path / "p.jsonl")]) == 0
     found = formats.read_prompts(tmp_path / "p.jsonl").records
     assert [one.messages[0].content for one in found] == ["What is 1 and two?", "What is 3 and 4.5?"]
+    faults = expand(read_templates(template), read_table(table, read_templates(template))).faults
+    assert faults == [f"{table}:{line}: `b` is empty, which {template}:1 needs" for line in (4, 5)]
 
 
 @pytest.mark.parametrize(
     ("templates", "table", "error", "message"),
     [
-        ('prompt: "{city}"', "town\nx\n", RecordError, r"t.yaml:1: `city` is no column of .*rows.csv:2, whose .* town"),
+        ('prompt: "{city}"', "town\nx\n", RecordError, r"t.yaml:1: `city` is no column of .*rows.csv, .* town"),
         ('- prompt: "{a}"\n- promt: b', "a\nx\n", SettingsError, r"t.yaml:2: a template has .* but no `promt`"),
         ('prompt: "{a.b}"', "a\nx\n", SettingsError, r"t.yaml:1: {a.b} is no slot"),
         ('prompt: "{a!r}"', "a\nx\n", SettingsError, r"t.yaml:1: {a} is no slot"),
         ('prompt: "{a"', "a\nx\n", SettingsError, r"t.yaml:1: expected '}' before end of string"),
         ('- prompt: "{a}"\n- {prompt: b, completion: c}', "a\nx\n", SettingsError, "some templates have a"),
-        ('prompt: "{a}"', "a,a\nx,y\n", RecordError, r"rows.csv:1: a column's name stands twice"),
-        ('prompt: "{a}"', "a,b\nx,y\nz\n", RecordError, r"rows.csv:3 has 1 cells, and the first line 2"),
+        ('prompt: "{a}"', "a,a\nx,y\n", RecordError, r'rows.csv:1: two columns are called "a"'),
+        ('prompt: "{a}"', "a,b\nx,y\nz\n", RecordError, r"rows.csv:3: the row has 1 cells for 2 columns"),
         ('prompt: "{a}"', "a\n", RecordError, r"rows.csv has no rows"),
-        ('prompt: "{a}"', 'a\n"x', RecordError, r"rows.csv:2 is no CSV in UTF-8: unexpected end of data"),
+        ('prompt: "{a}"', 'a\n"x', RecordError, r"rows.csv:2: the line is not CSV: unexpected end of data"),
+        ('prompt: "{a}{b}"', "a,b\nx,\n", RecordError, r"`b` is no column of .*rows.csv, or an empty one; its .* a\."),
+        ('prompt: "{a}"', "a:json\n[1]\n", RecordError, r"rows.csv:2: `a` is no text and no number"),
     ],
 )  # fmt: skip
 def test_t4_what_is_wrong_is_told_by_file_and_line(

@@ -1,6 +1,5 @@
 """Templates filled with the rows of a table: every bad slot and every repetition is named by file and line."""
 
-import csv
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from concord.errors import RecordError, SettingsError
-from concord.formats.containers import neighbour, rows
+from concord.formats.containers import rows
+from concord.formats.lines import Line
 from concord.making.review import Item
 from concord.records import Demonstration, Message, Prompt, prompt_key
 from concord.records.files import storing
@@ -65,7 +65,7 @@ def expand(templates: Sequence[Template], rows: Sequence[Row]) -> Filled:
     found, first = Filled(), dict[str, str]()
     for row in rows:
         for template in templates:
-            empty = [slot for slot in slots(template) if not row.values[slot].strip()]
+            empty = [slot for slot in slots(template) if not row.values.get(slot, "").strip()]
             if empty:
                 found.faults.append(f"{row.place}: {listed(empty)} is empty, which {template.place} needs")
                 continue
@@ -147,56 +147,29 @@ def checked(template: Template) -> Template:
 
 
 def read_table(path: Path, templates: Sequence[Template]) -> list[Row]:
-    """The rows of a CSV or JSONL file that has a column for every slot."""
-    rows = list(csv_rows(path) if path.suffix.lower() == ".csv" else json_rows(path))
-    if not rows:
+    """The rows of a table, however it is packed, that has a column for every slot."""
+    table = [as_text(f"{path}:{line.number}", line) for line in rows(path)]
+    if not table:
         raise RecordError(f"{path} has no rows. Give it at least one.")
+    columns = list(dict.fromkeys(name for row in table for name in row.values))
     for template in templates:
-        for row in rows:
-            missing = [slot for slot in slots(template) if slot not in row.values]
-            if missing:
-                raise RecordError(
-                    f"{template.place}: {listed(missing)} is no column of {row.place}, whose columns are "
-                    f"{', '.join(row.values)}. Name the slot after a column, or add the column."
-                )
-    return rows
-
-
-def csv_rows(path: Path) -> Iterator[Row]:
-    """The rows of a CSV file, whose first line names the columns."""
-    if not path.is_file():
-        raise RecordError(f"{path} does not exist.{neighbour(path)} Check the path.")
-    with storing(path), path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        before = 0
-        try:
-            names, before = next(reader, []), reader.line_num
-            if len(set(names)) < len(names):
-                raise RecordError(f"{path}:1: a column's name stands twice. Rename one of them.")
-            for cells in reader:
-                place, before = f"{path}:{before + 1}", reader.line_num
-                if cells and len(cells) != len(names):
-                    raise RecordError(
-                        f"{place} has {len(cells)} cells, and the first line {len(names)}. Quote commas."
-                    )
-                if cells:
-                    yield Row(place, dict(zip(names, cells, strict=True)))
-        except (csv.Error, UnicodeDecodeError) as error:
+        missing = [slot for slot in slots(template) if slot not in columns]
+        if missing:
             raise RecordError(
-                f"{path}:{before + 1} is no CSV in UTF-8: {error}. Correct the line."
-            ) from error
+                f"{template.place}: {listed(missing)} is no column of {path}, or an empty one; its columns are "
+                f"{', '.join(columns)}. Name the slot after a column, or add the column."
+            )
+    return table
 
 
-def json_rows(path: Path) -> Iterator[Row]:
-    """The rows of a JSONL file; numbers become text, lists and objects are refused."""
-    for line in rows(path):
-        place = f"{path}:{line.number}"
-        if line.fault:
-            raise RecordError(f"{place}: {line.fault}.")
-        deep = [name for name, value in line.row.items() if isinstance(value, list | dict)]
-        if deep:
-            raise RecordError(f"{place}: {listed(deep)} is no text and no number. Write it as one.")
-        yield Row(place, {name: "" if value is None else str(value) for name, value in line.row.items()})
+def as_text(place: str, line: Line) -> Row:
+    """A row whose numbers are text; lists and objects are refused."""
+    if line.fault:
+        raise RecordError(f"{place}: {line.fault}.")
+    deep = [name for name, value in line.row.items() if isinstance(value, list | dict)]
+    if deep:
+        raise RecordError(f"{place}: {listed(deep)} is no text and no number. Write it as one.")
+    return Row(place, {name: "" if value is None else str(value) for name, value in line.row.items()})
 
 
 def listed(names: Sequence[str]) -> str:
