@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
+from concord.errors import Diverged
 from concord.records import Completion, Message, Prompt, seed_of
 from concord.sampling import BestOf
-from concord.sampling.draw import draw, filtered, uniform
+from concord.sampling.draw import Manner, draw, drawn, filtered, uniform
 
 MASK = 2**64 - 1
 
@@ -121,6 +122,37 @@ class Table:
 
     def score(self, completions: Sequence[Completion]) -> list[float]:
         return [self.scores.get(completion.text, 0.0) for completion in completions]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 3, 7, 100])
+def test_what_is_drawn_does_not_hang_on_the_portions(
+    rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens, log-probabilities and entropies of seven rows, beside scipy's of each row alone."""
+    logits = torch.randn(7, 130, generator=torch.Generator().manual_seed(0)) * 3
+    logits[2, :60] = float("-inf")
+    monkeypatch.setattr("concord.sampling.draw.PORTION", rows_at_once * 130)
+    said = torch.tensor([0, 5, 2, 9, 1, 1, 40])
+    tokens, logprobs, undecided = drawn(logits, Manner(temperature=0.7), seeds(7), said)
+    for row, step in enumerate(said.tolist()):
+        expected = special.log_softmax(logits[row].double().numpy() / 0.7)
+        alone = draw(torch.tensor(expected).exp()[None], uniform(seeds(7)[row : row + 1], step))
+        assert int(tokens[row]) == int(alone)
+        assert float(logprobs[row]) == pytest.approx(expected[int(alone)], rel=1e-5, abs=1e-6)
+        assert float(undecided[row]) == pytest.approx(stats.entropy(special.softmax(expected)), rel=1e-5)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+def test_a_number_that_is_none_is_never_drawn_from(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it stands, in whichever portion; a token that is impossible is none such."""
+    monkeypatch.setattr("concord.sampling.draw.PORTION", 2 * 9)
+    logits = torch.zeros(5, 9)
+    logits[:, 0] = float("-inf")
+    assert bool((drawn(logits, Manner(), seeds(5), torch.zeros(5, dtype=torch.int64))[0] > 0).all())
+    for manner in (Manner(), Manner(top_k=3), Manner(top_p=0.5)):
+        logits[3, 8] = float(bad)
+        with pytest.raises(Diverged, match="no numbers"):
+            drawn(logits, manner, seeds(5), torch.zeros(5, dtype=torch.int64))
 
 
 def test_best_of_keeps_the_best_and_of_equals_the_first() -> None:

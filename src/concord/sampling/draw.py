@@ -6,8 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from concord.errors import Diverged
+
 BLOCK = 64
 """Running sums are made over blocks of so many tokens first, then inside the one block that is hit."""
+PORTION = 2**19
+"""A processor draws for so many chances at once (rows times tokens): their passes find them in its cache."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,27 @@ class Manner:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+
+
+def drawn(logits: Tensor, manner: Manner, seeds: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[N] tokens drawn from what was expected, [N, V], with their log-probabilities and each row's entropy."""
+    rows = max(1, PORTION // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+    portions = [slice(start, start + rows) for start in range(0, len(logits), rows)]
+    parts = [_drawn(logits[some], manner, uniform(seeds[some], step[some])) for some in portions]
+    tokens, logprobs, undecided = (torch.cat(found) for found in zip(*parts, strict=True))
+    return tokens, logprobs, undecided
+
+
+def _drawn(logits: Tensor, manner: Manner, uniforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    logprobs = filtered(logits, manner.temperature, manner.top_k, manner.top_p)
+    if bool(logprobs[:, 0].isnan().any()):  # one number that is none makes none of its whole row
+        raise Diverged(
+            "The policy expects tokens with probabilities that are no numbers. Its weights are damaged or its "
+            "training diverged: redo the stage that made it."
+        )
+    chances = logprobs.exp()
+    tokens = draw(chances, uniforms)
+    return tokens, logprobs.gather(-1, tokens[:, None]).squeeze(-1), entropies(logprobs, chances)
 
 
 def filtered(logits: Tensor, temperature: float, top_k: int = 0, top_p: float = 1.0) -> Tensor:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from concord.errors import Diverged, RecordError
+from concord.errors import RecordError
 from concord.models import Policy
 from concord.models.folder import context
 from concord.records.text import Finish
 from concord.sampling.decoder import decoder
-from concord.sampling.draw import Manner, draw, entropies, filtered, uniform
+from concord.sampling.draw import Manner, drawn
 from concord.sampling.endings import Ear
 from concord.sampling.looks import Look, looks
 
@@ -226,25 +226,12 @@ class Slots:
 
     def _draw(self) -> Tensor:
         """A token for every row, with its log-probability and the entropy noted down."""
-        if not bool(self._logits.isfinite().all()):
-            raise Diverged(
-                "The policy expects tokens with probabilities that are no numbers. Its weights are damaged or its "
-                "training diverged: redo the stage that made it."
-            )
-        parts = [
-            filtered(self._logits[places], manner.temperature, manner.top_k, manner.top_p)
-            for manner, places in self._manners
-        ]
-        logprobs = parts[0]
-        if len(parts) > 1:
-            logprobs = torch.empty_like(self._logits, dtype=torch.float32)
-            for (_, places), part in zip(self._manners, parts, strict=True):
-                logprobs[places] = part
-        chances = logprobs.exp()
-        tokens = draw(chances, uniform(self._seeds, self._said))
+        tokens, numbers = torch.empty_like(self._places), self._numbers.new_empty(2, len(self.rows))
+        for manner, places in self._manners:
+            found = drawn(self._logits[places], manner, self._seeds[places], self._said[places])
+            tokens[places], numbers[0, places], numbers[1, places] = found
         self._tokens[self._places, self._said] = tokens
-        self._numbers[0][self._places, self._said] = logprobs.gather(-1, tokens[:, None]).squeeze(-1)
-        self._numbers[1][self._places, self._said] = entropies(logprobs, chances)
+        self._numbers[:, self._places, self._said] = numbers
         self._said += 1
         return tokens
 
