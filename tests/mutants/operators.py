@@ -118,7 +118,7 @@ def called(node: ast.Call) -> Iterator[tuple[str, str]]:
             words[number] = ast.keyword(KEYWORDS[word.arg], word.value)
             yield "bound", ast.unparse(ast.Call(function, node.args, words))
     for number, given in enumerate(node.args):
-        if isinstance(given, ast.Name) and given.id in MASKS:
+        if isinstance(given, ast.Name) and given.id in MASKS and name != "len":  # as many as before
             moved = [*node.args]
             moved[number] = ast.parse(f"{given.id}.roll(1, -1)", mode="eval").body
             yield "shifted mask", ast.unparse(ast.Call(function, moved, node.keywords))

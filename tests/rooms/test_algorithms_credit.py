@@ -19,7 +19,7 @@ from tests.rooms.methods import (
 )
 from torch import Tensor
 
-from concord.algorithms import ALGORITHMS, group, ppo
+from concord.algorithms import ALGORITHMS, group, ppo, reinforce
 from concord.algorithms.experience import facts, spoken
 from concord.algorithms.policy_loss import PolicyLoss
 from concord.algorithms.policy_loss import told as minimised
@@ -77,6 +77,18 @@ def test_t22_the_score_lands_on_the_last_token_and_drift_on_each(groups: list[in
     assert told.sequences.scored.tolist() == [[True, True, True], [True, False, False]]
     ends = torch.stack([told.sequences.at[0, 2], told.sequences.at[1, 0]])
     assert told.sequences.positions[ends].tolist() == [len(row) - 1 for row in told.sequences.rows] == [7, 5]
+
+
+def test_reinforce_credits_what_follows_over_the_whole_round() -> None:
+    """By hand: drift costs 0.1 a token, the score comes last; whitened over the four tokens (biased variance)."""
+    told = rollout([2.0, -1.0], [3, 1], [0, 1], drift=0.5)
+    found = reinforce.credit(told, "round", 0.2).advantages
+    follows = [2.0 - 0.3, 2.0 - 0.2, 2.0 - 0.1, -1.0 - 0.1]
+    mean = sum(follows) / 4
+    spread = (sum((one - mean) ** 2 for one in follows) / 4) ** 0.5
+    expected = torch.zeros(2, 3)
+    expected[0], expected[1, 0] = torch.tensor(follows[:3]) - mean, follows[3] - mean
+    torch.testing.assert_close(found, expected / spread, rtol=1e-5, atol=1e-6)
 
 
 def test_price_follows_its_target() -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from tests.rooms import methods
 
-from concord.algorithms.references import sums
+from concord.algorithms.references import sums, totals
 from concord.batches import collate, pack
 
 
 def test_t27_a_tail_counts_beyond_the_shortest_of_its_own_ranking(tmp_path: Path) -> None:
-    """Each ranking's answers are cut at the shortest of them; what lies beyond counts three tenths."""
+    """Each ranking's answers are cut at the shortest of them; what lies beyond counts three tenths, as both read it."""
     policy = methods.bench(methods.families.folder(tmp_path / "gpt2", "gpt2")).policy
     lists = collate.rankings(methods.RANKINGS, policy.template, 200, print)
     wanted = []
@@ -20,3 +20,6 @@ def test_t27_a_tail_counts_beyond_the_shortest_of_its_own_ranking(tmp_path: Path
             said = [float(value) for value in policy.logprobs(pack([row]))[0, : sum(row.scored)].detach()]
             wanted.append(sum(said[:shortest]) + 0.3 * sum(said[shortest:]))
     assert sums(lists, policy, 60, 0.3) == pytest.approx(wanted, abs=1e-5)
+    batch = collate.lists(lists)
+    found = totals(policy.logprobs(batch.sequences), batch, 0.3)
+    assert found.tolist() == pytest.approx(wanted, abs=1e-5)

@@ -1,5 +1,6 @@
 """Reward models of every kind: losses by hand on a tiny model, and one gradient however a step is cut into batches."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,6 +161,16 @@ def test_t17_ratings_and_rankings_by_hand(path: Path) -> None:
     record = course.objective.record()
     assert record["scales"] == {"overall": {"mean": 3.0, "spread": pytest.approx(spread)}}
     assert record["leanings"] == pytest.approx(dict(zip("abc", leanings, strict=True)))
+
+
+def test_t12_how_readily_judges_tie_is_learned_and_told(path: Path) -> None:
+    """Davidson's nu is noted as it is, not as its logarithm; who reads no ties learns no habits."""
+    course = KINDS["davidson"](bench(), path)
+    assert set(course.networks) == {"reward", "habits"}
+    course.networks["habits"].tie.data.fill_(math.log(3))
+    assert course.objective.record() == {"tie": pytest.approx(3.0)}
+    plain = reward.build(Reward(epochs=1, batch=9), bench(), model(path), RANKINGS)
+    assert set(plain.networks) == {"reward"} and plain.objective.record() == {}
 
 
 def test_t25_each_list_teaches_its_own_head(path: Path) -> None:

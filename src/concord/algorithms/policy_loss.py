@@ -121,7 +121,7 @@ class PolicyLoss:
         moves = self.form.pull(Given(ours, then, batch.advantages, mask, low, high, asked.ratio_limit))
         moves = moves * batch.trust
         notes: Notes = {
-            "clipped": clip_fraction(ours.detach(), then, batch.advantages, low, high, mask),
+            "clipped": clip_fraction(ours, then, batch.advantages, low, high, mask),
             "moved": masked_mean((now.detach() - batch.logprobs).abs(), mask),
         }
         if asked.stale_limit is not None:
