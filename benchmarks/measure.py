@@ -30,6 +30,7 @@ def specs(cell: Cell, precision: str, root: str) -> dict[str, Spec]:
         stage.precision or precision,
         cell.threads,
         {"step": stage.step},
+        busy=cell.busy,
         root=root,
     )
     implied = stage.completions * (stage.completions - 1) // 2 if cell.stage == "reward-list" else 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.spec import Spec
+from concord.machine import TURNS
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 600.0
@@ -93,16 +94,25 @@ class Side:
 
 
 def environment(spec: Spec) -> dict[str, str]:
-    """The same for every side: so many threads, no spinning, no network."""
+    """Of every side: so many threads, no network, and idle threads that wait as is best for it."""
     paths = [str(ROOT), *([os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else [])]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths if spec.side == "ours" else paths[:1]),
         "OMP_NUM_THREADS": str(spec.threads),
         "MKL_NUM_THREADS": str(spec.threads),
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        **waiting(spec),
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
         "HF_HOME": str(Path(spec.root).resolve() / "cache"),
         "TRL_EXPERIMENTAL_SILENCE": "1",
     }
+
+
+def waiting(spec: Spec) -> dict[str, str]:
+    """How idle threads wait: ours as `concord` settles it; a peer's awake, as torch comes, if nobody needs the core."""
+    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        return {}
+    if spec.side != "ours":
+        return {"OMP_WAIT_POLICY": "PASSIVE"} if spec.busy else {}
+    return {"OMP_WAIT_POLICY": "PASSIVE"} | ({} if spec.busy else {"GOMP_SPINCOUNT": str(TURNS)})

@@ -27,6 +27,8 @@ class Spec:
     """What this side alone is told."""
     check: bool = False
     """Whether losses are told, rather than time."""
+    busy: bool = False
+    """Whether somebody else works beside."""
     root: str = ".bench"
     rate: float = 1e-6
     new: int = 64

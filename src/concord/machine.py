@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import time
+from pathlib import Path
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of `mallopt` in the header malloc.h."""
@@ -18,6 +20,10 @@ TELLING = (
     "MALLOC_TRIM_THRESHOLD_",
 )
 """Whoever sets one of these has chosen an allocator, and it is left alone."""
+TURNS = 1000
+"""So often idle OpenMP threads look for work before they sleep, where nobody else is at work: some microseconds."""
+LOOKS, BETWEEN = 3, 0.001
+"""How often, and how many seconds apart, to look who is at work: somebody who blinks is no neighbour."""
 _state: dict[str, str] = {}
 
 
@@ -29,9 +35,12 @@ def cores() -> int:
 
 def settle_environment() -> None:
     """Settle, before anything imports torch, what torch and its friends read from the environment once."""
-    # Idle OpenMP threads spin by default. Where several processes share the cores, each waits for
-    # threads that the others' spinning keeps from running: steps were seen to take 100 times longer.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        # Idle OpenMP threads spin by default. Where several processes share the cores, each waits for
+        # threads that the others' spinning keeps from running: steps were seen to take 100 times longer.
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        if alone():  # to wake a thread takes longer than a small product: a short wait pays
+            os.environ["GOMP_SPINCOUNT"] = str(TURNS)
     # oneDNN keeps up to 1,024 compiled products, one for every shape it has met; packed batches have many.
     # With 128 of them a long training took a tenth less memory and no more time.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
@@ -39,6 +48,20 @@ def settle_environment() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Models are folders on this machine: a run must never wait for, or depend on, the network.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def alone() -> bool:
+    """Whether this machine has cores to spare for all that runs just now; False where it does not say."""
+    for look in range(LOOKS):
+        if look:
+            time.sleep(BETWEEN)
+        try:
+            running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
+        except (OSError, ValueError, IndexError):
+            return False
+        if cores() + running - 1 <= (os.cpu_count() or 1):  # one of those that run is this process
+            return True
+    return False
 
 
 def keep_freed_memory() -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,9 +67,47 @@ def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_environment_that_a_person_chose_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in ("GOMP_SPINCOUNT", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
     machine.settle_environment()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE" and os.environ["HF_HUB_OFFLINE"] == "1"
+    assert "GOMP_SPINCOUNT" not in os.environ  # it would have the last word
+
+
+@pytest.mark.parametrize(
+    ("said", "own", "turns"),
+    [
+        (["1/90"], 4, "1000"),  # nobody but this process
+        (["2/90", "2/90", "2/90"], 4, None),  # a neighbour on one of four cores, all of which are ours
+        (["3/90", "3/90", "3/90"], 2, "1000"),  # two neighbours, and two cores that are not ours
+        (["4/90", "4/90", "4/90"], 2, None),
+        (["3/90", "2/90", "1/90"], 4, "1000"),  # who blinks is no neighbour
+        (["nonsense"], 4, None),
+        ([], 4, None),
+    ],
+)
+def test_idle_threads_wait_awake_only_where_nobody_else_is_at_work(
+    said: list[str], own: int, turns: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On four cores, by how many processes the system says are running; where it does not say, they sleep at once."""
+    looks = iter(said)
+
+    def loadavg(path: Path) -> str:
+        assert str(path) == "/proc/loadavg"
+        try:
+            return f"0.10 0.20 0.30 {next(looks)} 12345\n"
+        except StopIteration:
+            raise FileNotFoundError(path) from None
+
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(machine.Path, "read_text", loadavg)
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(machine, "cores", lambda: own)
+    machine.settle_environment()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert os.environ.get("GOMP_SPINCOUNT") == turns
 
 
 def test_advice_takes_the_fewest_threads_that_are_as_quick(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ def tell() -> None:
 def spinning() -> float | None:
     """The time of a small product with all cores where idle threads spin, or None if it cannot be had."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "ACTIVE", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("GOMP_SPINCOUNT", None)  # it would have the last word
     command = [sys.executable, "-P", __file__]  # this file alone: torch and little else is loaded
     try:
         done = subprocess.run(
@@ -89,9 +90,11 @@ def advice(dtype: torch.dtype) -> dict[str, str]:
         for name, times in (("small", small), ("medium", medium))
     }
     share = idle_share()
+    turns = os.environ.get("GOMP_SPINCOUNT")
     facts["waiting"] = f"OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}, idle threads " + (
         f"spin ({share:.0%} of a core each)" if share > 0.2 else "sleep"
     )
+    facts["waiting"] += f" after {turns} turns (GOMP_SPINCOUNT)" if turns else ""
     facts["threads"] = best(medium, small)
     if cores() > 1:
         facts["spinning"] = harm(milliseconds(SMALL, [cores()], torch.float32)[cores()], spinning())
