@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from tests.rooms import families
-from tests.rooms.test_sampling_slots import CASES, PROMPTS, answers, policies, some
+from tests.rooms import families, speaking
+from tests.rooms.speaking import CASES, PROMPTS, answers, some
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from concord.models import Policy
@@ -20,9 +20,13 @@ from concord.sampling.fused import Fused
 from concord.sampling.recorded import Recorded, Step
 from concord.sampling.weights import fuse
 
-__all__ = ["policies"]
-
 OWN = [name for name, case in CASES.items() if case[2] is Fused]
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policy]:
+    """Every case's policy."""
+    return speaking.policies(tmp_path_factory.mktemp("speaking"))
 
 
 class Traces:

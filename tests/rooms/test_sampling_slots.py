@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,82 +9,22 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from tests.rooms import families
-from transformers import GemmaConfig, MixtralConfig
+from tests.rooms import families, speaking
+from tests.rooms.speaking import CASES, PROMPTS, answers, some
 
 from concord.errors import Diverged, RecordError
 from concord.maths.sequence import entropy
 from concord.models import Policy
-from concord.sampling import Manner, Request, Said, Slots, product
+from concord.sampling import Manner, Request, Slots, product
 from concord.sampling.fused import Fused
-from concord.sampling.whole import Whole
 
 torch.set_num_threads(1)
-
-PLAIN = Manner()
-SMALL = {**families.SMALL, **families.HEADS, **families.LOUD}
-families.FAMILIES["gemma"] = ("gemma", GemmaConfig, {**SMALL, "head_dim": 8})
-families.FAMILIES["mixtral"] = ("llama3", MixtralConfig, {**SMALL, "num_local_experts": 4})
-YARN = {
-    "rope_type": "yarn",
-    "rope_theta": 1e4,
-    "factor": 4.0,
-    "original_max_position_embeddings": 24,
-}
-# name: family, changes, the decoder that should serve it
-CASES: dict[str, tuple[str, dict[str, Any], type]] = {
-    "llama": ("llama", {}, Fused),
-    "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}, Fused),
-    "llama with yarn": ("llama", {"rope_parameters": YARN}, Fused),
-    "qwen2": ("qwen2", {}, Fused),
-    "qwen2 with windows": (
-        "qwen2",
-        {"use_sliding_window": True, "sliding_window": families.WINDOW, "max_window_layers": 1},
-        Fused,
-    ),
-    "qwen3": ("qwen3", {}, Fused),
-    "mistral": ("mistral", {}, Fused),
-    "gemma": ("gemma", {}, Fused),
-    "gemma2": ("gemma2", {}, Whole),
-    "gpt2": ("gpt2", {}, Whole),
-    "mixtral": ("mixtral", {}, Whole),
-}
-PROMPTS = [
-    (40, 41, 42),
-    (50, 60, 70, 80, 90) * 3,
-    (45, 46),
-    (100, 101, 102, 103, 104, 105, 106, 107, 108, 109),
-]
 
 
 @pytest.fixture(scope="module")
 def policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policy]:
-    """Every case's policy, with biases and scales that are not the neutral ones a fresh network has."""
-    place, made = tmp_path_factory.mktemp("slots"), {}
-    for name, (family, changes, _) in CASES.items():
-        policy = Policy.load(families.folder(place / name, family, **changes), families.CPU)
-        torch.manual_seed(1)
-        for key, parameter in policy.network.named_parameters():
-            if "norm" in key or key.endswith("bias"):
-                parameter.data += 0.3 * torch.randn_like(parameter)
-        made[name] = policy
-    return made
-
-
-def answers(slots: Slots, requests: Sequence[Request]) -> list[Said]:
-    numbers = [slots.add(request) for request in requests]
-    found = {}
-    while slots.busy:
-        found.update({said.number: said for said in slots.step().ended})
-    return [found[number] for number in numbers]
-
-
-def some(longest: int = 20, manner: Manner = PLAIN, each: int = 3) -> list[Request]:
-    return [
-        Request(prompt, 100 * place + number, longest, manner)
-        for place, prompt in enumerate(PROMPTS)
-        for number in range(each)
-    ]
+    """Every case's policy."""
+    return speaking.policies(tmp_path_factory.mktemp("speaking"))
 
 
 @pytest.mark.parametrize("name", CASES)
