@@ -95,6 +95,8 @@ SAME = frozenset(
         ("algorithms/reward.py", "record", "self.habits.tie.detach()", "self.habits.tie"),
         ("algorithms/reward.py", "record", "self.habits.leanings.detach()", "self.habits.leanings"),
         ("algorithms/reward.py", "__call__", "scores.detach()", "scores"),
+        ("algorithms/preference.py", "__call__", "said[row, better].detach()", "said[row, better]"),
+        ("algorithms/preference.py", "__call__", "said[row, worse].detach()", "said[row, worse]"),
         # ... which tokens count is yes or no, and bears no gradient
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
         # ... a credit of 0 gives a loss and a slope of 0, whatever the heat

@@ -201,6 +201,8 @@ def test_a_round_is_told_by_hand() -> None:
     found = facts(rollout([4.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1], drift=0.5))
     wanted = {"score": 3.0, "score_spread": 1.0, "kl": 1.0, "surprise": 1.0, "length": 2.0}
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+    pairs = rollout([4.0, 2.0, 3.0, 3.0], [1, 2, 3, 1], [0, 0, 1, 1])
+    assert facts(pairs)["group_spread"] == pytest.approx((1.0 + 0.0) / 2)
 
 
 def test_what_the_clip_has_stopped_is_counted_where_something_was_said() -> None:
@@ -212,6 +214,17 @@ def test_what_the_clip_has_stopped_is_counted_where_something_was_said() -> None
     loss = PolicyLoss(GRPO(), Price(GRPO(), 0.0))
     _, notes = loss(sight, batch)  # type: ignore[arg-type]
     assert float(notes["clipped"]) == 0.5 and float(notes["moved"]) == 0.5
+
+
+def test_a_bad_answer_that_was_left_behind_teaches_no_more() -> None:
+    """Answers of 1 and 3 tokens, the first worse and a nat less likely now; its mean is over its own token."""
+    batch = group.credit(rollout([2.0, 4.0], [1, 3], [0, 0]), "mean", 0.0)
+    now = batch.logprobs + torch.tensor([[-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    sight = SimpleNamespace(logprobs=lambda temperature: now)
+    for limit, stale in ((0.5, 0.25), (1.5, 0.0)):
+        settings = GRPO(loss=GroupLoss(stale_limit=limit))
+        _, notes = PolicyLoss(settings, Price(settings, 0.0))(sight, batch)  # type: ignore[arg-type]
+        assert float(notes["stale"]) == stale
 
 
 def test_what_is_minimised_is_told() -> None:

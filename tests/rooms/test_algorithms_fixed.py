@@ -19,8 +19,10 @@ from tests.rooms.methods import (
 
 from concord.algorithms import reward
 from concord.algorithms.feeds import Reading
+from concord.algorithms.kto import stranger
 from concord.algorithms.references import with_reference
 from concord.batches import Rendered, Sequences, collate
+from concord.batches.collate import Candidate
 from concord.models import RewardModel
 from concord.records import Ranking
 from concord.settings import Reward
@@ -197,3 +199,16 @@ def test_reading_goes_on_where_it_stood() -> None:
         again = reading()
         again.restore(state)
         assert list(again) == steps[done:]
+
+
+def test_t27_a_stranger_is_the_next_that_asks_something_else_and_fits() -> None:
+    """The second ranking asks what the first does, the third's answer is too long, and after the last comes the first."""
+    asked = [[1, 2], [1, 2], [3], [4], [5, 6]]
+    said = [[10], [11], [12] * 9, [13, 14], [15]]
+    lists = [
+        Candidate([Rendered(a + b, [False] * len(a) + [True] * len(b))], [0], [])
+        for a, b in zip(asked, said, strict=True)
+    ]
+    found = [stranger(lists, place, 6).rows[0] for place in range(5)]
+    assert [row.tokens for row in found] == [[1, 2, 13, 14], [1, 2, 13, 14], [3, 13, 14], [4, 15], [5, 6, 10]]
+    assert [row.opening for row in found] == [2, 2, 1, 1, 2]

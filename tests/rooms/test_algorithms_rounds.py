@@ -165,7 +165,7 @@ def test_t8_the_teachers_weight_is_seen_to_fall(loaded: Any) -> None:
 def test_t8_tokens_that_were_said_are_learned_as_they_were_said(
     loaded: Any, monkeypatch: pytest.MonkeyPatch, answers: Any, alike: bool
 ) -> None:
-    """Read anew from its text, what a random network says comes out in other tokens."""
+    """At temperature 1; read anew from its text, what a random network says comes out in other tokens."""
     parts, _, _ = loaded
     heard: list[Any] = []
     plain = type(parts).speaker
@@ -178,7 +178,11 @@ def test_t8_tokens_that_were_said_are_learned_as_they_were_said(
             heard.extend(found := self.inner.sample(prompts, k))
             return found
 
-    monkeypatch.setattr(type(parts), "speaker", lambda self, *given: Ear(plain(self, *given)))
+    def speaker(self: Any, who: Any, name: str, occasion: str, temperature: float, longest: int) -> Ear:
+        assert (name, temperature, longest) == (answers, 1.0, 8)
+        return Ear(plain(self, who, name, occasion, temperature, longest))
+
+    monkeypatch.setattr(type(parts), "speaker", speaker)
     monkeypatch.setattr(type(parts.policy.template), "same_ids", lambda self, other: alike)
     asked = CASES["distill"].model_copy(update={"answers": answers, "longest": 8})
     step = next(iter(ALGORITHMS["distill"](asked, replace(parts, kept=[], said=[])).feed))

@@ -153,6 +153,7 @@ def test_an_alarm_goes_back_to_the_best_look_or_without_a_judge_to_the_last(tmp_
         watched, network = made(folder, asked, judged=judged)
         assert learned(watched, network, kl=lambda number: float((number - 1) // 2)) == 14
         assert network.weight.item() == weight
+        assert watched.astray([5.0, 6.1]) and not watched.astray([5.0, 6.0])  # at its limit it is still well
         found = read_json(folder / VERDICT)
         assert found["stopped"]["rule"] == "drift" and (found["peak"] is not None) is judged
 

@@ -60,7 +60,7 @@ def standing(scores: Tensor, drawn: bool, *names: object) -> Tensor:
     """
     if drawn:
         chance = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed_of(*names)))
-        scores = scores - (-chance.clamp(min=torch.finfo(chance.dtype).tiny).log()).log()
+        scores = scores - (-chance.log()).log()  # a chance of 0 comes last
     return (scores.unsqueeze(-2) > scores.unsqueeze(-1)).sum(-1)
 
 

@@ -87,18 +87,19 @@ class Watched:
     def look(self, number: int) -> dict[str, Any]:
         """Look once; remember the weights if they are the best so far, and tell a clear fall."""
         assert self.onlooker, "whoever looks has eyes"
-        self.looks.append({"step": number, "round": self.done, **self.onlooker.look()})
+        now = {"step": number, "round": self.done, **self.onlooker.look()}
+        self.looks.append(now)
         planned = -(-self.rounds // self.asked.every)
-        measure = "gold" if "gold" in self.looks[-1] else "agreement"
-        if measure in self.looks[-1]:
+        measure = "gold" if "gold" in now else "agreement"
+        if measure in now:
             self.found = judged(self.looks, planned, self.asked.past_peak, measure)
         # Without a judge there is no best: the last look before any alarm ends it is the last that was well.
         best = self.found["best"] if measure == "gold" else len(self.looks) - 1
-        if best == len(self.looks) - 1 and self.best and not self.astray(self.looks[-1]["kl"]):
+        if best == len(self.looks) - 1 and self.best and not self.astray(now["kl"]):
             self.kept = best
             self.best.take(self.onlooker.policy.network)
         law = self.found.get("law")
-        self.lines.append(told(self.looks[-1], law["past_peak"] if law else None))
+        self.lines.append(told(now, law["past_peak"] if law else None))
         if self.found.get("fell") and self.asked.fall != "off":
             self.fell(number, measure)
         self.write()
