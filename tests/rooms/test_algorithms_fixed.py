@@ -202,7 +202,7 @@ def test_reading_goes_on_where_it_stood() -> None:
 
 
 def test_t27_a_stranger_is_the_next_that_asks_something_else_and_fits() -> None:
-    """The second ranking asks what the first does, the third's answer is too long, and after the last comes the first."""
+    """The second asks what the first does, the third's answer is too long, and after the last comes the first."""
     asked = [[1, 2], [1, 2], [3], [4], [5, 6]]
     said = [[10], [11], [12] * 9, [13, 14], [15]]
     lists = [
