@@ -37,7 +37,7 @@ QUIET = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning
 OWN = ("", str(ROOT), str(ROOT / "src"))
 """Where the sound source is found, which no trial may see."""
 SECONDS = itertools.count(1_000_000_000)
-LIMIT = 240
+LIMIT = 120
 """Seconds after which a fault that makes the tests hang counts as noticed."""
 
 

@@ -1,7 +1,7 @@
 """Small faults of the kind that people make in formulas: where one can be put into a file, and what it then reads."""
 
 import ast
-import random
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,11 +155,18 @@ def annotations(tree: ast.AST) -> Iterator[int]:
                 yield from (id(inner) for inner in ast.walk(hint))
 
 
+def lot(one: Mutant, seed: int) -> str:
+    """What a fault draws, wherever in its function it stands."""
+    said = f"{seed}\n{one.file}\n{one.function}\n{one.kind}\n{one.before}\n{one.after}"
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
 def drawn(found: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """So many of them, every function and every kind in its turn before any comes again."""
-    chance = random.Random(seed)
-    order = sorted(found, key=lambda one: (one.file, one.line, one.column, one.kind))
-    chance.shuffle(order)
+    """So many of them, every function and every kind in its turn before any comes again.
+
+    Whose turn it is hangs on the seed and the fault itself, so that a change elsewhere leaves most of a draw as it was.
+    """
+    order = sorted(found, key=lambda one: (lot(one, seed), one.line, one.column))
     taken: list[Mutant] = []
     times: dict[tuple[str, str], int] = {}
     while order and len(taken) < count:
