@@ -95,10 +95,17 @@ SAME = frozenset(
         ("algorithms/reward.py", "record", "self.habits.tie.detach()", "self.habits.tie"),
         ("algorithms/reward.py", "record", "self.habits.leanings.detach()", "self.habits.leanings"),
         ("algorithms/reward.py", "__call__", "scores.detach()", "scores"),
+        ("algorithms/policy_loss.py", "__call__", "undecided.detach()", "undecided"),
+        ("algorithms/distillation.py", "__call__", "nll.detach()", "nll"),
+        ("algorithms/distillation.py", "__call__", "divergence.detach()", "divergence"),
         ("algorithms/preference.py", "__call__", "said[row, better].detach()", "said[row, better]"),
         ("algorithms/preference.py", "__call__", "said[row, worse].detach()", "said[row, worse]"),
         # ... which tokens count is yes or no, and bears no gradient
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
+        # ... of all tokens, all are the most undecided
+        ("algorithms/trust.py", "__call__", "self.settings.undecided < 1", "(self.settings.undecided <= 1)"),
+        # ... so many steps are whole passes
+        ("algorithms/sft.py", "build", "plain.steps // settings.epochs", "(plain.steps / settings.epochs)"),
         # ... a credit of 0 gives a loss and a slope of 0, whatever the heat
         ("maths/surrogate.py", "sapo_loss", "credit > 0", "(credit >= 0)"),
         # ... what is no segment's end adds 0.0, wherever it is added, and what is read before the first end is not kept

@@ -203,17 +203,18 @@ def test_t30_process_loss_by_hand(path: Path) -> None:
     course = KINDS["process"](bench(), path)
     who = course.objective.model
     _, (notes,) = gradients(course)
-    surprises = []
+    surprises, right = [], []
     for one in LABELS:
         asked = who.template.prompt(one.completion.prompt)
         for number, mark in enumerate(one.marks, start=1):
             prefix = asked + who.template.encode("".join(one.steps[:number]))
             prefix += [who.template.stops.end] if number == len(one.steps) else []
             states = who.network.transformer(torch.tensor([prefix])).last_hidden_state[0, -1]
-            surprises.append(
-                -float((states @ who.network.score.weight.T).log_softmax(-1)[MARKS.index(mark)].detach())
-            )
+            found = (states @ who.network.score.weight.T).log_softmax(-1).tolist()
+            surprises.append(-found[MARKS.index(mark)])
+            right.append(max(found) == found[MARKS.index(mark)])
     assert notes["loss"] == pytest.approx(sum(surprises) / len(surprises), abs=1e-6)
+    assert notes["accuracy"] == pytest.approx(sum(right) / 8) and 0 < sum(right) < 8
     assert notes["incorrect"] == pytest.approx(3 / 8)
 
 

@@ -114,6 +114,16 @@ def test_t3_learning_ends_when_patience_does(policy: Policy, monkeypatch: pytest
     assert steps == 3 and said == [watched.told()] and "stopped after step 3" in said[0]
 
 
+def test_t3_looks_are_spread_evenly_over_a_pass(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two looks in a pass of five steps: after the third, where the half is over, and after the fifth."""
+    monkeypatch.setattr("concord.algorithms.stopping.surprise", lambda *given: 1.0)
+    rows = [policy.template.demonstration(LEARNED[0], False)]
+    watched = Watched([rows] * 10, policy, rows, [], 0.2, 5, 2, 99, 1000, print)
+    for step, _ in enumerate(watched, 1):
+        watched(step, {})
+    assert [look["step"] for look in watched.looks] == [0, 3, 5, 8, 10]
+
+
 STOPPING = SFT(hold_out=0.2, epochs=30, batch=16, rate=2e-2, general="general.jsonl", looks=2, patience=3)
 
 

@@ -105,6 +105,7 @@ def test_it_goes_back_to_the_best_look_when_the_judge_is_less_pleased(tmp_path: 
     assert lines[3]["gold"]["value"] == pytest.approx(3.0, abs=0.4) and lines[4]["sqrt_kl"] == 2.0
     assert verdict["fits"][0]["law"] == "rl" and verdict["fits"][0]["b"]["value"] > 0
     assert alarms[0]["rule"] == "gold" and alarms[0]["value"] < -1 and alarms[0]["first_step"] == 8
+    assert alarms[0]["limit"] == 0.0
     assert alarms[0]["says"].startswith("screening signal: the judge's score has changed by -1.")
 
 

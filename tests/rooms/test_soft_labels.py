@@ -1,5 +1,6 @@
 """Soft labels and weights on their way from a judge's mouth to the gradient, in memory and on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,8 @@ def test_t29_a_ranking_of_weight_two_counts_as_two(model: RewardModel, likelihoo
 
 def test_t29_soft_labels_are_learned_by_bradley_terry(model: RewardModel) -> None:
     hard, against = loss(model, [ranking("a")]), loss(model, [ranking("a", 1.0, ((0, 2, 1.0),))])
+    assert against == pytest.approx(loss(model, [replace(ranking("a"), tiers=((0,), (2,)))]), abs=1e-6)
+    assert against != pytest.approx(hard, abs=1e-3)
     half = loss(model, [ranking("a", 1.0, ((0, 2, 0.5),))])
     assert loss(model, [ranking("a", 1.0, ((0, 2, 0.0),))]) == pytest.approx(hard, abs=1e-6)
     assert half == pytest.approx((hard + against) / 2, abs=1e-6)
