@@ -102,6 +102,8 @@ SAME = frozenset(
         ("algorithms/preference.py", "__call__", "said[row, worse].detach()", "said[row, worse]"),
         # ... which tokens count is yes or no, and bears no gradient
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
+        # ... what stands where there is no rating is not read
+        ("algorithms/reward.py", "error", "0.0", "0.1"),
         # ... of all tokens, all are the most undecided
         ("algorithms/trust.py", "__call__", "self.settings.undecided < 1", "(self.settings.undecided <= 1)"),
         # ... so many steps are whole passes
