@@ -98,6 +98,13 @@ SAME = frozenset(
         ("algorithms/policy_loss.py", "__call__", "undecided.detach()", "undecided"),
         ("algorithms/distillation.py", "__call__", "nll.detach()", "nll"),
         ("algorithms/distillation.py", "__call__", "divergence.detach()", "divergence"),
+        (
+            "algorithms/preference.py",
+            "__call__",
+            "(scores[row, better] - scores[row, worse]).detach()",
+            "scores[row, better] - scores[row, worse]",
+        ),
+        ("algorithms/preference.py", "__call__", "scores.detach()", "scores"),
         ("algorithms/preference.py", "__call__", "said[row, better].detach()", "said[row, better]"),
         ("algorithms/preference.py", "__call__", "said[row, worse].detach()", "said[row, worse]"),
         # ... which tokens count is yes or no, and bears no gradient

@@ -208,13 +208,17 @@ def test_a_round_is_told_by_hand() -> None:
 
 
 def test_what_the_clip_has_stopped_is_counted_where_something_was_said() -> None:
-    """Answers of 1 and 3 tokens, the first better: its token and the other's first have moved on by one nat."""
+    """Answers of 1 and 3 tokens, the first better: its token and the other's first have moved on by one nat.
+
+    With credits of 1 and -1 the first gains 1.2 at most, the others' losses are 0.8 at least, 1 and 1.
+    """
     told = rollout([4.0, 2.0], [1, 3], [0, 0])
     batch = group.credit(told, "mean", 0.0)
     now = batch.logprobs + torch.tensor([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
     sight = SimpleNamespace(logprobs=lambda temperature: now)
     loss = PolicyLoss(GRPO(), Price(GRPO(), 0.0))
-    _, notes = loss(sight, batch)  # type: ignore[arg-type]
+    mean, notes = loss(sight, batch)  # type: ignore[arg-type]
+    assert float(mean) == pytest.approx(-(1.2 - 0.8 - 1 - 1) / 4)
     assert float(notes["clipped"]) == 0.5 and float(notes["moved"]) == 0.5
 
 

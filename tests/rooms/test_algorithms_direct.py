@@ -12,7 +12,7 @@ import torch
 from tests.rooms import families
 from tests.rooms.methods import PROMPTS, RANKINGS, UNEVEN, bench, gradients, ranking, sums
 
-from concord.algorithms import ALGORITHMS
+from concord.algorithms import ALGORITHMS, online
 from concord.algorithms.preference import leads
 from concord.errors import ModelError, RecordError, SettingsError
 from concord.maths import preference
@@ -249,20 +249,19 @@ def test_t27_what_looks_like_the_policys_own_words_counts_more(loaded: Any) -> N
 
 def test_t28_online_labels(loaded: Any) -> None:
     """The scorer's odds weigh both orders of each pair; drawn rankings come as often as they say."""
-    from concord.algorithms.online import odds as standings
-    from concord.algorithms.online import standing
-
     scores = torch.tensor([[1.0, 3.0, 2.0]])
-    assert standing(scores, False).tolist() == [[2, 0, 1]]
-    assert standing(torch.tensor([[1.0, 1.0, 0.0]]), False).tolist() == [[0, 0, 2]]
-    found = standings(scores)[0]
+    assert online.standing(scores, False).tolist() == [[2, 0, 1]]
+    assert online.standing(torch.tensor([[1.0, 1.0, 0.0]]), False).tolist() == [[0, 0, 2]]
+    found = online.odds(scores)[0]
     assert found[1, 0].item() == pytest.approx(1 / (1 + math.exp(-2)))
     assert found.diagonal().isnan().all() and float(found.nan_to_num().sum()) == pytest.approx(3.0)
     torch.testing.assert_close((found + found.T)[0, 1:], torch.ones(2))
-    drawn = standing(scores.expand(20000, 3), True, 7)
+    drawn = online.standing(scores.expand(20000, 3), True, 7)
     full = torch.tensor([[2, 0, 1]])
     share = float((drawn == full).all(-1).double().mean())
     assert share == pytest.approx(float((-plackett_luce(scores, full)).exp()), abs=0.012)
+    ahead = online.standing(torch.tensor([[2.0, 0, 0, 0, 0, 0]]).expand(20000, 6), True, 7)[:, 0] == 0
+    assert float(ahead.double().mean()) == pytest.approx(math.exp(2) / (math.exp(2) + 5), abs=0.012)
     course = made("odds", loaded)
     (lists,) = next(iter(course.feed))
     assert lists.chances is not None and leads(lists).sum((-2, -1)).tolist() == pytest.approx([3.0] * 3)
