@@ -111,6 +111,9 @@ SAME = frozenset(
         ("maths/ratios.py", "fresh", "logprobs.detach()", "logprobs"),
         # ... what stands where there is no rating is not read
         ("algorithms/reward.py", "error", "0.0", "0.1"),
+        # ... a place that is filled in any case holds what is put there
+        ("algorithms/stopping.py", "surprises", "0.0", "0.1"),
+        ("algorithms/references.py", "sums", "0.0", "0.1"),
         # ... of all tokens, all are the most undecided
         ("algorithms/trust.py", "__call__", "self.settings.undecided < 1", "(self.settings.undecided <= 1)"),
         # ... so many steps are whole passes

@@ -20,11 +20,11 @@ from tests.rooms.methods import (
 from torch import Tensor
 
 from concord.algorithms import ALGORITHMS, group, ppo, reinforce
-from concord.algorithms.experience import facts, spoken
+from concord.algorithms.experience import facts, spoken, wording
 from concord.algorithms.policy_loss import PolicyLoss
 from concord.algorithms.policy_loss import told as minimised
 from concord.algorithms.price import Price
-from concord.records import seed_of
+from concord.records import Completion, seed_of
 from concord.sampling import Local
 from concord.settings import GRPO, PPO, GroupLoss, Rejection, Rollouts
 
@@ -205,6 +205,14 @@ def test_a_round_is_told_by_hand() -> None:
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
     pairs = rollout([4.0, 2.0, 3.0, 3.0], [1, 2, 3, 1], [0, 0, 1, 1])
     assert facts(pairs)["group_spread"] == pytest.approx((1.0 + 0.0) / 2)
+
+
+def test_a_rounds_wording_is_told_by_hand() -> None:
+    """Two answers to each of two prompts: 2 of 4 pairs of words differ, and 4 of 4; one answer is cut off."""
+    texts = ["a b c", "a b c", "a b c", "d e f"]
+    said = [Completion(PROMPTS[0], text, finish="length" if text == "d e f" else "stop") for text in texts]
+    found = wording(said, 2)
+    assert found == {"truncated": 0.25, "repeated": 0.0, "distinct": pytest.approx((0.5 + 1.0) / 2)}
 
 
 def test_what_the_clip_has_stopped_is_counted_where_something_was_said() -> None:

@@ -171,6 +171,7 @@ def test_t12_how_readily_judges_tie_is_learned_and_told(path: Path) -> None:
     assert course.objective.record() == {"tie": pytest.approx(3.0)}
     plain = reward.build(Reward(epochs=1, batch=9), bench(), model(path), RANKINGS)
     assert set(plain.networks) == {"reward"} and plain.objective.record() == {}
+    assert set(KINDS["ratings"](bench(), path).networks) == {"reward"}  # raters who are taken to be alike
 
 
 def test_t25_each_list_teaches_its_own_head(path: Path) -> None:
