@@ -48,6 +48,7 @@ def test_t30_readings_by_hand():
         assert last_step(given, torch.tensor([[True, False, False]] * 2)).tolist() == pytest.approx(
             [0.9, 0.7]
         )
+        assert last_step(given, torch.zeros_like(MASK)).tolist() == [1.0, 1.0]
 
 
 def test_t30_the_convincing_and_wrong_come_first():

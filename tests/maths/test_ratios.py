@@ -31,6 +31,12 @@ def test_levels_of_the_ratio_by_hand():
     assert by_token(LOGPROBS, MASK) is LOGPROBS
     assert by_sequence(LOGPROBS, MASK).tolist() == [[-2.0] * 3, [-3.0] * 3]
     assert by_completion(LOGPROBS, MASK).tolist() == [[-4.0] * 3, [-9.0] * 3]
+    nothing = torch.zeros_like(MASK)  # a completion that says nothing is as likely as before
+    assert (
+        by_sequence(LOGPROBS, nothing).tolist()
+        == by_completion(LOGPROBS, nothing).tolist()
+        == [[0.0] * 3] * 2
+    )
 
 
 def test_averages_by_hand():

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concord.maths.statistics import best_of_n_gold, cluster_interval, student_quantile
+from concord.maths.statistics import best_of_n_gold, cluster_interval, gap_recovered, student_quantile
 
 examples = settings(max_examples=20, deadline=None, derandomize=True, database=None)
+
+
+def test_t8_gap_recovered_by_hand():
+    """The golden value; without a gap there is nothing to recover."""
+    assert gap_recovered(0.6, 0.75, 0.8) == pytest.approx(0.75)
+    with pytest.raises(ValueError, match="no gap"):
+        gap_recovered(0.6, 0.7, 0.6)
 
 
 def test_best_of_n_by_hand():
