@@ -16,6 +16,7 @@ from concord.models import Compute, Policy
 from concord.records import Demonstration
 from concord.settings import SFT, Learning
 from concord.stages.learn import learn
+from concord.training import Notes
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +116,20 @@ def test_t3_learning_ends_when_patience_does(policy: Policy, monkeypatch: pytest
 
 
 def test_t3_looks_are_spread_evenly_over_a_pass(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two looks in a pass of five steps: after the third, where the half is over, and after the fifth."""
-    monkeypatch.setattr("concord.algorithms.stopping.surprise", lambda *given: 1.0)
+    """Two looks in a pass of five steps: after the third, where the half is over, and after the fifth.
+
+    What each of them sees is noted of its step.
+    """
+    held = iter([5.0, 4.0, 3.0, 2.0, 1.0])
+    monkeypatch.setattr("concord.algorithms.stopping.surprise", lambda *given: next(held))
     rows = [policy.template.demonstration(LEARNED[0], False)]
     watched = Watched([rows] * 10, policy, rows, [], 0.2, 5, 2, 99, 1000, print)
+    seen = {}
     for step, _ in enumerate(watched, 1):
-        watched(step, {})
-    assert [look["step"] for look in watched.looks] == [0, 3, 5, 8, 10]
+        notes: Notes = {}
+        watched(step, notes)
+        seen |= {step: notes["held_out"]} if notes else {}
+    assert seen == {3: 4.0, 5: 3.0, 8: 2.0, 10: 1.0} and watched.looks[0]["step"] == 0
 
 
 STOPPING = SFT(hold_out=0.2, epochs=30, batch=16, rate=2e-2, general="general.jsonl", looks=2, patience=3)
