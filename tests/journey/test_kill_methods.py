@@ -11,6 +11,7 @@ import random
 import shutil
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,11 @@ class Moments:
             time.sleep(0.002)
 
     def look(self) -> None:
-        for path in sorted((self.folder / "state").glob("[0-9]*")):
-            if path.name not in self.seen:
-                try:
-                    self.seen[path.name] = hashlib.sha256(
-                        (path / "tensors.safetensors").read_bytes()
-                    ).hexdigest()
-                except OSError:
-                    continue  # it was tidied away, or is not in its place yet
+        with suppress(OSError):  # what is being tidied away, or is not in its place yet, is seen another time
+            for path in sorted((self.folder / "state").glob("[0-9]*")):
+                if path.name not in self.seen:
+                    whole = (path / "tensors.safetensors").read_bytes()
+                    self.seen[path.name] = hashlib.sha256(whole).hexdigest()
 
 
 def recipe(cut: Path, method: str, adapter: int) -> Any:
