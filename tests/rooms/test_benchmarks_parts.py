@@ -152,3 +152,24 @@ def test_quick_is_the_first_part_of_the_whole() -> None:
         (2, True),
     }
     assert len(set(whole)) == len(whole)
+
+
+@pytest.mark.parametrize(
+    ("who", "busy", "policy", "turns"),
+    [
+        ("ours", False, "PASSIVE", "1000"),
+        ("ours", True, "PASSIVE", None),
+        ("trl-1.16", False, None, None),  # as torch comes: awake
+        ("trl-1.16", True, "PASSIVE", None),
+    ],
+)
+def test_threads_of_each_side_wait_as_is_best_for_it(
+    who: str, busy: bool, policy: str | None, turns: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    found = side.environment(spec.Spec(who, "sft", "tiny", 1, 1, "float32", 2, busy=busy))
+    assert (found.get("OMP_WAIT_POLICY"), found.get("GOMP_SPINCOUNT")) == (policy, turns)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")  # what a person sets is set for all
+    found = side.environment(spec.Spec(who, "sft", "tiny", 1, 1, "float32", 2, busy=busy))
+    assert (found["OMP_WAIT_POLICY"], found.get("GOMP_SPINCOUNT")) == ("ACTIVE", None)

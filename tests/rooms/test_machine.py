@@ -65,13 +65,20 @@ def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine.keep_freed_memory() == "the system's own, unchanged"
 
 
-def test_the_environment_that_a_person_chose_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    for name in ("GOMP_SPINCOUNT", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.mark.parametrize(("chosen", "value"), [("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "7")])
+def test_the_environment_that_a_person_chose_is_kept(
+    chosen: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Either of the two says how threads wait, and then the other is left alone: a count has the last word."""
+    waits = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    for name in (*waits, "HF_HUB_OFFLINE"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(chosen, value)
+    monkeypatch.setattr(machine, "alone", lambda: True)
     machine.settle_environment()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE" and os.environ["HF_HUB_OFFLINE"] == "1"
-    assert "GOMP_SPINCOUNT" not in os.environ  # it would have the last word
+    assert {name: os.environ[name] for name in waits if name in os.environ} == {chosen: value}
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,17 @@
 """Slots: texts that end an answer, wherever the borders of tokens fall, and answers that are called off."""
 
-from collections.abc import Sequence
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.rooms import families
+from tests.rooms.speaking import answers, some
 
 from concord.models import Policy
-from concord.sampling import Request, Said, Slots
+from concord.sampling import Request, Slots
 from concord.sampling.endings import Ear, Mouth, cut
 
 torch.set_num_threads(1)
-
-PROMPTS = [
-    (40, 41, 42),
-    (50, 60, 70, 80, 90) * 3,
-    (45, 46),
-    (100, 101, 102, 103, 104, 105, 106, 107, 108, 109),
-]
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +20,6 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policy]:
     return {
         name: Policy.load(families.folder(place / name, name), families.CPU) for name in ("llama", "gpt2")
     }
-
-
-def answers(slots: Slots, requests: Sequence[Request]) -> list[Said]:
-    numbers = [slots.add(request) for request in requests]
-    found = {}
-    while slots.busy:
-        found.update({said.number: said for said in slots.step().ended})
-    return [found[number] for number in numbers]
-
-
-def some(longest: int = 20) -> list[Request]:
-    return [
-        Request(prompt, 100 * place + number, longest)
-        for place, prompt in enumerate(PROMPTS)
-        for number in range(3)
-    ]
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
