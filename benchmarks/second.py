@@ -8,15 +8,14 @@ answers, so that what they differ by is no matter of which answers were drawn.
 """
 
 import sys
-from collections import defaultdict
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from benchmarks.results import compared, percent, table
-from benchmarks.starter import APART, asked, of, scorer
+from benchmarks.starter import asked, of, right, scorer
 from concord import formats
 from concord.cli.main import main as concord
+from concord.errors import GateRefused
 from concord.records import Completion
 from concord.records.files import read_json, read_rows
 
@@ -30,43 +29,30 @@ def gone_on(run: Path, seed: int, place: Path) -> Path:
     if not recipe.exists() and concord(["next", str(run / f"seed-{seed}"), "--to", str(recipe)]):
         sys.exit(f"no second round after {run / f'seed-{seed}'}")
     code = concord(["run", str(recipe), "rivals={}", "--run", str(place)])
-    if not (place / "report.json").exists():  # a gate that says no-go has a code of its own
+    if code not in (0, GateRefused.exit_code):
         sys.exit(f"{place} ended with code {code}")
     return place
 
 
-def fresh(run: Path, seed: int, place: Path) -> list[tuple[Completion, float]]:
-    """The first policy's answers to held-out prompts, with the judge's scores: of both rounds, each text once."""
+def both(run: Path, seed: int, place: Path) -> list[tuple[str, float, float]]:
+    """Of each pair of the first policy's answers, of both rounds and clearly apart: its prompt, and who is right."""
     prompts = {one.id: one for one in formats.read_prompts(run / "inputs/data/held_out.jsonl").records}
     files = (run / f"seed-{seed}/answers/ppo/many.jsonl", place / f"answers/{FIRST}/many.jsonl")
-    found = {
+    golds = {
         (row["prompt_id"], text): gold
         for file in files
         for row in read_rows(file)
         for text, gold in zip(row["texts"], row["gold"], strict=True)
     }
+    said = [Completion(prompts[prompt], text, by="ppo", finish="stop") for prompt, text in golds]
+    before, after = (
+        right(said, scorer(folder / "reward").score(said), lambda one: golds[one.prompt.id, one.text])
+        for folder in (run / f"seed-{seed}", place)
+    )
     return [
-        (Completion(prompts[prompt], text, by="ppo", finish="stop"), gold)
-        for (prompt, text), gold in found.items()
+        (f"{seed} {prompt}", first, second)
+        for (prompt, first), (_, second) in zip(before, after, strict=True)
     ]
-
-
-def both(run: Path, seed: int, place: Path) -> list[tuple[str, float, float]]:
-    """Of each pair of them clearly apart: its prompt, and whether the first and the second reward model are right."""
-    answers = fresh(run, seed, place)
-    said = [one for one, _ in answers]
-    scores = [scorer(folder / "reward").score(said) for folder in (run / f"seed-{seed}", place)]
-    groups = defaultdict(list)
-    for number, one in enumerate(said):
-        groups[one.prompt.id].append(number)
-    found = []
-    for prompt, numbers in groups.items():
-        for a, b in combinations(numbers, 2):
-            apart = answers[a][1] - answers[b][1]
-            if abs(apart) >= APART:
-                before, after = (float((one[a] - one[b]) * apart > 0) for one in scores)
-                found.append((f"{seed} {prompt}", before, after))
-    return found
 
 
 def line(seed: int, place: Path) -> list[str]:
