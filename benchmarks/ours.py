@@ -210,5 +210,9 @@ if __name__ == "__main__":
     line = Turns()
     import torch
 
+    from concord.machine import keep_freed_memory
+
+    keep_freed_memory()  # as every process of `concord` does
+
     torch.set_num_threads(read.threads)
     rollout(read, line) if read.stage == "rollout" else learn(read, line)

@@ -47,11 +47,11 @@ class Traces:
         return played
 
 
-def slots(policy: Policy, record: Any, **more: Any) -> Slots:
+def slots(policy: Policy, record: Any, dtype: torch.dtype = torch.float32, **more: Any) -> Slots:
     made = Slots(policy, **more)
     parts, _ = anatomy(policy.network)
     assert parts is not None
-    made.decoder = Recorded(fuse(parts, torch.float32), families.CPU.device, record)
+    made.decoder = Recorded(fuse(parts, dtype), families.CPU.device, record)
     return made
 
 
@@ -70,6 +70,19 @@ def test_what_is_played_is_what_the_plain_decoder_says(
     for mine, theirs in zip(found, wanted, strict=True):
         assert torch.allclose(torch.tensor(mine.logprobs), torch.tensor(theirs.logprobs), atol=1e-5)
     assert traces.played > 20 and traces.recorded <= 3
+
+
+@pytest.mark.slow
+def test_texts_are_kept_in_the_precision_of_the_products(policies: dict[str, Policy]) -> None:
+    """On a GPU that is bfloat16: numbers are those of the plain decoder but for the rounding of keys and values."""
+    policy, half = policies["qwen3"], torch.bfloat16
+    mine, theirs = slots(policy, Traces(), half), Slots(policy, dtype=half)
+    assert mine.decoder.texts.dtype is half and theirs.decoder.weights.head.dtype is half
+    for one in (mine, theirs):
+        one.add(Request(PROMPTS[1], 1, 9))
+        one.step()
+    off = (mine._logits.log_softmax(-1) - theirs._logits.log_softmax(-1)).abs()
+    assert 0 < float(off.max()) < 0.05
 
 
 LATE = {

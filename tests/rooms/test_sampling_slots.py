@@ -189,10 +189,11 @@ def test_products_that_cannot_be_laid_out_are_plain(
         assert [said.tokens for said in answers(plain, some())] == texts
 
 
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
 @torch.no_grad()
-def test_bfloat16_products_are_near(policies: dict[str, Policy]) -> None:
+def test_bfloat16_products_are_near(name: str, policies: dict[str, Policy]) -> None:
     """Rounded products move a log-probability by hundredths, and entropy stays that of what was drawn from."""
-    policy = policies["llama"]
+    policy = policies[name]
     for request, said in zip(some(), answers(Slots(policy, dtype=torch.bfloat16), some()), strict=True):
         text = torch.tensor([[*request.prompt, *said.tokens]])
         logprobs = policy.network(input_ids=text).logits[0, len(request.prompt) - 1 : -1].log_softmax(-1)

@@ -217,8 +217,8 @@ def test_states_that_take_in_pads_are_not_remembered(made: Any) -> None:
     """Mamba's memory serves rows side by side, RecurrentGemma's does not: its rows are read anew, and exactly."""
     for family, expected in (("mamba", True), ("recurrent gemma", False)):
         policy = Policy.load(made(family), families.CPU)
-        assert remembers(policy.network, families.CPU.device) is expected
-        assert isinstance(decoder(policy.network, families.CPU.device), Anew) is not expected
+        assert remembers(policy.network, families.CPU) is expected
+        assert isinstance(decoder(policy.network, families.CPU), Anew) is not expected
         _, checks = measure(policy)
         # the network itself reads pads that come first; nothing here gives it any
         assert failed(checks) == ([] if expected else ["padded left"])

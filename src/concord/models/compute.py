@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -24,6 +24,11 @@ class Compute:
         """Matrix products inside are made in the chosen precision; sums and losses stay in float32."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype is torch.bfloat16):
             yield
+
+    @property
+    def speaking(self) -> "Compute":
+        """How answers are made: in float32 on a processor, where exact numbers cost little; on a GPU as all else."""
+        return self if self.device.type == "cuda" else replace(self, dtype=torch.float32)
 
     @property
     def attention(self) -> str:

@@ -1,10 +1,12 @@
 """A decoder that remembers nothing: every row is read whole for each token, which is slow and right for any network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from concord.models import Compute
 from concord.sampling.whole import Whole
 
 READ = 16
@@ -16,8 +18,8 @@ class Anew:
 
     refills = True
 
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self.network, self.device = network, device
+    def __init__(self, network: nn.Module, compute: Compute) -> None:
+        self.network, self.compute, self.device = network, compute, compute.device
         self.rows: list[list[int]] = []
 
     def admit(self, prompts: Sequence[tuple[int, ...]], rooms: Sequence[int]) -> Tensor:
@@ -47,22 +49,24 @@ class Anew:
             tokens, mask = torch.zeros(2, len(part), max(map(len, part)), dtype=torch.int64)
             for number, row in enumerate(part):
                 tokens[number, : len(row)], mask[number, : len(row)] = torch.tensor(row), 1
-            output = self.network(
-                input_ids=tokens.to(self.device), attention_mask=mask.to(self.device), use_cache=False
-            )
+            with self.compute.precision():
+                output = self.network(
+                    input_ids=tokens.to(self.device), attention_mask=mask.to(self.device), use_cache=False
+                )
             ends = mask.sum(-1) - 1
             found.append(output.logits[torch.arange(len(part)), ends.to(self.device)])
         return torch.cat(found)
 
 
 @torch.inference_mode()
-def remembers(network: nn.Module, device: torch.device) -> bool:
+def remembers(network: nn.Module, compute: Compute) -> bool:
     """Whether a network's own memory serves rows side by side: tried on two prompts of unequal length."""
     size = int(network.config.vocab_size)  # type: ignore[union-attr, arg-type]
     prompts = [tuple(token % size for token in row) for row in ([1, 8, 15], [2, 9, 16, 23, 30, 37])]
-    tokens = torch.tensor([3 % size, 4 % size], device=device)
+    tokens = torch.tensor([3 % size, 4 % size], device=compute.device)
+    exact = replace(compute, dtype=torch.float32)
     found = []
-    for way in (Whole(network, device), Anew(network, device)):
+    for way in (Whole(network, exact), Anew(network, exact)):
         try:
             found.append(torch.stack([way.admit(prompts, [2, 2]), way.go_on(tokens), way.go_on(tokens)]))
         except (AttributeError, TypeError, ValueError, RuntimeError):  # its memory is of a kind nobody knows

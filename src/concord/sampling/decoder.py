@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
+from concord.models import Compute
 from concord.models.anatomy import anatomy
 
 
@@ -32,7 +32,7 @@ class Decoder(Protocol):
         ...
 
 
-def decoder(network: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32) -> Decoder:
+def decoder(network: nn.Module, compute: Compute) -> Decoder:
     """The fastest decoder that is right for this network: the fused one, its own memory, or none."""
     from concord.sampling.anew import Anew, remembers
     from concord.sampling.fused import Fused
@@ -42,6 +42,7 @@ def decoder(network: nn.Module, device: torch.device, dtype: torch.dtype = torch
 
     parts, _ = anatomy(network)
     if parts is not None and parts.head is not None and parts.steady:
-        return (Recorded if device.type == "cuda" else Fused)(fuse(parts, dtype), device)
-    whole = Whole(network, device)
-    return whole if whole.refills or remembers(network, device) else Anew(network, device)
+        kind = Recorded if compute.device.type == "cuda" else Fused
+        return kind(fuse(parts, compute.dtype), compute.device)
+    whole = Whole(network, compute)
+    return whole if whole.refills or remembers(network, compute) else Anew(network, compute)

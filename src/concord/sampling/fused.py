@@ -10,8 +10,8 @@ from concord.sampling.memory import Memory
 from concord.sampling.product import ROWS
 from concord.sampling.weights import Stage, Weights, turns
 
-READ = 4096
-"""Most tokens of prompts, padding included, that are read side by side."""
+READ, FILLED = 4096, 64
+"""Most tokens of prompts that are read side by side, what fills the short ones up included, and most of that."""
 
 
 class Fused:
@@ -150,8 +150,12 @@ def _look_back(queries: Tensor, keys: Tensor, values: Tensor, window: int | None
 
 def _portions(prompts: Sequence[tuple[int, ...]]) -> Iterator[Sequence[tuple[int, ...]]]:
     """Prompts of rising length, cut into what is read side by side."""
-    start = 0
-    for end in range(1, len(prompts) + 1):
-        if end == len(prompts) or (end + 1 - start) * len(prompts[end]) > READ:
+    start = tokens = 0
+    for end, prompt in enumerate(prompts):
+        size = (end + 1 - start) * len(prompt)
+        if end > start and (size > READ or size - tokens - len(prompt) > FILLED):
             yield prompts[start:end]
-            start = end
+            start, tokens = end, 0
+        tokens += len(prompt)
+    if prompts:
+        yield prompts[start:]

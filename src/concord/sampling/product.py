@@ -1,5 +1,6 @@
 """Products with a weight that stays the same for a while: laid out once for the processor where that pays."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -34,14 +35,22 @@ def packed(weight: Tensor) -> Tensor | None:
     A cold weight of a small network is multiplied in two thirds of the time. These are the operations that torch's
     own compiler uses for frozen weights; where they are missing or differ, the plain product serves.
     """
-    if weight.device.type != "cpu":
+    if weight.device.type != "cpu" or not agrees(*weight.shape, weight.dtype):
         return None
+    found: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
+    return found
+
+
+@cache
+def agrees(size: int, width: int, dtype: torch.dtype) -> bool:
+    """Whether a weight of this shape, laid out, gives what the plain product gives: tried once."""
+    scattered = torch.arange(size * width) * 7919 % 1009 / 504 - 1  # neighbours are not alike
+    weight = (scattered.view(size, width) / width**0.5).to(dtype)
+    probe = weight[: min(size, ROWS)].contiguous()
     try:
         ops: Any = torch.ops.mkldnn
-        found: Tensor = ops._reorder_linear_weight(weight)
-        probe = weight[: min(len(weight), ROWS)].contiguous()
-        tried = ops._linear_pointwise(probe, found, None, "none", [], "").float()
+        laid_out = ops._reorder_linear_weight(weight)
+        tried = ops._linear_pointwise(probe, laid_out, None, "none", [], "").float()
     except (AttributeError, RuntimeError):
-        return None
-    close = torch.allclose(tried, F.linear(probe, weight).float(), rtol=1e-2, atol=1e-2)
-    return found if close else None
+        return False
+    return torch.allclose(tried, F.linear(probe, weight).float(), rtol=1e-2, atol=1e-2)

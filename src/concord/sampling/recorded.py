@@ -34,7 +34,7 @@ class Recorded(Fused):
         """Begin with no memory at all."""
         weights, device = self.weights, self.device
         shape = (len(weights.stages), 2, 0, weights.kv_heads, 0, weights.head_dim)
-        self.texts = torch.zeros(shape, device=device)
+        self.texts = torch.zeros(shape, dtype=weights.head.dtype, device=device)
         self.tokens, self.ends = torch.zeros(2, 0, dtype=torch.int64, device=device)
         self.sizes: list[int] = []  # of each row's text so far
         self.played: dict[tuple[int, int], Step] = {}
@@ -79,8 +79,8 @@ class Recorded(Fused):
         first, width, found = len(self.sizes), keys.shape[2], places.tolist()
         pairs = [(first + row, found.index(place)) for row, place in enumerate(self.asked) if place in found]
         rows, sources = (torch.tensor(side, device=self.device) for side in zip(*pairs, strict=True))
-        self.texts[layer, 0, rows, :, :width] = keys[sources]
-        self.texts[layer, 1, rows, :, :width] = values[sources]
+        for half, read in zip(self.texts[layer], (keys, values), strict=True):
+            half[rows, :, :width] = read[sources].to(half.dtype)
 
     def _enlarge(self, rows: int, longest: int) -> None:
         """Room for so many rows and columns; what was recorded of a smaller place is void."""
@@ -126,11 +126,12 @@ class Recorded(Fused):
             mixed = self._mix(stage, states, turn)
             queries, *said = torch.split(mixed, [heads, kv, kv], dim=1)
             for half, new in zip(self.texts[layer], said, strict=True):
-                half[line, :, ends] = new
+                half[line, :, ends] = new.to(half.dtype)
             keys, values = (half[:rows, :, :reach].flatten(0, 1) for half in self.texts[layer])
-            scores = torch.bmm(queries.reshape(rows * kv, -1, width), keys.mT).view(rows, heads, reach)
-            shares = scores.add_(hidden[stage.window]).softmax(-1)
-            attended = torch.bmm(shares.view(rows * kv, -1, reach), values)
+            asked = queries.reshape(rows * kv, -1, width).to(keys.dtype)
+            scores = torch.bmm(asked, keys.mT).float().view(rows, heads, reach)
+            shares = scores.add_(hidden[stage.window]).softmax(-1).to(keys.dtype)
+            attended = torch.bmm(shares.view(rows * kv, -1, reach), values).float()
             self._finish(stage, states, attended.view(rows, -1))
         return self._expect(states)
 

@@ -8,7 +8,7 @@ while slots.busy:
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -90,11 +90,13 @@ class Slots:
     """Answers that grow side by side; each is the same in whatever company it grows."""
 
     def __init__(
-        self, policy: Policy, places: int = PLACES, tokens: int = TOKENS, dtype: torch.dtype = torch.float32
+        self, policy: Policy, places: int = PLACES, tokens: int = TOKENS, dtype: torch.dtype | None = None
     ) -> None:
+        """In the precision in which the policy speaks, or the one asked for."""
         self.policy, self.places, self.tokens = policy, places, tokens
         self.device = policy.compute.device
-        self.decoder = decoder(policy.network, self.device, dtype)
+        speaking = policy.compute.speaking
+        self.decoder = decoder(policy.network, replace(speaking, dtype=dtype) if dtype else speaking)
         self.limit = context(policy.network)
         self.waiting: deque[Row] = deque()
         self.rows: list[Row] = []

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from concord.models import Compute
 from concord.models.adapters import inside
 from concord.sampling.cache import Room, has_rooms, keep, roomy
 
@@ -14,14 +15,14 @@ from concord.sampling.cache import Room, has_rooms, keep, roomy
 class Whole:
     """Rows side by side whose texts all end in the same column: those that are shorter begin later."""
 
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self.network, self.device = network, device
+    def __init__(self, network: nn.Module, compute: Compute) -> None:
+        self.network, self.compute, self.device = network, compute, compute.device
         config: Any = network.config
         self.refills = has_rooms(config)
         known = inspect.signature(inside(network).forward).parameters
         self.memory = "past_key_values" if "past_key_values" in known else "cache_params"
         self.cache: Any = None
-        self.mask = torch.zeros(0, 0, dtype=torch.int64, device=device)
+        self.mask = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
         self.rooms: list[int] = []  # how many more tokens each row may have
 
     def admit(self, prompts: Sequence[tuple[int, ...]], rooms: Sequence[int]) -> Tensor:
@@ -65,14 +66,15 @@ class Whole:
     def _forward(self, tokens: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
         # a memory of states alone has taken pads in as nothing; told of them again, it would take them for tokens
         seen = None if self.memory == "cache_params" and tokens.shape[1] == 1 else mask
-        output = self.network(
-            input_ids=tokens,
-            attention_mask=seen,
-            position_ids=positions,
-            use_cache=True,
-            logits_to_keep=1,
-            **{self.memory: cache},
-        )
+        with self.compute.precision():
+            output = self.network(
+                input_ids=tokens,
+                attention_mask=seen,
+                position_ids=positions,
+                use_cache=True,
+                logits_to_keep=1,
+                **{self.memory: cache},
+            )
         logits: Tensor = output.logits[:, -1]
         return logits
 

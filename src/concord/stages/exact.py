@@ -81,7 +81,7 @@ def remembered(policy: Policy, rows: Sequence[Rendered]) -> list[Tensor]:
     device = policy.compute.device
     order = sorted(range(len(rows)), key=lambda number: -(len(rows[number]) - rows[number].opening))
     found: list[list[float]] = [[] for _ in rows]
-    machine = decoder(policy.network, device)
+    machine = decoder(policy.network, policy.compute.speaking)
     rests = [rows[number].tokens[rows[number].opening :] for number in order]
     logits = machine.admit(
         [tuple(rows[number].tokens[: rows[number].opening]) for number in order], [len(r) for r in rests]

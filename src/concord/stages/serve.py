@@ -83,7 +83,7 @@ def served(wanted: Wanted, front: Front) -> Iterator[tuple[Server, dict[str, Any
     if wanted.best_of > 1 and wanted.reward is None:
         raise SettingsError("`--best-of` needs to know what is best. Name a reward model with --reward.")
     folder, name, longest, notice = policy_of(wanted.model)
-    policy = Policy.load(folder, choose(wanted.device, "float32"))  # as answers are made in the slots
+    policy = Policy.load(folder, choose(wanted.device).speaking)  # texts are read as answers are made
     policy.network.requires_grad_(False)
     speaker = Live(policy, template(folder), name, wanted.places)
     scorer, scored_by = scorer_of(wanted.reward, wanted.device) if wanted.reward else (None, None)
