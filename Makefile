@@ -2,7 +2,7 @@
 # make test    the test suite, but for what takes longest
 # make long    that: twenty kills in one run, a hundred thousand rows, every method from recipe to folder
 # make check   lint, types, house rules
-# make bench   measure speed and memory beside peers (forty minutes); BENCH="--quick" for some minutes
+# make bench   measure speed and memory beside peers (three quarters of an hour); BENCH="--quick" for some minutes
 # make bench-compare BEFORE=a.json AFTER=b.json   what a change did to the ratios
 # make table    every method on the starter world, over three seeds (half an hour), and their curves in docs/methods
 # make mutants  put one fault after another into the formulas and see whether the tests notice (a quarter of an hour); MUTANTS="--all"

@@ -12,7 +12,7 @@ from benchmarks.measure import measure
 from benchmarks.side import ROOT, SideFailed
 
 RESULTS = ROOT / "benchmarks" / "results.json"
-MINUTES = 40.0
+MINUTES = 50.0
 """After which no further comparison begins."""
 
 

@@ -56,8 +56,8 @@ REWARD = Stage(
 REWARD_LIST = Stage(
     "lists of 4",
     4,
-    {"tiny": 4, "small": 2},
-    4,
+    {"tiny": 16, "small": 8},
+    16,
     {"best": {"each": 1, **FASTEST}},
 )
 DPO = Stage(
@@ -142,7 +142,7 @@ def cells(stages: list[str], quick: bool, cores: int) -> Iterator[Cell]:
         return
     for name in stages:
         if name in FIRST:
-            yield Cell(name, "small", several, False, few(name))
+            yield Cell(name, "small", several, False, tuple(STAGES[name].peers))
     for threads, busy in ((several, False), (1, True), (several, True)):
         if (threads, busy) == (1, False):
             continue  # a machine of one core has no second way to be idle
@@ -150,12 +150,7 @@ def cells(stages: list[str], quick: bool, cores: int) -> Iterator[Cell]:
             yield Cell(name, "tiny", threads, busy, fastest(name))
     for name in stages:
         if name not in FIRST:
-            yield Cell(name, "small", several, False, few(name))
-
-
-def few(stage: str) -> tuple[str, ...]:
-    """The small model's peers: what is neither the default nor the best is left to the tiny one."""
-    return tuple(name for name in STAGES[stage].peers if name != "plain")
+            yield Cell(name, "small", several, False, tuple(STAGES[name].peers))
 
 
 def fastest(stage: str) -> tuple[str, ...]:

@@ -13,8 +13,11 @@ NOWHERE = torch.zeros(0, dtype=torch.int64)
 CPU = torch.device("cpu")
 
 
-def block(rests: int = 3) -> Block:
-    return Block(0, 2, 7, rests, 4 if rests else 0, torch.tensor([3, 7]))
+SORTS = {"none": (), "one": ((3, 4),), "two": ((1, 6), (2, 4))}
+
+
+def block(rests: str = "one") -> Block:
+    return Block(0, 2, 7, SORTS[rests], torch.tensor([3, 7]))
 
 
 def tensors(of: Block, kv: int, dtype: torch.dtype = torch.float32) -> list[list[torch.Tensor]]:
@@ -28,23 +31,23 @@ def tensors(of: Block, kv: int, dtype: torch.dtype = torch.float32) -> list[list
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("kv", [4, 2, 1])
 @pytest.mark.parametrize(("window", "softcap"), [(None, None), (3, None), (None, 0.5), (5, 2.0)])
-@pytest.mark.parametrize("rests", [0, 3])
+@pytest.mark.parametrize("rests", SORTS)
 @pytest.mark.slow
 def test_torchs_own_finds_what_products_find(
-    kv: int, window: int | None, softcap: float | None, rests: int
+    kv: int, window: int | None, softcap: float | None, rests: str
 ) -> None:
     one = block(rests)
     sight = attention.Sight(Layout(NOWHERE, NOWHERE, NOWHERE, (one,), ()), window, softcap)
-    inputs = tensors(one, kv)
-    found, wanted = (way(one, sight, *inputs) for way in (attention.flexible, attention.products))
+    prompts, *others = tensors(one, kv)
+    found, wanted = (way(one, sight, prompts, others) for way in (attention.flexible, attention.products))
     assert [part.shape for part in found] == [part.shape for part in wanted]
     for mine, theirs in zip(found, wanted, strict=True):
         assert torch.allclose(mine, theirs, atol=2e-6)
 
 
 def test_a_rest_sees_its_prompt_and_itself_and_no_sibling() -> None:
-    """By hand: a prompt of 2 of 3 slots, two rests of 2."""
-    of = Block(0, 1, 3, 2, 2, torch.tensor([2]))
+    """By hand: a prompt of 2 of 3 slots, two rests of 2; the same in two sorts of one."""
+    of = Block(0, 1, 3, ((2, 2),), torch.tensor([2]))
     sees = flexible.rule(of, None)
     slots = torch.arange(7)
     grid = sees(torch.tensor(0), torch.tensor(0), slots[:, None], slots[None])
@@ -54,6 +57,8 @@ def test_a_rest_sees_its_prompt_and_itself_and_no_sibling() -> None:
     assert grid[4].tolist() == [True, True, False, True, True, False, False]
     assert grid[5].tolist() == [True, True, False, False, False, True, False]
     assert grid[6].tolist() == [True, True, False, False, False, True, True]
+    apart = flexible.rule(Block(0, 1, 3, ((1, 2), (1, 2)), torch.tensor([2])), None)
+    assert torch.equal(apart(torch.tensor(0), torch.tensor(0), slots[:, None], slots[None]), grid)
     near = flexible.rule(of, 2)(torch.tensor(0), torch.tensor(0), slots[:, None], slots[None])
     assert near[3].tolist() == [False, True, False, True, False, False, False]
     assert near[6].tolist() == [False, False, False, False, False, True, True]
@@ -100,8 +105,8 @@ def test_it_is_chosen_on_a_gpu_for_long_families_alone(monkeypatch: pytest.Monke
     plain, dropping, capped = (
         attention.Sight(layout, **more) for more in ({}, {"dropout": 0.1}, {"softcap": 1.0})
     )
-    long = Block(0, 1, 900, 4, 64, torch.tensor([900]))
-    short = Block(0, 1, 100, 4, 64, torch.tensor([100]))
+    long = Block(0, 1, 900, ((4, 64),), torch.tensor([900]))
+    short = Block(0, 1, 100, ((4, 64),), torch.tensor([100]))
     assert attention.way(long, plain, card) is attention.flexible
     assert attention.way(long, capped, card) is attention.flexible
     assert attention.way(long, dropping, card) is attention.fused

@@ -103,8 +103,24 @@ def test_logprobs_and_their_gradients_are_those_of_rows_alone(variant: str, read
     twin = copy.deepcopy(network)
     batch = pack(ROWS)
     assert batch.size < sum(map(len, ROWS)) and max(map(len, ROWS)) > 3 * WINDOW
-    assert sorted((block.rests, block.families) for block in batch.layout.blocks) == [(0, 3), (2, 2), (3, 1)]
+    assert sorted(
+        (sum(count for count, _ in block.rests), block.families) for block in batch.layout.blocks
+    ) == [(0, 3), (2, 2), (3, 1)]
     found = policy(network, trunk(network, reading)).logprobs(batch, 0.7)[batch.scored]
+    agree(network, twin, found, plain_logprobs(twin, 0.7))
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+@pytest.mark.parametrize("variant", ["llama", "mistral"])
+@pytest.mark.slow
+def test_rests_may_stand_in_several_sorts(variant: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long and short answers to one prompt in products of their own: the same numbers and gradients."""
+    monkeypatch.setattr(packing, "SLACK", 0)
+    network = made(variant)
+    twin = copy.deepcopy(network)
+    batch = pack(ROWS)
+    assert max(len(block.rests) for block in batch.layout.blocks) > 1
+    found = policy(network, trunk(network, "packed")).logprobs(batch, 0.7)[batch.scored]
     agree(network, twin, found, plain_logprobs(twin, 0.7))
 
 

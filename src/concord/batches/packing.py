@@ -23,7 +23,9 @@ ROUND = 8
 LEAST = 4
 """Fewer tokens than this are not worth sharing."""
 WASTE, SLACK = 1.4, 2**15
-"""Families stand side by side in attention while that makes it so many times the work, or so many pairs more."""
+"""Families stand side by side in attention while that makes it so many times the work, or so many pairs more.
+
+So many pairs more are also what products of their own would cost those rests of a family that are shorter."""
 LARGEST = 2**18
 """Most pairs of tokens that attention weighs at once for one head, so that they stay in the processor's cache."""
 
@@ -58,18 +60,23 @@ class Block:
     """Families of like size side by side, each padded to the longest of them: for attention alone."""
 
     start: int
-    """The first of its slots: G x Lp of the shared tokens, then G x K x Lc of the rests."""
+    """The first of its slots: G x Lp of the shared tokens, then G x K x Lc of each sort of rests."""
     families: int
     length: int
-    rests: int
-    longest: int
+    rests: tuple[tuple[int, int], ...]
+    """The sorts: how many rests of a family, K, are padded to which length, Lc; long ones first."""
     lengths: Tensor
     """[G] how many tokens each family shares."""
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """How many slots the shared tokens have, and how many the rests."""
-        return self.families * self.length, self.families * self.rests * self.longest
+    def size(self) -> int:
+        """The slots of one family."""
+        return self.length + sum(count * long for count, long in self.rests)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many slots the shared tokens have, and how many each sort of rests."""
+        return tuple(self.families * one for one in (self.length, *(k * long for k, long in self.rests)))
 
 
 @dataclass(frozen=True)
@@ -156,10 +163,22 @@ def area(families: int, length: int, longest: int, rests: int) -> int:
     return families * (length**2 + rests * longest * (length + longest))
 
 
-def sizes(group: Sequence[Family]) -> tuple[int, int, int]:
-    """A block's padded lengths, and how many rests each of its families has."""
-    length = even(max(family.length for family in group), ROUND)
-    return length, even(max(family.longest for family in group), ROUND), len(group[0].rest)
+def sorts(group: Sequence[Family], length: int) -> tuple[tuple[int, int], ...]:
+    """How many rests of each family are padded to which length: as many sorts as pay, the long ones first."""
+    ordered = [sorted((count for _, count in family.rest), reverse=True) for family in group]
+    lengths = [even(max(column), ROUND) for column in zip(*ordered, strict=True)]
+    last = len(lengths)
+    ends = [end for end in range(1, last + 1) if end == last or lengths[end] < lengths[end - 1]]
+    best: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {0: (0, ())}  # of the first so many rests
+    for end in ends:
+        best[end] = min(
+            (
+                work + SLACK + len(group) * (end - start) * lengths[start] * (length + lengths[start]),
+                (*before, (end - start, lengths[start])),
+            )
+            for start, (work, before) in best.items()
+        )
+    return best[last][1]
 
 
 def lay_out(found: Sequence[Family], size: int) -> Layout:
@@ -168,17 +187,22 @@ def lay_out(found: Sequence[Family], size: int) -> Layout:
     blocks: list[Block] = []
     start = 0
     for group in blocks_of(found):
-        length, longest, rests = sizes(group)
+        length = even(max(family.length for family in group), ROUND)
+        rests = sorts(group, length)
         roots = np.full((len(group), length), -1, dtype=np.int64)
-        after = np.full((len(group), rests, longest), -1, dtype=np.int64)
+        after = [np.full((len(group), *sort), -1, dtype=np.int64) for sort in rests]
         for number, family in enumerate(group):
             roots[number, : family.length] = np.arange(family.start, family.start + family.length)
-            for turn, (begin, count) in enumerate(family.rest):
-                after[number, turn, :count] = np.arange(begin, begin + count)
+            spare = sorted(range(len(family.rest)), key=lambda turn: -family.rest[turn][1])
+            for sort in after:
+                turns, spare = spare[: sort.shape[1]], spare[sort.shape[1] :]
+                for place, turn in enumerate(sorted(turns)):
+                    begin, count = family.rest[turn]
+                    sort[number, place, :count] = np.arange(begin, begin + count)
         lengths = torch.tensor([family.length for family in group])
-        blocks.append(Block(start, len(group), length, rests, longest, lengths))
-        slots += [roots.reshape(-1), after.reshape(-1)]
-        start += roots.size + after.size
+        blocks.append(Block(start, len(group), length, rests, lengths))
+        slots += [part.reshape(-1) for part in (roots, *after)]
+        start += sum(blocks[-1].sizes)
     flat = np.concatenate(slots)
     places = np.zeros(size, dtype=np.int64)
     filled = np.flatnonzero(flat >= 0)

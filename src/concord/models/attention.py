@@ -4,12 +4,13 @@ Hugging Face modules run packed without a change, because they take their attent
 register of attention functions; ours finds out who sees whom from the layout that comes with the call.
 
 Shapes: P packed tokens, Z slots, H heads, Hkv heads of keys and values, R = H / Hkv, D a head's width;
-a block holds G families of Lp shared tokens with K rests of Lc tokens each.
+a block holds G families of Lp shared tokens with K rests of Lc tokens each, or several sorts of rests.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -88,10 +89,10 @@ def seen(sight: "Sight", query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     tensors = (query.to(value.dtype), key.to(value.dtype), value)
     moved = [Moved.apply(one, layout) for one in tensors]  # type: ignore[no-untyped-call]
     sizes = [size for block in layout.blocks for size in block.sizes]
-    spread = [torch.split(one, sizes) for one in moved]
+    spread = zip(*(torch.split(one, sizes) for one in moved), strict=True)
     found: list[Tensor] = []
-    for number, block in enumerate(layout.blocks):
-        prompts, rests = zip(*(one[2 * number : 2 * number + 2] for one in spread), strict=True)
+    for block in layout.blocks:
+        prompts, *rests = islice(spread, len(block.sizes))
         found += way(block, sight, tensors)(block, sight, prompts, rests)
     back: Tensor = Returned.apply(torch.cat(found), layout)  # type: ignore[no-untyped-call]
     return back
@@ -123,16 +124,16 @@ class Sight:
         kept: Tensor = self.layout.memory[name]
         return kept
 
-    def whole(self, block: Block, like: Tensor) -> Tensor:
+    def whole(self, block: Block, longest: int, like: Tensor) -> Tensor:
         """[G, 1, Lc, Lp + Lc] the same for a token of a rest: first its prompt's tokens, then its own stretch."""
-        name = ("whole", block.start, self.window, like.dtype)
+        name = ("whole", block.start, longest, self.window, like.dtype)
         if name not in self.layout.memory:
             lengths = block.lengths.to(like.device)[:, None, None, None]
             prompt = torch.arange(block.length, device=like.device)
-            place = torch.arange(block.longest, device=like.device)
+            place = torch.arange(longest, device=like.device)
             gap = lengths + place[:, None] - prompt
             seen = (prompt < lengths).expand(gap.shape)
-            near = self.own(block.longest, like).expand(block.families, 1, -1, -1)
+            near = self.own(longest, like).expand(block.families, 1, -1, -1)
             self.layout.memory[name] = torch.cat([self.barred(gap, seen, like), near], -1)
         kept: Tensor = self.layout.memory[name]
         return kept
@@ -147,21 +148,23 @@ class Sight:
 def way(block: Block, sight: Sight, tensors: Sequence[Tensor]) -> Callable[..., list[Tensor]]:
     """How a block's attention is computed: by device, by length, and by what each way can do."""
     query, key, value = tensors
-    if value.is_cuda and block.length + block.rests * block.longest > FAMILY and not sight.dropout:
+    if value.is_cuda and block.size > FAMILY and not sight.dropout:
         sizes = query.shape[1], key.shape[1], value.shape[2]
         if flex.serves(*sizes, value.dtype, value.device, plainly):
             return flexible
-    long = max(block.length, block.longest) > LONG or value.is_cuda
+    long = max(block.length, *(most for _, most in block.rests), 0) > LONG or value.is_cuda
     return fused if long and sight.softcap is None else products
 
 
-def plainly(block: Block, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+def plainly(block: Block, prompts: Sequence[Tensor], rests: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     """A block by plain products, all in sight."""
     nowhere = torch.zeros(0, dtype=torch.int64)
     return products(block, Sight(Layout(nowhere, nowhere, nowhere, (block,), ())), prompts, rests)
 
 
-def flexible(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+def flexible(
+    block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Sequence[Tensor]]
+) -> list[Tensor]:
     """By torch's flex attention, its rules made once for all layers."""
     name = ("rules", block.start, sight.window)
     if name not in sight.layout.memory:
@@ -169,12 +172,14 @@ def flexible(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Seque
     return flex.flexible(block, sight.layout.memory[name], sight.softcap, prompts, rests)
 
 
-def products(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
-    """One block: query [.., H, D], key and value [.., Hkv, D] of its prompts and of its rests -> [.., H, D] of both.
+def products(
+    block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Sequence[Tensor]]
+) -> list[Tensor]:
+    """One block: query [.., H, D], key and value [.., Hkv, D] of its prompts and of each sort of rests -> [.., H, D].
 
     Queries that share a head of keys are one product; so are, against their prompt, all rests of a family.
     """
-    G, Lp, K, Lc = block.families, block.length, block.rests, block.longest
+    G, Lp = block.families, block.length
     query, key, value = prompts
     (heads, width), kv = query.shape[1:], key.shape[1]
     R = heads // kv
@@ -182,27 +187,28 @@ def products(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Seque
     k, v = (one.view(G, Lp, kv, width).transpose(1, 2).reshape(G * kv, Lp, width) for one in (key, value))
     shares = sight.weigh(torch.bmm(q, k.mT).view(G * kv, R, Lp, Lp), sight.own(Lp, q))
     found = torch.bmm(shares.view(G * kv, R * Lp, Lp), v)
-    said = found.view(G, kv, R, Lp, width).permute(0, 3, 1, 2, 4).reshape(-1, heads, width)
-    if not K:
-        return [said]
-    query, key, value = rests
-    far = query.view(G, K, Lc, kv, R, width).permute(0, 3, 1, 4, 2, 5).reshape(G * kv, K * R * Lc, width)
-    near = far.reshape(G * kv * K, R * Lc, width)
-    own_k, own_v = (
-        one.view(G, K, Lc, kv, width).permute(0, 3, 1, 2, 4).reshape(G * kv * K, Lc, width)
-        for one in (key, value)
-    )
-    shape = (G, kv * K * R, Lc, -1)
-    scores = torch.cat([torch.bmm(far, k.mT).view(shape), torch.bmm(near, own_k.mT).view(shape)], -1)
-    to_prompt, to_own = torch.split(sight.weigh(scores, sight.whole(block, q)), [Lp, Lc], -1)
-    found = torch.bmm(to_prompt.reshape(G * kv, K * R * Lc, Lp), v).view(G * kv * K, R * Lc, width)
-    found = found + torch.bmm(to_own.reshape(G * kv * K, R * Lc, Lc), own_v)
-    return [said, found.view(G, kv, K, R, Lc, width).permute(0, 2, 4, 1, 3, 5).reshape(-1, heads, width)]
+    said = [found.view(G, kv, R, Lp, width).permute(0, 3, 1, 2, 4).reshape(-1, heads, width)]
+    for (K, Lc), (query, key, value) in zip(block.rests, rests, strict=True):
+        far = query.view(G, K, Lc, kv, R, width).permute(0, 3, 1, 4, 2, 5).reshape(G * kv, K * R * Lc, width)
+        near = far.reshape(G * kv * K, R * Lc, width)
+        own_k, own_v = (
+            one.view(G, K, Lc, kv, width).permute(0, 3, 1, 2, 4).reshape(G * kv * K, Lc, width)
+            for one in (key, value)
+        )
+        shape = (G, kv * K * R, Lc, -1)
+        scores = torch.cat([torch.bmm(far, k.mT).view(shape), torch.bmm(near, own_k.mT).view(shape)], -1)
+        to_prompt, to_own = torch.split(sight.weigh(scores, sight.whole(block, Lc, q)), [Lp, Lc], -1)
+        found = torch.bmm(to_prompt.reshape(G * kv, K * R * Lc, Lp), v).view(G * kv * K, R * Lc, width)
+        found = found + torch.bmm(to_own.reshape(G * kv * K, R * Lc, Lc), own_v)
+        said.append(found.view(G, kv, K, R, Lc, width).permute(0, 2, 4, 1, 3, 5).reshape(-1, heads, width))
+    return said
 
 
-def fused(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+def fused(
+    block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence[Sequence[Tensor]]
+) -> list[Tensor]:
     """The same by torch's fused attention, which never holds the scores: for GPUs, and for what is long."""
-    G, Lp, K, Lc = block.families, block.length, block.rests, block.longest
+    G, Lp = block.families, block.length
     heads, width = prompts[0].shape[1:]
     grouped = prompts[1].shape[1] < heads
 
@@ -218,15 +224,14 @@ def fused(block: Block, sight: Sight, prompts: Sequence[Tensor], rests: Sequence
         return found.transpose(1, 2).reshape(-1, heads, width)
 
     q, k, v = (one.view(G, Lp, -1, width).transpose(1, 2) for one in prompts)
-    said = weigh(q, k, v, None if sight.window is None else sight.own(Lp, q))
-    if not K:
-        return [said]
-    own_q, own_k, own_v = (one.view(G * K, Lc, -1, width).transpose(1, 2) for one in rests)
-    keys, values = (
-        torch.cat([far.repeat_interleave(K, 0), near], 2) for far, near in ((k, own_k), (v, own_v))
-    )
-    mask = sight.whole(block, q).repeat_interleave(K, 0)
-    return [said, weigh(own_q, keys, values, mask)]
+    said = [weigh(q, k, v, None if sight.window is None else sight.own(Lp, q))]
+    for (K, Lc), sort in zip(block.rests, rests, strict=True):
+        own_q, own_k, own_v = (one.view(G * K, Lc, -1, width).transpose(1, 2) for one in sort)
+        keys, values = (
+            torch.cat([far.repeat_interleave(K, 0), near], 2) for far, near in ((k, own_k), (v, own_v))
+        )
+        said.append(weigh(own_q, keys, values, sight.whole(block, Lc, q).repeat_interleave(K, 0)))
+    return said
 
 
 AttentionInterface.register(NAME, attend)

@@ -3,7 +3,7 @@
 A family is one row of its prompt and all its rests. Who sees whom is a rule and no tensor, so nothing is copied
 for each rest, and what nobody sees is not computed.
 
-Shapes: as in `attention`; a family has L = Lp + K Lc slots.
+Shapes: as in `attention`; a family has L = Lp + K Lc slots, or more for several sorts of rests.
 """
 
 import warnings
@@ -24,19 +24,18 @@ TRIED = 256
 def rule(block: Block, window: int | None) -> Rule:
     """Whether the token in one slot of a family sees that in another.
 
-    Sizes are tensors, for what is compiled is compiled anew for every other number.
+    What is known of the slots stands in tensors, for what is compiled is compiled anew for every other number.
     """
     lengths = block.lengths
-    shared, longest = (torch.full_like(lengths, size) for size in (block.length, max(block.longest, 1)))
+    stretches = [block.length, *(longest for count, longest in block.rests for _ in range(count))]
+    owners = torch.arange(len(stretches)).repeat_interleave(torch.tensor(stretches)).to(lengths.device)
+    steps = torch.cat([torch.arange(long) for long in stretches]).to(lengths.device)
 
     def sees(family: Tensor, _: Tensor, one: Tensor, other: Tensor) -> Tensor:
-        length, prompt, wide = lengths[family], shared[family], longest[family]
-        here, there = one >= prompt, other >= prompt
-        mine, theirs = one - prompt, other - prompt
-        place = torch.where(here, length + mine % wide, one)
-        past = torch.where(there, length + theirs % wide, other)
-        ours = here & (mine // wide == theirs // wide)
-        known = torch.where(there, ours, ~here | (other < length)) & (past <= place)
+        length, mine, theirs = lengths[family], owners[one], owners[other]
+        place = steps[one] + torch.where(mine > 0, length, 0)
+        past = steps[other] + torch.where(theirs > 0, length, 0)
+        known = torch.where(theirs > 0, mine == theirs, (mine == 0) | (other < length)) & (past <= place)
         return known if window is None else known & (place - past < window)
 
     return sees
@@ -47,16 +46,16 @@ def flexible(
     rules: Any,
     softcap: float | None,
     prompts: Sequence[Tensor],
-    rests: Sequence[Tensor],
+    rests: Sequence[Sequence[Tensor]],
 ) -> list[Tensor]:
-    """Query [.., H, D], key and value [.., Hkv, D] of a block's prompts and rests -> [.., H, D] of both.
+    """Query [.., H, D], key and value [.., Hkv, D] of a block's prompts and sorts of rests -> [.., H, D] of each.
 
     `rules` is what `rules_of` made of the block.
     """
     heads, width = prompts[0].shape[1:]
     families = [
         torch.cat([part.view(block.families, -1, part.shape[1], width) for part in parts], 1).transpose(1, 2)
-        for parts in zip(prompts, rests, strict=True)
+        for parts in zip(prompts, *rests, strict=True)
     ]
 
     way = _compiled() if families[0].is_cuda else _plain()
@@ -67,8 +66,9 @@ def flexible(
         scale=1.0,
         enable_gqa=prompts[1].shape[1] < heads,
     )
-    said, rest = torch.split(found.transpose(1, 2), [block.length, block.rests * block.longest], 1)
-    return [said.reshape(-1, heads, width), rest.reshape(-1, heads, width)][: 2 if block.rests else 1]
+    stretches = [block.length, *(count * longest for count, longest in block.rests)]
+    said = torch.split(found.transpose(1, 2), stretches, 1)
+    return [part.reshape(-1, heads, width) for part in said]
 
 
 def capped(softcap: float) -> Callable[..., Tensor]:
@@ -80,8 +80,9 @@ def rules_of(block: Block, window: int | None, device: torch.device) -> Any:
     """Who sees whom in a block, in the form that flex attention wants."""
     from torch.nn.attention.flex_attention import create_block_mask
 
-    size = block.length + block.rests * block.longest
-    return create_block_mask(rule(block, window), block.families, None, size, size, device=str(device))
+    return create_block_mask(
+        rule(block, window), block.families, None, block.size, block.size, device=str(device)
+    )
 
 
 @cache
@@ -138,7 +139,7 @@ def _tried(
     way: Callable[..., list[Tensor]],
 ) -> list[Tensor]:
     """What one way finds of random tensors, and the gradients."""
-    block = Block(0, 1, TRIED // 2, 2, TRIED // 4, torch.tensor([TRIED // 2], device=device))
+    block = Block(0, 1, TRIED // 2, ((2, TRIED // 4),), torch.tensor([TRIED // 2], device=device))
     random = torch.Generator(device).manual_seed(0)
     prompts, rests = (
         [
@@ -147,11 +148,11 @@ def _tried(
         ]
         for size in block.sizes
     )
-    said = way(block, prompts, rests)
+    said = way(block, prompts, [rests])
     return [*said, *torch.autograd.grad(torch.cat(said).square().sum(), [*prompts, *rests])]
 
 
-def _flexibly(block: Block, prompts: Sequence[Tensor], rests: Sequence[Tensor]) -> list[Tensor]:
+def _flexibly(block: Block, prompts: Sequence[Tensor], rests: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     return flexible(block, rules_of(block, None, prompts[0].device), None, prompts, rests)
 
 
