@@ -15,8 +15,9 @@ from tests.rooms.speaking import CASES, PROMPTS, answers, some
 from concord.errors import Diverged, RecordError
 from concord.maths.sequence import entropy
 from concord.models import Policy
-from concord.sampling import Manner, Request, Slots, product
+from concord.sampling import Manner, Request, Slots, fused, product
 from concord.sampling.fused import Fused
+from concord.sampling.product import Product
 
 torch.set_num_threads(1)
 
@@ -159,6 +160,44 @@ def test_a_prompt_is_read_once(policies: dict[str, Policy], monkeypatch: pytest.
     answers(slots, [Request(prompt, seed, 6) for prompt in PROMPTS[:2] for seed in range(8)])
     assert sorted(read) == sorted(PROMPTS[:2])
     assert slots.decoder.memory.shared.shape[2] <= 2 and slots.decoder.memory.own.shape[3] <= 4
+
+
+@pytest.mark.parametrize(
+    ("read", "filled", "portions"),
+    [
+        (100, 512, [[2, 3, 3, 9]]),
+        (36, 19, [[2, 3, 3, 9]]),
+        (35, 19, [[2, 3, 3], [9]]),
+        (36, 18, [[2, 3, 3], [9]]),
+        (100, 1, [[2, 3, 3], [9]]),
+        (100, 0, [[2], [3, 3], [9]]),
+        (5, 512, [[2], [3], [3], [9]]),
+    ],
+)
+def test_prompts_are_read_side_by_side_while_few_tokens_fill_up(
+    read: int, filled: int, portions: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of 9 are 36 tokens, of which 17 are their own and 19 fill up; three of 3 are 9, of which 1 fills up."""
+    monkeypatch.setattr(fused, "READ", read)
+    monkeypatch.setattr(fused, "FILLED", filled)
+    prompts = [tuple(range(size)) for size in (2, 3, 3, 9)]
+    assert [[len(one) for one in portion] for portion in fused._portions(prompts)] == portions
+    assert list(fused._portions([])) == []
+
+
+def test_a_layout_that_errs_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each shape is tried once: what gives other products than the plain ones stays as it is."""
+    weight = torch.randn(24, 16)
+    product.agrees.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(product.F, "linear", lambda x, weight: 1.1 * (x @ weight.T))
+        assert product.packed(weight) is None
+    assert product.packed(weight) is None  # found out once, not used again
+    product.agrees.cache_clear()
+    laid_out = product.packed(weight)
+    if laid_out is not None:  # where torch has the operations
+        assert torch.allclose(Product(weight)(weight), weight @ weight.T, atol=1e-5)
+    product.agrees.cache_clear()
 
 
 def test_a_decoder_has_the_weights_of_its_beginning(policies: dict[str, Policy], tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from concord.sampling.memory import Memory
 from concord.sampling.product import ROWS
 from concord.sampling.weights import Stage, Weights, turns
 
-READ, FILLED = 4096, 64
-"""Most tokens of prompts that are read side by side, what fills the short ones up included, and most of that."""
+READ, FILLED = 4096, 512
+"""Most tokens of prompts that are read side by side, what fills the short ones up included, and most that fill up."""
 
 
 class Fused:
