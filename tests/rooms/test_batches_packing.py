@@ -1,7 +1,5 @@
 """Rows end to end: every token in its place, a shared prompt once, and nobody sees another row."""
 
-from unittest.mock import patch
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -226,7 +224,8 @@ def sight(batch: Sequences) -> dict[int, list[int]]:
 @pytest.mark.slow
 def test_every_token_sees_its_own_row_and_nothing_else(rows: list[Rendered], slack: int) -> None:
     """Whatever is packed: a scored token sees its row up to itself, the place before it all that came before."""
-    with patch.object(room, "SLACK", slack):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "SLACK", slack)
         batch = pack(rows)
     seen = sight(batch)
     for number, one in enumerate(rows):
