@@ -97,8 +97,10 @@ def test_sorts_of_rests_laid_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> Non
     assert slots[24:] == [4, -1, 12, 13, 17, 18, 19, 20]
 
 
-def test_no_rests_are_no_sorts() -> None:
+def test_no_rests_are_no_sorts_and_empty_ones_have_room() -> None:
     assert sorts([Family(0, 4), Family(4, 8)], 8) == ()
+    assert sorts([Family(0, 4, ((4, 0), (4, 0)))], 8) == ((2, 8),)
+    assert sorts([Family(0, 8, ((8, 900), (908, 0)))], 8) == ((1, 904), (1, 8))
     one = Family(0, 8, tuple((8 + 16 * turn, 16) for turn in range(500)))
     assert sorts([one], 8) == ((500, 16),)
 
