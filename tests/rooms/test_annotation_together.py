@@ -1,11 +1,14 @@
 """People who answer the same task at the same moment: none of them is sent away."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from concord.annotation import store
+from concord.annotation.tables import Place
 
 PEOPLE, TASKS = 6, 10
 
@@ -36,3 +39,24 @@ def test_whoever_judges_the_same_task_at_once_is_not_told_to_come_back(house: An
         thread.join()
     assert not faults
     assert house.owner.get("/projects/one/progress")["done"] == TASKS * PEOPLE
+
+
+@pytest.mark.slow
+def test_a_task_whose_places_another_just_holds_is_waited_for(house: Any) -> None:
+    """While one judgement is stored, what is left of its task is no reason to say that nothing is left."""
+    house.project(tasks=1, candidates=2, overlap=2)
+    first, second = (house.guest(name, projects=("one",)) for name in ("first", "second"))
+    assert len(first.take(1)) == 1
+    holds = threading.Event()
+
+    def work() -> None:
+        with house.store.writing() as session:
+            session.execute(update(Place).values(conflict=-0.5))
+            holds.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert holds.wait(store.PATIENCE)
+    assert len(second.take(1)) == 1
+    thread.join()

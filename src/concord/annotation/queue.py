@@ -91,9 +91,10 @@ def not_mine(visit: Visit, now: int) -> Select[int]:
 def free_place(session: Session, project: Project, visit: Visit, now: int) -> Place | None:
     """The place that comes next: least judged first, then most contradicted, then highest priority.
 
-    It is locked until the transaction ends; places that others are just taking are passed over.
+    It is locked until the transaction ends. Places that others just take, or whose task others just judge, are
+    passed over; where there are none but those, it is waited for them.
     """
-    return session.scalar(
+    free = (
         select(Place)
         .where(
             Place.project_id == project.id,
@@ -103,8 +104,8 @@ def free_place(session: Session, project: Project, visit: Visit, now: int) -> Pl
         )
         .order_by(Place.number, Place.conflict, Place.priority, Place.task_id)
         .limit(1)
-        .with_for_update(skip_locked=True)
     )
+    return session.scalar(free.with_for_update(skip_locked=True)) or session.scalar(free.with_for_update())
 
 
 def left(session: Session, project: Project, visit: Visit, now: int) -> int:
