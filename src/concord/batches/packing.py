@@ -166,7 +166,9 @@ def area(families: int, length: int, longest: int, rests: int) -> int:
 def sorts(group: Sequence[Family], length: int) -> tuple[tuple[int, int], ...]:
     """How many rests of each family are padded to which length: as many sorts as pay, the long ones first."""
     ordered = [sorted((count for _, count in family.rest), reverse=True) for family in group]
-    lengths = [even(max(1, *column), ROUND) for column in zip(*ordered, strict=True)]  # room for what is empty, too
+    lengths = [
+        even(max(1, *column), ROUND) for column in zip(*ordered, strict=True)
+    ]  # room for what is empty, too
     last = len(lengths)
     ends = [end for end in range(1, last + 1) if end == last or lengths[end] < lengths[end - 1]]
     best: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {0: (0, ())}  # of the first so many rests
