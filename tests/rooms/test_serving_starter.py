@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord.endpoints import Chat, Question
-from concord.models import Policy, choose
+from concord.models import Policy, choose, compute
 from concord.models.folder import template
 from concord.records import Message, Prompt
 from concord.sampling.live import Live
@@ -20,6 +20,7 @@ from concord.serving.server import Front, Server
 from concord.serving.service import Offer, Service
 from concord.serving.speaker import Answer, Wish
 from concord.settings import Endpoint
+from concord.stages import serve
 from concord.stages.plan import bundled
 
 torch.set_num_threads(1)
@@ -158,6 +159,16 @@ def test_log_probabilities_are_the_networks_own(live: Live, policy: Policy) -> N
             best = before.topk(3).values.tolist()
             assert [value for _, value in token.tops] == pytest.approx(best, abs=2e-4)
     assert [one.text for one in looked][: len(answer.tokens)] == live.spell(answer.tokens)
+
+
+def test_texts_are_read_in_the_precision_in_which_answers_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32 on a processor, also on one that learns in bfloat16."""
+    behind: list[Policy] = []
+    monkeypatch.setattr(compute, "native_bfloat16", lambda kind: (True, "a test says so"))
+    monkeypatch.setattr(serve, "Live", lambda policy, *more: behind.append(policy) or Live(policy, *more))
+    with serve.served(serve.Wanted("starter", device="cpu"), Front(port=0)):
+        pass
+    assert [one.compute.dtype for one in behind] == [torch.float32]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from concord.models import Policy
 from concord.models.exactness import Check, Reading, rendering
 from concord.sampling.anew import Anew, remembers
 from concord.sampling.decoder import decoder
-from concord.stages.exact import measure
+from concord.stages.exact import measure, remembered
 
 torch.set_num_threads(1)
 
@@ -210,6 +210,16 @@ def test_what_is_no_number_is_not_within(made: Any) -> None:
     assert Check("a", "", float("nan"), 1.0).verdict == "fail"
     assert Check("a", "", None, 1.0).verdict == "fail"
     assert Check("a", "", 1.0, 1.0).verdict == "pass" and Check("a", "", 1.1, 1.0).verdict == "fail"
+
+
+@torch.no_grad()
+def test_the_decoder_is_tried_in_the_precision_in_which_answers_are_made(made: Any) -> None:
+    """A policy that learns in bfloat16 on a processor answers in float32, to the bit as one that learns in it."""
+    policy = Policy.load(made("llama"), families.CPU)
+    rows = Reading(policy).rows
+    exact = remembered(policy, rows)
+    policy.compute = replace(families.CPU, dtype=torch.bfloat16)
+    assert all(map(torch.equal, remembered(policy, rows), exact)) and len(exact) == len(rows)
 
 
 @pytest.mark.slow
