@@ -160,7 +160,12 @@ def blocks_of(found: Sequence[Family]) -> list[list[Family]]:
 
 def area(families: int, length: int, longest: int, rests: int) -> int:
     """The pairs of tokens that a block weighs, padding included."""
-    return families * (length**2 + rests * longest * (length + longest))
+    return families * length**2 + beyond(families, length, longest, rests)
+
+
+def beyond(families: int, length: int, longest: int, rests: int) -> int:
+    """Those of them that rests weigh."""
+    return families * rests * longest * (length + longest)
 
 
 def sorts(group: Sequence[Family], length: int) -> tuple[tuple[int, int], ...]:
@@ -175,7 +180,7 @@ def sorts(group: Sequence[Family], length: int) -> tuple[tuple[int, int], ...]:
     for end in ends:
         best[end] = min(
             (
-                work + SLACK + len(group) * (end - start) * lengths[start] * (length + lengths[start]),
+                work + SLACK + beyond(len(group), length, lengths[start], end - start),
                 (*before, (end - start, lengths[start])),
             )
             for start, (work, before) in best.items()
