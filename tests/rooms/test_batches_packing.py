@@ -97,6 +97,15 @@ def test_sorts_of_rests_laid_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> Non
     assert slots[24:] == [4, -1, 12, 13, 17, 18, 19, 20]
 
 
+def test_three_sorts_laid_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2, 6 and 4 tokens the second stands first, then the third, then the first."""
+    monkeypatch.setattr(room, "ROUND", 2)
+    monkeypatch.setattr(room, "SLACK", 0)
+    found = lay_out([Family(0, 4, ((4, 2), (6, 6), (12, 4)))], 16)
+    assert found.blocks[0].rests == ((1, 6), (1, 4), (1, 2)) and not len(found.empty)
+    assert found.slots.tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 4, 5]
+
+
 def test_no_rests_are_no_sorts_and_empty_ones_have_room() -> None:
     assert sorts([Family(0, 4), Family(4, 8)], 8) == ()
     assert sorts([Family(0, 4, ((4, 0), (4, 0)))], 8) == ((2, 8),)

@@ -222,12 +222,24 @@ def test_the_decoder_is_tried_in_the_precision_in_which_answers_are_made(made: A
     assert all(map(torch.equal, remembered(policy, rows), exact)) and len(exact) == len(rows)
 
 
+@torch.inference_mode()
+def test_rows_read_anew_are_read_in_the_precision_of_answers(made: Any) -> None:
+    """Rounded products give other logits, near ones."""
+    policy, half = Policy.load(made("gpt2"), families.CPU), replace(families.CPU, dtype=torch.bfloat16)
+    exact, rounded = (
+        Anew(policy.network, one).admit([(3, 4, 5, 6)], [2]).float() for one in (families.CPU, half)
+    )
+    assert 0 < float((exact - rounded).abs().max()) < 0.1 * float(exact.abs().max())
+
+
 @pytest.mark.slow
 def test_states_that_take_in_pads_are_not_remembered(made: Any) -> None:
     """Mamba's memory serves rows side by side, RecurrentGemma's does not: its rows are read anew, and exactly."""
     for family, expected in (("mamba", True), ("recurrent gemma", False)):
         policy = Policy.load(made(family), families.CPU)
         assert remembers(policy.network, families.CPU) is expected
+        rounded = replace(families.CPU, dtype=torch.bfloat16)  # tried without rounding all the same
+        assert remembers(policy.network, rounded) is expected
         assert isinstance(decoder(policy.network, families.CPU), Anew) is not expected
         _, checks = measure(policy)
         # the network itself reads pads that come first; nothing here gives it any
