@@ -238,8 +238,6 @@ def test_states_that_take_in_pads_are_not_remembered(made: Any) -> None:
     for family, expected in (("mamba", True), ("recurrent gemma", False)):
         policy = Policy.load(made(family), families.CPU)
         assert remembers(policy.network, families.CPU) is expected
-        rounded = replace(families.CPU, dtype=torch.bfloat16)  # tried without rounding all the same
-        assert remembers(policy.network, rounded) is expected
         assert isinstance(decoder(policy.network, families.CPU), Anew) is not expected
         _, checks = measure(policy)
         # the network itself reads pads that come first; nothing here gives it any
