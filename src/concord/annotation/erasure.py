@@ -3,7 +3,7 @@
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from concord.annotation import asked, clock, told
+from concord.annotation import asked, clock, queue, told
 from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
 from concord.annotation.tables import (
@@ -21,6 +21,7 @@ from concord.annotation.tables import (
 
 def erase(session: Session, project: Project, visit: Visit, asked: asked.Erasure) -> told.Erased:
     """Delete the texts and what was said; rows of judgements stay, so that the chain still verifies."""
+    queue.alone(session, project)
     named = Prompt.project_id == project.id, Prompt.name == asked.prompt_id
     prompt = session.scalar(select(Prompt).where(*named).with_for_update())
     if prompt is None:

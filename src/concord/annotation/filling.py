@@ -84,6 +84,7 @@ def set_up(session: Session, project: Project, new: asked.NewProject) -> None:
 
 def withdraw(session: Session, project: Project, asked_for: frozenset[int]) -> None:
     """Give out no task that is not asked for any more; what was said of it stays."""
+    queue.alone(session, project)
     free = select(Place.task_id).where(Place.project_id == project.id, Place.filled.is_(False)).distinct()
     idle = [task for task in session.scalars(free) if task not in asked_for]
     for some in offers.portions(idle):

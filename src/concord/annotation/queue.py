@@ -17,41 +17,61 @@ def one_at_a_time(session: Session, visit: Visit) -> None:
     session.execute(select(Person.id).where(Person.id == visit.person).with_for_update(key_share=True))
 
 
+def alone(session: Session, project: Project) -> None:
+    """Whoever takes tasks of a project or answers them waits until this is done: it changes many places."""
+    session.flush()
+    session.refresh(project, with_for_update=True)
+
+
+def beside_others(session: Session, project: Project) -> None:
+    """Whoever must be `alone` waits until this is done; nobody else does."""
+    session.refresh(project, with_for_update={"read": True, "key_share": True})
+
+
 def take(session: Session, project: Project, visit: Visit, asked: asked.Take) -> told.Leases:
     """The tasks that somebody holds and whose page has lost them, then new ones, up to the number asked for."""
     one_at_a_time(session, visit)
+    beside_others(session, project)
     guidelines.refuse_unread(session, project, visit)
     now = clock.now()
     until = now + project.lease_minutes * clock.MINUTE
-    held = hold_on(session, project, visit, now, until)
+    held = holds(session, project, visit, now)
     lost = [showing for showing in held if showing.lease not in asked.holding]
     room = asked.count - (len(held) - len(lost))
     given = lost[: max(room, 0)]
+    waits = True
     while len(given) < room:
-        showing = next_showing(session, project, visit, now, until)
+        showing = next_showing(session, project, visit, now, until, waits)
         if showing is None:
             break
         given.append(showing)
-    session.flush()
+        waits = False  # whoever holds a place and waits for another may be waited for by who holds that
+    keep(session, held, until)
     tasks = [views.view(session, views.seen(session, project, one), one.lease, one.expires) for one in given]
     return told.Leases(tasks=tasks, left=left(session, project, visit, now))
 
 
-def hold_on(session: Session, project: Project, visit: Visit, now: int, until: int) -> list[Showing]:
-    """Everything that somebody still holds, kept for longer."""
+def holds(session: Session, project: Project, visit: Visit, now: int) -> Sequence[Showing]:
+    """Everything that somebody still holds."""
     mine = Showing.project_id == project.id, Showing.person_id == visit.person, ~Showing.judged
-    found = session.scalars(select(Showing).where(*mine, Showing.expires > now).order_by(Showing.expires))
-    kept = []
-    for showing in found.all():
-        kept.append(showing)
+    return session.scalars(
+        select(Showing).where(*mine, Showing.expires > now).order_by(Showing.expires)
+    ).all()
+
+
+def keep(session: Session, held: Sequence[Showing], until: int) -> None:
+    """Hold for longer what is held."""
+    for showing in held:
         showing.expires = until
         session.execute(update(Place).where(Place.showing == showing.handle).values(until=until))
-    return kept
+    session.flush()
 
 
-def next_showing(session: Session, project: Project, visit: Visit, now: int, until: int) -> Showing | None:
+def next_showing(
+    session: Session, project: Project, visit: Visit, now: int, until: int, waits: bool
+) -> Showing | None:
     """The next task for somebody: mostly work, now and then one that tells how they work."""
-    place = free_place(session, project, visit, now)
+    place = free_place(session, project, visit, now, waits)
     if place is None:
         return None
     known = controls.now_and_then(session, project, visit)
@@ -88,11 +108,11 @@ def not_mine(visit: Visit, now: int) -> Select[int]:
     return select(Showing.task_id).where(Showing.person_id == visit.person, done)
 
 
-def free_place(session: Session, project: Project, visit: Visit, now: int) -> Place | None:
+def free_place(session: Session, project: Project, visit: Visit, now: int, waits: bool) -> Place | None:
     """The place that comes next: least judged first, then most contradicted, then highest priority.
 
     It is locked until the transaction ends. Places that others just take, or whose task others just judge, are
-    passed over; where there are none but those, it is waited for them.
+    passed over; where there are none but those, whoever `waits` waits for them.
     """
     free = (
         select(Place)
@@ -105,7 +125,8 @@ def free_place(session: Session, project: Project, visit: Visit, now: int) -> Pl
         .order_by(Place.number, Place.conflict, Place.priority, Place.task_id)
         .limit(1)
     )
-    return session.scalar(free.with_for_update(skip_locked=True)) or session.scalar(free.with_for_update())
+    found = session.scalar(free.with_for_update(skip_locked=True))
+    return session.scalar(free.with_for_update()) if found is None and waits else found
 
 
 def left(session: Session, project: Project, visit: Visit, now: int) -> int:
@@ -192,6 +213,7 @@ def vacate(session: Session, showing: Showing) -> None:
 
 def open_places(session: Session, project: Project, tasks: Sequence[int]) -> None:
     """Give tasks of work as many places as their project asks for, also where there were fewer or more before."""
+    alone(session, project)
     known: dict[int, list[Place]] = {task: [] for task in tasks}
     rows = select(Place).join(Task, Task.id == Place.task_id)
     for place in session.scalars(rows.where(Task.project_id == project.id).order_by(Place.number)):
@@ -216,6 +238,7 @@ def prioritise(session: Session, project: Project, values: Mapping[str, float]) 
 
     The uncertainty of an ensemble of reward models is such a number.
     """
+    alone(session, project)
     names = select(Prompt.name, Task.id).join(Task, Task.prompt_id == Prompt.id)
     known: dict[str, list[int]] = {}
     for name, task in session.execute(names.where(Prompt.project_id == project.id, Task.kind == "work")):
