@@ -161,8 +161,8 @@ def test_group_objective_by_hand(path: Path) -> None:
     """The clipped surrogate alone, a mean over tokens; the reference entered by the score."""
     parts = bench(path, reference=5)
     course = ALGORITHMS["grpo"](GRPO(rollout=ROLLOUT, kl=0.3, clip=0.1), parts)
-    plan = "1 rounds of 3 prompts x 3 answers = 9 completions; passes over them: 1, 9 in an update; 1 steps in all."
-    assert plan in parts.said
+    plan = "rounds: 1, each 3 prompts x 3 answers = 9 completions; "
+    assert plan + "passes over them: 1, 9 in an update; steps in all: 1." in parts.said
     ((batch,),) = list(course.feed)
     mask = batch.sequences.scored
     first = course.objective(batch).notes

@@ -198,3 +198,17 @@ def test_free_space_is_told_where_it_matters() -> None:
     assert "MiB are free" in str(full) and "what was finished before is intact" in str(full)
     missing = explain(OSError(errno.ENOENT, "x"), Path("/tmp/x"))
     assert str(missing) == "/tmp/x: No such file or directory. It does not exist. Check the path."
+
+
+@pytest.mark.parametrize("verb", ["doctor", "demo", "show"])
+def test_a_folder_deleted_under_the_shell_is_said_to_be_so(
+    said: Said, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert said(verb) == (
+        StoreError.exit_code,
+        "The folder that you are in was deleted. Change to one that is there.",
+    )

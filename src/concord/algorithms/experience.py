@@ -58,8 +58,8 @@ class Speaking:
     def __post_init__(self) -> None:
         plan, said = self.settings, self.settings.prompts * self.settings.samples
         self.bench.say(
-            f"{plan.rounds} rounds of {plan.prompts} prompts x {plan.samples} answers = {said} completions; "
-            f"passes over them: {plan.passes}, {-(-said // plan.updates)} in an update; {self.steps} steps in all."
+            f"rounds: {plan.rounds}, each {plan.prompts} prompts x {plan.samples} answers = {said} completions; "
+            f"passes over them: {plan.passes}, {-(-said // plan.updates)} in an update; steps in all: {self.steps}."
         )
 
     def __iter__(self) -> Iterator[list[Experience]]:

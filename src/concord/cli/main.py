@@ -24,7 +24,7 @@ from concord.cli import (
 )
 from concord.cli.parser import Verb
 from concord.cli.voice import PIPE_CLOSED, Voice
-from concord.errors import ConcordError, SettingsError
+from concord.errors import ConcordError, SettingsError, StoreError
 from concord.machine import keep_freed_memory, settle_environment
 
 INTERRUPTED = 130
@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     voice = Voice("--json" in words)
     try:
         with voice.alone():
+            stand()
             return obey(words, voice)
     except ConcordError as error:
         return voice.complain(str(error), type(error).__name__, error.exit_code)
@@ -85,6 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if voice.as_json:
             voice.complain(f"{type(error).__name__}: {error}", "Bug", 1)
         raise
+
+
+def stand() -> None:
+    """Refuse to work in a folder that was deleted under the shell: every path would lead nowhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise StoreError("The folder that you are in was deleted. Change to one that is there.") from None
 
 
 def obey(words: list[str], voice: Voice) -> int:

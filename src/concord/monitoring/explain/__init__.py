@@ -36,7 +36,7 @@ class Explanation:
 
     def lines(self) -> list[str]:
         """The same for a person."""
-        told = [f"{self.run}: {self.stage} is {self.state}, {self.rounds} rounds of answers looked at"]
+        told = [f"{self.run}: {self.stage} is {self.state}, rounds of answers looked at: {self.rounds}"]
         if self.healthy:
             so_far = "" if self.state == "done" else " so far"
             told.append(f"healthy{so_far}: none of the causes that could be looked for was found")

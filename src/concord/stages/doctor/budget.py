@@ -99,8 +99,8 @@ def speaking(brought: Brought, plan: Rollouts) -> Iterator[Remark]:
     size = -(-said // plan.updates)
     steps = plan.rounds * plan.passes * -(-said // size)
     what = (
-        f"align: {plan.rounds} rounds of {plan.prompts} prompts x {plan.samples} answers = {said:,} completions, "
-        f"{size} in an update, {steps:,} steps, at most {plan.rounds * said * plan.longest:,} tokens."
+        f"align: rounds {plan.rounds}, each {plan.prompts} prompts x {plan.samples} answers = {said:,} completions, "
+        f"{size} in an update; steps {steps:,}, tokens at most {plan.rounds * said * plan.longest:,}."
     )
     yield Remark("note", "arithmetic", source, what)
     if said % plan.updates:
