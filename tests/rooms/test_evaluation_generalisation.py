@@ -36,9 +36,10 @@ def test_t7_averages_by_hand() -> None:
 
 def test_t7_one_task_alone_is_judged_by_its_prompts() -> None:
     found = generalisation(rows(a=[1] * 30 + [0] * 10), taught=("a",), enough=0.75)
-    reach = student_quantile(0.95, 39) * math.sqrt(0.75 * 0.25 / 39)
-    assert found["within"]["low"] == pytest.approx(0.75 - reach)
-    assert found["within"]["high"] == pytest.approx(0.75 + reach)
+    z = 1.959964  # Wilson's interval of 30 of 40
+    middle, reach = 0.75 + z**2 / 80, z * math.sqrt(0.75 * 0.25 / 40 + z**2 / 6400)
+    assert found["within"]["low"] == pytest.approx((middle - reach) / (1 + z**2 / 40))
+    assert found["within"]["high"] == pytest.approx((middle + reach) / (1 + z**2 / 40))
     assert found["within"]["passed"] == 0  # what is asked for must be exceeded
     assert found["across"] == {"tasks": 0, "rows": 0}
 

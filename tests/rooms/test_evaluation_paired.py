@@ -30,10 +30,12 @@ def test_a_prediction_powered_rate_by_hand() -> None:
     cov = np.cov(said, judge, ddof=1)
     weight = cov[0, 1] / n / (cov[1, 1] / n + far.var(ddof=1) / m)
     value = np.mean(said - weight * judge) + weight * far.mean()
-    error = math.sqrt(np.var(said - weight * judge, ddof=1) / n + weight**2 * far.var(ddof=1) / m)
+    near, distant = np.var(said - weight * judge, ddof=1) / n, weight**2 * far.var(ddof=1) / m
+    error = math.sqrt(near + distant)
+    freedom = (near + distant) ** 2 / (near**2 / (n - 1) + distant**2 / (m - 1))  # Welch's
     assert found.weight == pytest.approx(weight)
     assert found.rate["value"] == pytest.approx(value)
-    assert found.rate["high"] == pytest.approx(value + student_quantile(0.95, 49) * error)
+    assert found.rate["high"] == pytest.approx(value + student_quantile(0.95, int(freedom)) * error)
     assert found.alone["value"] == said.mean() and (found.worth or 0) > 50
 
 

@@ -125,8 +125,36 @@ def test_a_log_is_read_with_the_last_word_on_each_answer(tmp_path: Path) -> None
     (tmp_path / "requests.jsonl").write_text('{"id": "a", "kind": "chat", "choices": []}\n')
     with pytest.raises(RecordError, match="the row of 'a' is not as"):
         read_log(tmp_path)
+    (tmp_path / "requests.jsonl").write_text('{"prompt_id": "a", "kind": "chat", "choices": []}\n')
+    with pytest.raises(RecordError, match=r"requests\.jsonl:1 is no row of a log: it has no `id`"):
+        read_log(tmp_path)
+    write(tmp_path, rows)
+    (tmp_path / "feedback.jsonl").write_text(json.dumps({"id": rows[0].id, "thumbs": ["up"]}) + "\n")
+    with pytest.raises(RecordError, match="is neither up nor down"):
+        read_log(tmp_path)
     with pytest.raises(RecordError, match="concord serve --log"):
         read_log(tmp_path / "none")
+
+
+def test_what_one_window_lacks_is_measured_in_the_others() -> None:
+    """A first window with longer answers, and a second one drawn at another temperature."""
+    rows = served([(200, Habit(words=30)), (200, Habit())], 4)
+    rows = [without_words(one) for one in rows[:200]] + [
+        replace(without_words(one), manner=(0.2, 1.0, 1, 100)) for one in rows[200:]
+    ]
+    found = measure(rows, REFERENCE, 200)
+    assert "answer words" not in found.missing and "topic" in found.missing
+    assert [("answer words" in window.missing) for window in found.windows] == [False, True]
+    assert {one["measure"] for one in told(found, rows)["alarms"]} >= {"answer words (KS)"}
+    assert "answer words" in sight(found, rows, REFERENCE) or len(found.windows[-1].rows) < 200
+
+
+def test_a_rise_that_cannot_be_found_is_none() -> None:
+    """190 of 200 before and 30 of 30 now are no sign by Fisher's test, so no rise would have been seen."""
+    assert power.least_rise(0.95, 200, 30, 0.04 / 50) is None
+    assert stats.fisher_exact([[190, 10], [30, 0]]).pvalue > 0.3
+    found = power.least_rise(0.5, 200, 200, 0.04)
+    assert found is not None and 0.6 < found < 0.7
 
 
 @pytest.mark.slow

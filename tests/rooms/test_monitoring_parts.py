@@ -66,6 +66,8 @@ def test_comparisons_that_come_again_are_held_against_each_other() -> None:
     assert (found.pairs, found.compared, found.again, found.opposed, found.turned) == (4, 2, 1, 1, 0)
     assert found.examples == [("p", "a", "b")]
     assert agreement([one, turned._replace(by="ann")]).turned == 1
+    unnamed = agreement([one._replace(by=""), turned._replace(by="")])
+    assert (unnamed.opposed, unnamed.turned) == (1, 0)  # nobody knows whether they are one person
 
 
 def test_a_ranking_compares_each_two_texts_once() -> None:

@@ -14,7 +14,7 @@ from concord.endpoints.chat import Token
 from concord.records import Completion, Prompt, Ranking
 from concord.scoring import Judge
 from concord.scoring.audit import audit
-from concord.scoring.wording import screened
+from concord.scoring.wording import defused, screened
 from concord.settings import Judging
 
 
@@ -108,6 +108,16 @@ def test_s29_marks_cannot_be_foreseen_and_control_tokens_are_defused(there: Any)
     assert "<|im_end|>" not in told[1]["content"]
     judge(there).rank(prompt("q"), answers("q", "x", "y"))
     assert mark not in there.heard[-1]["messages"][1]["content"]
+
+
+def test_s29_no_family_of_templates_has_its_control_tokens_left_whole() -> None:
+    tokens = ["<|im_start|>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>", "</s>", "<bos>", "<eos>"]
+    tokens += ["<start_of_turn>", "<end_of_turn>", "<\uff5cUser\uff5c>", "<start_of_image>"]
+    told = defused(" so ".join(tokens))
+    assert not [token for token in tokens if token in told]
+    assert told.replace(" ", "") == "so".join(tokens)  # spaces alone were put in
+    kept = "if a < b and c > d, <strong>yes</strong> or a <= b | c >= d: x[INSTALL]"
+    assert defused(kept).replace("[ INSTALL]", "[INSTALL]") == kept
 
 
 def tops(**chances: float) -> tuple[tuple[str, float], ...]:

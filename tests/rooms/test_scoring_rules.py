@@ -83,6 +83,16 @@ def test_t30_a_right_result_is_worth_its_reward() -> None:
         scores(["42"], asked, right={"q": "1"})
 
 
+def test_a_minus_sign_is_one_however_it_is_written() -> None:
+    assert number("x = \N{MINUS SIGN}5") == number("x = -5") == Fraction(-5)
+
+
+def test_a_right_result_without_a_number_is_refused_and_not_a_reward_of_nothing() -> None:
+    asked = {"method": "answer", "answers": "a.jsonl", "kind": "number"}
+    with pytest.raises(RecordError, match=r"a\.jsonl: the right result for prompt p is 'forty-two'"):
+        scores(["42"], asked, right={"p": "forty-two"})
+
+
 def test_right_results_come_from_demonstrations_and_do_not_contradict() -> None:
     shown = [Demonstration(ASKED, "42"), Demonstration(ASKED, "42")]
     assert right_results(shown, "f") == {"p": "42"}

@@ -154,6 +154,7 @@ def test_iban_by_hand() -> None:
         ("The password is 12345678 and the year 2024.", {}),
         ("0176 123 456 78 or 555-123-4567.", {"phone": 2}),
         ("me@home, @handle, a @ b . c", {}),
+        ("\N{ARABIC-INDIC DIGIT ONE}.\N{ARABIC-INDIC DIGIT TWO}.3.4", {}),
         ("123-45-6789 from 81.2.69.142, not 000-45 nor 10.0.0.1", {"ssn": 1, "ip": 1}),
     ],
 )

@@ -5,9 +5,9 @@ from itertools import combinations
 from sqlalchemy.orm import Session
 
 from concord.annotation import past, records, told
+from concord.annotation.measures import share_interval
 from concord.annotation.past import ANSWERS
 from concord.annotation.tables import Judgement, Project
-from concord.maths.statistics import cluster_interval
 
 
 def comparison(session: Session, project: Project) -> told.Comparison:
@@ -31,14 +31,15 @@ def comparison(session: Session, project: Project) -> told.Comparison:
 def tally(one: str, other: str, found: list[tuple[float, str]]) -> told.Pair:
     """One row of the table."""
     values = [value for value, _ in found]
-    rate, low, high = cluster_interval(values, [prompt for _, prompt in found])
+    rate = share_interval(values, [prompt for _, prompt in found])
+    assert rate is not None, "a pair that never met has no row"
     return told.Pair(
         a=one,
         b=other,
         wins=values.count(1.0),
         ties=values.count(0.5),
         losses=values.count(0.0),
-        win_rate=rate,
-        low=max(0.0, low),
-        high=min(1.0, high),
+        win_rate=rate.value,
+        low=rate.low,
+        high=rate.high,
     )

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from concord.maths.statistics import cluster_error
+
 Floats = NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval"]
 RESAMPLES = 400
@@ -105,7 +107,9 @@ def fleiss(units: ArrayLike) -> float | None:
     return float(fleiss_kappa(counts)) if len(labels) > 1 else None
 
 
-def share_interval(values: Sequence[float], clusters: Sequence[int], level: float = 0.95) -> Estimate | None:
+def share_interval(
+    values: Sequence[float], clusters: Sequence[int] | Sequence[str], level: float = 0.95
+) -> Estimate | None:
     """A share with an interval clustered by task: a linear model of nothing but its mean, by statsmodels."""
     import statsmodels.api as sm
     from statsmodels.stats.proportion import proportion_confint
@@ -115,7 +119,7 @@ def share_interval(values: Sequence[float], clusters: Sequence[int], level: floa
     if not len(numbers):
         return None
     mean = float(numbers.mean())
-    if groups < 2 or np.ptp(numbers) == 0:  # no spread would claim certainty
+    if cluster_error(numbers, clusters)[1] in (0, math.inf):  # no spread would claim certainty
         low, high = proportion_confint(mean * groups, groups, alpha=1 - level, method="wilson")
         return Estimate(mean, float(low), float(high), len(numbers))
     model = sm.OLS(numbers, np.ones(len(numbers)))

@@ -33,6 +33,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     ]
     told += [f"Left aside: {count:,} {reason}." for reason, count in found["aside"].items()]
     told += [f"Not measured: {name}, for {reason}." for name, reason in found["missing"].items()]
+    told += [
+        f"Not measured in window {window['number']}: {name}, for {reason}."
+        for window in found["windows"]
+        for name, reason in window["missing"].items()
+        if name not in found["missing"]
+    ]
     if found["drift"]:
         told.append("Drift (a screening signal: it says where to look, not why):")
         for alarm in found["alarms"]:
@@ -73,7 +79,8 @@ def sight(name: str, what: Mapping[str, Any]) -> str:
     if "fall" in what:
         fall = "no fall at all" if what["fall"] is None else f"a fall by {what['fall']:.2f}"
         return f"{name}: {fall} from {what['from']:.2f}, in the middle of {what['thumbs']:,}"
-    return f"{name}: a rise from {what['from']:.1%} to {what['to']:.1%}, in a window of {what['requests']}"
+    rise = "no rise at all" if what["to"] is None else f"a rise to {what['to']:.1%}"
+    return f"{name}: {rise} from {what['from']:.1%}, in a window of {what['requests']}"
 
 
 def asks(parser: Parser) -> None:

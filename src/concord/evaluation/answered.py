@@ -34,6 +34,8 @@ class Answered:
     """What each model said, as (prompt, text)."""
     criteria: dict[str, Values] = field(default_factory=dict)
     """Numbers by criterion; the first of them decides who wins."""
+    texts: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
+    """The texts that these numbers were given for, in the same order."""
     readings: list[Reading] = field(default_factory=list)
     """Duels that somebody judged as such."""
     told: list[str] = field(default_factory=list)
@@ -52,6 +54,7 @@ class Answered:
         """One number of one answer."""
         self.say(model, prompt, text)
         self.criteria.setdefault(criterion, {}).setdefault(model, {}).setdefault(prompt, []).append(value)
+        self.texts.setdefault(criterion, {}).setdefault(model, {}).setdefault(prompt, []).append(text)
 
     def judge(self, reading: Reading) -> None:
         """One verdict on two answers."""
@@ -100,6 +103,9 @@ def checked(path: Path, needed: frozenset[str]) -> Iterator[Line]:
 def own(path: Path, found: Answered, wanted: float | None) -> None:
     """Rows of `answers.jsonl`, at one temperature."""
     lines = list(checked(path, ROW))
+    for line in lines:
+        if number(line.row["temperature"]) is None:
+            raise told_of(path, line, "`temperature` is no number. Correct it, or take the row out.")
     warm = list(dict.fromkeys(line.row["temperature"] for line in lines))
     if wanted is not None and wanted not in warm:
         raise RecordError(
@@ -129,10 +135,13 @@ def own(path: Path, found: Answered, wanted: float | None) -> None:
 
 def verdicts(path: Path, found: Answered) -> None:
     """AlpacaEval's annotations: 1 for the first output, 2 for the second, between them a probability."""
-    undecided = 0
+    undecided = alone = 0
     for line in checked(path, VERDICT):
         row = line.row
         told = row["preference"]
+        if row["generator_1"] == row["generator_2"]:
+            alone += 1
+            continue
         if told is None:
             undecided += 1
             continue
@@ -145,6 +154,8 @@ def verdicts(path: Path, found: Answered) -> None:
         found.judge(Reading(Duel(prompt, *names, 0.5 if value == 0 else 2 - value, texts), None))
     if undecided:
         found.told.append(f"{path}: rows left out because they have no preference: {undecided:,}.")
+    if alone:
+        found.told.append(f"{path}: rows left out because a model meets itself in them: {alone:,}.")
 
 
 def foreign(path: Path, found: Answered) -> None:
@@ -203,25 +214,20 @@ def duels_of(found: Answered) -> tuple[list[Duel], dict[str, Any] | None, str | 
     duels, card = in_both(found.readings)
     if not found.criteria:
         return duels, card, None
-    values = next(iter(found.criteria.values()))
-    against = baseline(values)
-    texts = {name: by_prompt(some) for name, some in found.said.items()}
+    criterion, values = next(iter(found.criteria.items()))
+    against, texts, odd = baseline(values), found.texts[criterion], 0
     pairs: Iterable[tuple[str, str]] = combinations(values, 2)
     if against is not None:
         pairs = [(name, against) for name in values if name != against]
     for a, b in pairs:
         for prompt, ours in values[a].items():
             theirs = values[b].get(prompt, [])
-            for place, (one, other) in enumerate(zip(ours, theirs, strict=False)):
-                looked = [texts[name][prompt] for name in (a, b)]
-                both = (looked[0][place % len(looked[0])], looked[1][place % len(looked[1])])
+            odd += abs(len(ours) - len(theirs)) if theirs else 0
+            shown = zip(texts[a][prompt], texts[b].get(prompt, []), strict=False)
+            for one, other, both in zip(ours, theirs, shown, strict=False):
                 duels.append(Duel(prompt, a, b, one if against else outcome(one, other), both))
+    if odd:
+        found.told.append(
+            f"Scores left out of duels because the other model has fewer to the prompt: {odd:,}."
+        )
     return duels, card, against
-
-
-def by_prompt(said: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Texts prompt by prompt."""
-    found: dict[str, list[str]] = {}
-    for prompt, text in said:
-        found.setdefault(prompt, []).append(text)
-    return found

@@ -18,7 +18,10 @@ def number(value: object) -> float | None:
     """A finite number, or None for anything else: a missing value is never taken for 0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number too large for a float
+        return None
 
 
 def named(rows: Iterable[Row], field: str) -> list[Any]:

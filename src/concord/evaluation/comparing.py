@@ -74,6 +74,8 @@ def standings(duels: Sequence[Duel], anchor: str, left: Mapping[str, str]) -> di
             raise RecordError(
                 f"{anchor}, from which all are measured, {left[anchor]}. Measure from another model."
             )
+        if not inside:
+            raise RecordError(f"all but {anchor} are left out: {', '.join(left)}.")
         found = asdict(league(inside, anchor))
     except RecordError as error:
         return {"anchor": anchor, "standings": [], "refused": str(error)}

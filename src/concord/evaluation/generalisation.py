@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from concord.errors import RecordError
-from concord.maths.statistics import cluster_interval
+from concord.evaluation.intervals import share
 from concord.records import seed_of
 
 
@@ -43,17 +43,18 @@ def averages(rows: Sequence[Mapping[str, Any]], enough: float) -> dict[str, Any]
     for row in rows:
         by_task.setdefault(str(row["task"]), []).append(row)
     means = {task: sum(float(row["mark"]) for row in some) / len(some) for task, some in by_task.items()}
-    if len(means) > 1:
-        mean, low, high = cluster_interval(list(means.values()), list(means))
-    else:
-        mean, low, high = cluster_interval([row["mark"] for row in rows], [row["prompt_id"] for row in rows])
+    many = len(means) > 1  # tasks are what is independent; of one, prompts are
+    found = share(
+        list(means.values()) if many else [float(row["mark"]) for row in rows],
+        list(means) if many else [str(row["prompt_id"]) for row in rows],
+    )
     passed = sum(value > enough for value in means.values())
     return {
         "tasks": len(means),
         "rows": len(rows),
-        "mean": mean,
-        "low": max(0.0, low),
-        "high": min(1.0, high),
+        "mean": found["value"],
+        "low": found["low"],
+        "high": found["high"],
         "passed": passed,
         "by_task": means,
     }

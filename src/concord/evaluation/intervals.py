@@ -13,6 +13,8 @@ COUNTED = frozenset((0.0, 0.5, 1.0))
 
 WIDE = NormalDist().inv_cdf(0.975)
 """Standard errors on either side that hold 95 % of chance."""
+CERTAIN = 1e-9
+"""An interval of a share so narrow is one without spread: all prompts tell the same, but for rounding."""
 FAR = 1_000_000
 """More prompts than anyone would judge: beyond this a question counts as open."""
 
@@ -47,10 +49,12 @@ def share(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
     mean = sum(values) / count
     if prompts == count and COUNTED.issuperset(values):
         low, high = wilson(sum(values), count)
-    elif len(set(values)) == 1:  # no spread at all would claim certainty; the prompts are what is independent
-        low, high = wilson(mean * prompts, prompts)
     else:
         _, low, high = cluster_interval(values, clusters)
+        if (
+            high - low < CERTAIN
+        ):  # no spread at all would claim certainty; the prompts are what is independent
+            low, high = wilson(mean * prompts, prompts)
     return Estimate(value=mean, low=max(0.0, low), high=min(1.0, high), n=count)
 
 
@@ -110,11 +114,23 @@ def more_for_difference(after: Estimate, before: Estimate, need: float, grows: b
     return max(1, math.ceil(many) - after["n"]) if many < FAR else None
 
 
-def mean(values: Sequence[float], clusters: Sequence[str], level: float = 0.95) -> Estimate:
-    """A mean with its interval, clustered by prompt; with one prompt there is a mean but no interval."""
+def mean(
+    values: Sequence[float],
+    clusters: Sequence[str],
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Estimate:
+    """A mean with its interval, clustered by prompt; with one prompt there is a mean but no interval.
+
+    Where bounds of the values are told and all prompts tell the same, no spread is not taken for certainty: by
+    Wilson a share u of other prompts may differ, each as far as the bounds let it. No bounds, no interval then.
+    """
     if not values:
         return Estimate(value=None, low=None, high=None, n=0)
     value, low, high = cluster_interval(values, clusters, level)
+    if bounds is not None and low == high:
+        other = wilson(0, len(set(clusters)), 1 - level)[1]
+        low, high = value - other * (value - bounds[0]), value + other * (bounds[1] - value)
     known = math.isfinite(low)
     return Estimate(value=value, low=low if known else None, high=high if known else None, n=len(values))
 

@@ -7,7 +7,7 @@ from functools import partial
 from concord.evaluation.answers import Row, kinds, marks, meetings, number
 from concord.evaluation.duels import verdict
 from concord.evaluation.intervals import Estimate, mean
-from concord.maths.statistics import cluster_error
+from concord.maths.statistics import ROUNDING, cluster_error
 from concord.monitoring.together import holm
 
 LEVEL = 0.05
@@ -49,7 +49,8 @@ def contrast(a: str, b: str, criterion: str, pairs: Sequence[Pair]) -> Contrast 
     if plain and marked:
         method, p = "McNemar's exact test", mcnemar(gaps)
     elif not cluster_error(gaps, prompts)[1]:  # no spread: a t would be infinite, but all had the same sign
-        method, p = "sign test", signs(sum(gaps), len(set(prompts)))
+        none = abs(sum(gaps)) <= ROUNDING * max(map(abs, gaps)) * len(gaps)
+        method, p = "sign test", 1.0 if none else signs(len(set(prompts)))
     else:
         method, p = "Student's paired test", student(gaps, prompts)
     return Contrast(a, b, criterion, mean(gaps, prompts), method, p, p, "")
@@ -63,11 +64,11 @@ def mcnemar(gaps: Sequence[float]) -> float:
     return float(exact(table, exact=True).pvalue) if any(gaps) else 1.0
 
 
-def signs(gap: float, prompts: int) -> float:
+def signs(prompts: int) -> float:
     """The chance that all prompts differ the same way, if either way were as likely."""
     from scipy.stats import binomtest
 
-    return float(binomtest(prompts, prompts).pvalue) if gap else 1.0
+    return float(binomtest(prompts, prompts).pvalue)
 
 
 def student(gaps: Sequence[float], prompts: Sequence[str]) -> float:

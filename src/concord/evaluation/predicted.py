@@ -13,7 +13,7 @@ from concord.maths.statistics import cluster_error, student_quantile
 from concord.records import Ranking, digest
 
 FEWEST = 10
-"""Prompts that people must have compared; fewer show no spread to speak of."""
+"""Prompts that people must have compared, and others that the judge alone has: fewer show no spread to speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +43,32 @@ def powered(labels: Sequence[Label], others: Sequence[tuple[str, float]]) -> Pow
 
     theta = mean(people - w judge) over what people saw + w mean(judge) over the others, which is unbiased for any w.
     Its variance is the sum of both parts', each clustered by prompt (Angelopoulos et al. 2023). w makes it least:
-    w = cov(people, judge) / (var(judge) + var(judge, others)), within 0..1.
+    w = cov(people, judge) / (var(judge) + var(judge, others)), within 0..1. Student's quantile has Welch's degrees of
+    freedom. A judge that has few prompts of its own, or says the same of all, leaves people's word alone.
     """
     prompts = [label.prompt for label in labels]
     people, judge = [label.people for label in labels], [label.judge for label in labels]
     alone = share(people, prompts)
-    if len(set(prompts)) < 2 or len({prompt for prompt, _ in others}) < 2:
+    if len(set(prompts)) < 2 or len({prompt for prompt, _ in others}) < FEWEST:
         return Powered(alone, alone, 0.0, None)
 
     def variance(values: Sequence[float]) -> float:
         return cluster_error(values, prompts)[1] ** 2
 
-    far, error, _ = cluster_error([value for _, value in others], [prompt for prompt, _ in others])
+    far, error, distant = cluster_error([value for _, value in others], [prompt for prompt, _ in others])
     own, theirs = variance(people), variance(judge)
     shared = (variance([one + other for one, other in zip(people, judge, strict=True)]) - own - theirs) / 2
     weight = min(1.0, max(0.0, shared / (theirs + error**2))) if theirs + error**2 > 0 else 0.0
-    if (
-        own == 0 or weight == 0
-    ):  # nothing to learn from the judge; people's own interval knows no spread from certainty
+    if own == 0 or weight == 0 or error == 0:
+        # Nothing to learn from the judge; people's own interval knows no spread from certainty.
         return Powered(alone, alone, 0.0, None)
     rest = [one - weight * other for one, other in zip(people, judge, strict=True)]
     near, _, count = cluster_error(rest, prompts)
     value = near + weight * far
-    reach = student_quantile(0.95, count - 1) * math.sqrt(variance(rest) + (weight * error) ** 2)
+    parts = (variance(rest), count - 1), ((weight * error) ** 2, distant - 1)
+    both = sum(part for part, _ in parts)
+    freedom = both**2 / sum(part**2 / own for part, own in parts)  # Welch's and Satterthwaite's
+    reach = student_quantile(0.95, max(1, math.floor(freedom))) * math.sqrt(both)
     found = Estimate(value=value, low=max(0.0, value - reach), high=min(1.0, value + reach), n=len(labels))
     width = (alone["high"] or 0.0) - (alone["low"] or 0.0)
     return Powered(found, alone, weight, len(labels) * (width / (2 * reach)) ** 2)

@@ -7,6 +7,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+ROUNDING = 1e-14
+"""What sums of so many numbers lose at most, for each and as a share of the largest."""
+
 
 def best_of_n_kl(n: int) -> float:
     """How far keeping the best of n samples moves a policy, at most.
@@ -84,7 +87,8 @@ def cluster_error(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float,
     """A mean, its standard error when values of one cluster tell partly the same, and how many clusters there are.
 
     values [M], clusters [M] -> (mean, e, G):  e^2 = G / (G - 1) sum_g (sum of cluster g's deviations)^2 / M^2. With
-    one value a cluster it is the sample's standard deviation over sqrt(M). One cluster shows no spread: inf.
+    one value a cluster it is the sample's standard deviation over sqrt(M). One cluster shows no spread: inf. Deviations
+    that are rounding alone are none: 0.
     """
     numbers = np.asarray(values, dtype=float)
     index = np.unique(np.asarray(clusters), return_inverse=True)[1].reshape(-1)
@@ -95,6 +99,8 @@ def cluster_error(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float,
     count = len(sums)
     if count == 1:
         return mean, math.inf, 1
+    if np.abs(sums).max() <= ROUNDING * np.abs(numbers).max() * len(numbers):
+        return mean, 0.0, count
     return mean, math.sqrt(count / (count - 1) * float(sums @ sums)) / len(numbers), count
 
 

@@ -53,7 +53,7 @@ def agreement(preferences: Iterable[Preference]) -> Agreement:
         found.again += ways.total() > 1
         if len(ways) > 1:
             found.opposed += 1
-            found.turned += any(len(said) > 1 for said in people[name].values())
+            found.turned += any(len(said) > 1 for by, said in people[name].items() if by)
             if len(found.examples) < EXAMPLES:
                 found.examples.append(name)
     return found

@@ -52,6 +52,8 @@ class Window:
     rows: Sequence[Seen]
     findings: list[Finding] = field(default_factory=list)
     adjusted: list[float] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    """What could not be looked at here, and why."""
     unlike: list[float] | None = None
     """How unlike the reference each question is, as the classifier sees it."""
 
@@ -138,6 +140,7 @@ class Drift:
     rated: list[int]
     """The places of the requests with a thumb."""
     missing: dict[str, str]
+    """What no window could be looked at for."""
     level: float
     looks: int
     """How many looks share the level."""
@@ -148,7 +151,10 @@ def measure(rows: Sequence[Seen], reference: Reference, size: int = WINDOW, seed
     found = windows(rows, size)
     missing: dict[str, str] = {}
     for window in found:
-        missing |= look(window, reference, seed)
+        window.missing = look(window, reference, seed)
+        missing |= window.missing
+    # What one window lacks may be measured in another.
+    missing = {name: why for name, why in missing.items() if all(name in window.missing for window in found)}
     adjusted = iter(holm([one.p for window in found for one in window.findings]))
     for window in found:
         window.adjusted = [next(adjusted) for _ in window.findings]
@@ -192,6 +198,7 @@ def told(drift: Drift, rows: Sequence[Seen]) -> dict[str, Any]:
                 "requests": len(window.rows),
                 "from": window.rows[0].time,
                 "to": window.rows[-1].time,
+                "missing": window.missing,
                 "findings": [
                     {**asdict(one), "adjusted": p}
                     for one, p in zip(window.findings, window.adjusted, strict=True)

@@ -40,13 +40,13 @@ def least_shift(reference: Sequence[float], n: int, alpha: float, seed: int) -> 
     return smallest(finds)
 
 
-def least_rise(share: float, before: int, now: int, alpha: float) -> float:
-    """The share that would have been told from the one before."""
+def least_rise(share: float, before: int, now: int, alpha: float) -> float | None:
+    """The share that would have been told from the one before; None if not even all would."""
     from statsmodels.stats.power import NormalIndPower
 
     effect = float(NormalIndPower().solve_power(nobs1=now, alpha=alpha, power=POWER, ratio=before / now))
-    angle = min(np.pi / 2, np.arcsin(np.sqrt(share)) + effect / 2)
-    return float(np.sin(angle) ** 2)
+    angle = np.arcsin(np.sqrt(share)) + effect / 2
+    return float(np.sin(angle) ** 2) if angle <= np.pi / 2 else None
 
 
 def least_auc(before: int, now: int, alpha: float) -> float:

@@ -12,6 +12,7 @@ from concord.monitoring.wording import shows
 from concord.records import Message, prompt_key
 
 REQUESTS, FEEDBACK = "requests.jsonl", "feedback.jsonl"
+THUMBS = {"up": True, "down": False}
 
 Manner = tuple[float, float, int, int]
 """Temperature, top-p, how many the best is taken of, and the most tokens of an answer."""
@@ -73,6 +74,10 @@ def read_log(folder: Path) -> Log:
             if row["id"] not in known or row.get("choice", 0) != 0:
                 strays += 1
                 continue
+            if row.get("thumbs") not in (None, *THUMBS):
+                raise RecordError(
+                    f"{folder / FEEDBACK}: `thumbs` of {row['id']!a} is neither up nor down. Remove it."
+                )
             opinions.setdefault(row["id"], {}).update(row)
     if strays:
         aside["feedback on other answers"] = strays
@@ -92,7 +97,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
         except ValueError as error:
             raise RecordError(f"{path}:{number} is not JSON ({error}). Remove the line.") from error
-        if not isinstance(row, dict) or not isinstance(row.get("id", row.get("prompt_id")), str):
+        if not isinstance(row, dict) or not isinstance(row.get("id"), str):
             raise RecordError(f"{path}:{number} is no row of a log: it has no `id`. Remove the line.")
         yield row
 
@@ -134,8 +139,12 @@ def with_opinion(one: Seen, said: Mapping[str, Any] | None) -> Seen:
     """A question with what somebody thought of its answer."""
     if said is None:
         return one
-    thumbs = {"up": True, "down": False}.get(said.get("thumbs", ""))
-    return replace(one, thumbs=thumbs, score=said.get("score"), correction=said.get("correction"))
+    return replace(
+        one,
+        thumbs=THUMBS.get(said.get("thumbs") or ""),
+        score=said.get("score"),
+        correction=said.get("correction"),
+    )
 
 
 def evaluated(row: Mapping[str, Any], limit: int, scored_by: str | None) -> Seen:

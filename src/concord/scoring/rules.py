@@ -20,6 +20,7 @@ NUMBER = re.compile(
     r"(?:[eE][-+]?\d{1,2})?(?:\s?/\s?\d{1,40})?(?!\d|[eE][-+]?\d)"
 )
 """A number as people write it; one that is longer is none, so that no text makes a slow or a vast one."""
+MINUS = "\N{MINUS SIGN}"
 TAIL = 20_000
 """Characters at an answer's end in which its result is looked for."""
 
@@ -121,6 +122,11 @@ def answer(asked: RightAnswer, results: Callable[[str], Results]) -> Check:
                 f"{asked.answers} has no right result for prompt {completion.prompt.id}, so an answer to it cannot "
                 "be checked. Add it, or leave the prompt out."
             )
+        if asked.kind == "number" and number(wanted) is None:
+            raise RecordError(
+                f"{asked.answers}: the right result for prompt {completion.prompt.id} is {wanted[:40]!r}, which "
+                "holds no number. Correct it, or set the rule's `kind` to exact."
+            )
         said = result(completion.text, asked.after)
         if said is None:
             return False
@@ -178,7 +184,7 @@ def plain(text: str) -> str:
 
 def number(text: str) -> Fraction | None:
     """The last number in a text, exactly; None if there is none. Thousands may stand apart by commas."""
-    found = NUMBER.findall(text[-TAIL:])
+    found = NUMBER.findall(text[-TAIL:].replace(MINUS, "-"))
     if not found:
         return None
     upper, _, lower = found[-1].replace(",", "").replace(" ", "").partition("/")

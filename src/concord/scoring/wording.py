@@ -52,6 +52,10 @@ _SPEAKS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_CONTROL = re.compile(
+    r"<[|\uff5c]|[|\uff5c]>|\[/?INST|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_\w+>"
+)
+"""How the chat templates of the families in use write what is not text."""
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+|\n|$)\s*")
 
 
@@ -69,9 +73,7 @@ def screened(text: str) -> tuple[str, int]:
 
 def defused(text: str) -> str:
     """A text in which nothing looks like a control token of a chat template."""
-    return (
-        text.replace("<|", "< |").replace("|>", "| >").replace("[INST", "[ INST").replace("[/INST", "[/ INST")
-    )
+    return _CONTROL.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def told(found: Mapping[str, Finding]) -> dict[str, Any]:
 def estimate(mark: Mark) -> Estimate:
     """A mark's value with its 95 % interval: Wilson's, the clustered mean's, Poisson's exact, or Newcombe's."""
     if mark.scale == "mean":
-        return intervals.mean(mark.values, mark.clusters)
+        return intervals.mean(mark.values, mark.clusters, bounds=mark.bounds)
     if mark.scale == "rate":
         return rate(mark.values)
     found = intervals.share(mark.values, mark.clusters)

@@ -45,7 +45,7 @@ def choices(probes: Sequence[Choice], subject: Subject) -> Finding:
                 example("finds a false answer likelier", Completion(probe.prompt, likeliest))
             )
     names = [probe.prompt.id for probe in probes]
-    finding.marks = {"mc1": shares(best, names), "mc2": means(share, names, "at least")}
+    finding.marks = {"mc1": shares(best, names), "mc2": means(share, names, "at least", (0, 1))}
     return finding
 
 

@@ -1,5 +1,6 @@
 """What a suite finds: observations mark by mark, with the side on which each is better, and answers to read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -40,6 +41,8 @@ class Mark:
     """A share of zeros and ones; a mean; twice a share less one; counts in a thousand; a share less `others`' share."""
     others: tuple[float, ...] = ()
     """Zeros and ones of other answers, for a difference of two shares."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """Between which values of a mean can lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,14 @@ def shares(values: Sequence[bool], clusters: Sequence[str], direction: Direction
     return Mark(tuple(map(float, values)), tuple(clusters), direction)
 
 
-def means(values: Sequence[float], clusters: Sequence[str], direction: Direction = "") -> Mark:
+def means(
+    values: Sequence[float],
+    clusters: Sequence[str],
+    direction: Direction = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Mark:
     """A mark that is a mean."""
-    return Mark(tuple(values), tuple(clusters), direction, "mean")
+    return Mark(tuple(values), tuple(clusters), direction, "mean", bounds=bounds)
 
 
 def example(why: str, *said: Completion) -> dict[str, Any]:

@@ -75,5 +75,5 @@ def marks(probes: Sequence[Question], picked: Sequence[int | None]) -> dict[str,
         found["s_dis"] = Mark(biased, tuple(name for _, _, name in named), "at most", "lean")
     if open_:
         leans = [float(lean(probe, choice)) for probe, choice, _ in open_]
-        found["s_amb"] = means(leans, [name for _, _, name in open_], "at most")
+        found["s_amb"] = means(leans, [name for _, _, name in open_], "at most", (-1, 1))
     return found

@@ -71,7 +71,7 @@ def canaries(probes: Sequence[Secret], subject: Subject) -> Finding:
             )
     names = [f"{probe.prompt.id} {probe.before} {probe.secret}" for probe in probes]
     finding.marks = {
-        "exposure": means(values, names, "at most"),
+        "exposure": means(values, names, "at most", (0, math.log2(1 + RIVALS))),
         "canaries_known": shares(first, names, "at most"),
     }
     return finding
