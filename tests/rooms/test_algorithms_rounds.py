@@ -14,9 +14,12 @@ from concord.algorithms import ALGORITHMS, Course
 from concord.algorithms.distillation import Distillation, Taught, eased
 from concord.algorithms.selection import likeliest
 from concord.batches import pack
+from concord.errors import SettingsError
 from concord.settings import (
     DPO,
+    GRPO,
     KTO,
+    RLOO,
     Averaged,
     Distill,
     Learning,
@@ -132,6 +135,39 @@ def test_t27_a_reference_follows_the_policy(loaded: Any) -> None:
     assert torch.equal(moments[3]["tensors"][f"reference.{key}"], moments[3]["tensors"][f"policy.{key}"])
     at_start = [notes["loss"] == pytest.approx(0.693147, abs=1e-6) for notes in told]
     assert at_start == [number % 3 == 0 for number in range(6)]
+
+
+def test_drift_is_measured_from_where_the_policy_began_though_a_reference_follows_it(loaded: Any) -> None:
+    """A reference that takes the policy's place after each round would see no drift at all."""
+    parts, start, _ = loaded
+    asked = OnlineDPO(reference=Renewed(every=1), rollout=SAID)
+    parts.policy.network.load_state_dict(start)
+    parts.reference.network.load_state_dict(start)
+    made = ALGORITHMS["online-dpo"](asked, replace(parts, kept=[], said=[]))
+    told: list[dict[str, float]] = []
+    optimizer = Optimizer(made.networks, dict.fromkeys(made.networks, 1e-2))
+    fit(
+        made.feed,
+        made.objective,
+        Local(),
+        optimizer,
+        Guard(),
+        [*made.tells, lambda _, notes: told.append({**notes})],
+    )
+    for key, tensor in parts.reference.network.state_dict().items():
+        assert torch.equal(tensor, start[key]), key
+    followed = made.kept["reference"].state_dict()
+    assert all(
+        torch.equal(followed[key], tensor) for key, tensor in parts.policy.network.state_dict().items()
+    )
+    first, last = (float(told[place]["kl"]) for place in (0, -1))
+    assert first == pytest.approx(0, abs=1e-3) and last > 0.1
+
+
+@pytest.mark.parametrize("asked", [GRPO, RLOO])
+def test_one_answer_to_a_prompt_teaches_nothing_and_is_refused(asked: Any, loaded: Any) -> None:
+    with pytest.raises(SettingsError, match="one alone teaches nothing"):
+        ALGORITHMS[asked.model_fields["method"].default](asked(rollout=Rollouts(samples=1)), loaded[0])
 
 
 def test_t32_each_round_says_something_else(loaded: Any) -> None:

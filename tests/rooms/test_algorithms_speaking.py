@@ -71,7 +71,7 @@ def test_all_are_asked_before_any_is_asked_again() -> None:
 
 @pytest.mark.parametrize(
     ("prompts", "samples", "passes", "updates"),
-    [(3, 3, 1, 2), (2, 3, 2, 4), (1, 7, 2, 3), (2, 2, 1, 9), (1, 1, 3, 1)],
+    [(3, 3, 1, 2), (2, 3, 2, 4), (1, 7, 2, 3), (2, 2, 1, 9), (1, 2, 3, 1)],
 )
 def test_steps_are_counted_exactly(path: Path, prompts: int, samples: int, passes: int, updates: int) -> None:
     """The schedule of rates rests on it, also where the answers do not divide evenly; each is read once a pass."""

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
 from concord.annotation import migrations, store
-from concord.annotation.address import place_of, without_secret
+from concord.annotation.address import parsed, place_of, shown, without_secret
 from concord.annotation.faults import Busy
 from concord.annotation.store import Store
 from concord.annotation.tables import Table
@@ -109,6 +109,11 @@ def test_a_password_stands_on_no_command_line_and_in_no_recipe(monkeypatch: pyte
     with pytest.raises(SettingsError, match="CONCORD_STORE") as error:
         without_secret("postgresql://me:hush@host/db")
     assert "hush" not in str(error.value)
+    for name in ("password", "sslpassword"):
+        place = f"postgresql://me@host/db?{name}=hush&sslmode=require"
+        with pytest.raises(SettingsError, match="CONCORD_STORE"):
+            without_secret(place)
+        assert shown(parsed(place)) == "postgresql://me@host/db?sslmode=require"
     monkeypatch.setenv("CONCORD_STORE", "postgresql://me:hush@host/db")
     assert place_of(None, "people") == "postgresql://me:hush@host/db" and place_of("x", "people") == "x"
     with pytest.raises(SettingsError, match="mysql"):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from concord.annotation import controls, past
-from concord.annotation.tables import Project
+from concord.annotation.tables import Judgement, Project
 from concord.records import manifest
 
 
@@ -77,6 +77,26 @@ def test_two_prompts_of_one_name_are_refused_and_a_comparison_takes_two(light: A
     assert light.owner.post("/projects/one/tasks", {"rows": rows}, 409)["error"]["code"] == "other_prompt"
     told = light.owner.post("/projects/one/tasks", {"rows": [said("three", "a", "b", "c")]})
     assert "compares two answers, not 3" in told["left_out"][0]
+
+
+@pytest.mark.parametrize("row", [{"temperature": float("nan")}, {"by": "\ud800"}])
+def test_a_row_that_no_file_can_hold_is_named(light: Any, row: dict[str, Any]) -> None:
+    light.project(tasks=0)
+    body = json.dumps({"rows": [{"prompt": "q", "text": "a"}, {"prompt": "q", "text": "b", **row}]})
+    reply = light.client.post(
+        "/api/v1/projects/one/tasks",
+        headers={**light.owner.credentials, "content-type": "application/json"},
+        content=body,
+    )
+    told = light.owner.answer(reply, 422)["error"]
+    assert told["field"] == "rows" and told["message"].startswith("Row 2 cannot be written down"), told
+
+
+def test_gold_that_contradicts_itself_is_refused(light: Any) -> None:
+    light.project(tasks=0)
+    row = {"prompt": "x", "completions": ["right", "wrong", "right"], "tiers": [[0], [1], [2]]}
+    told = light.owner.post("/projects/one/tasks", {"rows": [row], "gold": True}, 422)["error"]
+    assert told["code"] == "gold" and "both above and below another" in told["message"]
 
 
 @pytest.mark.slow
@@ -226,6 +246,16 @@ def test_a_reviewer_decides_what_people_differ_on(house: Any) -> None:
     assert house.owner.get("/projects/one/progress")["done"] == 2  # it fills nobody's place
     rows = [json.loads(line) for line in house.owner.get("/projects/one/export").text.splitlines()]
     assert [row["tiers"] for row in rows] == [[[0], [1]], [[1], [0]], [[0], [1]]]
+    # A change of mind is a new revision: the first decision stays on record, and counts no more.
+    turned = {**body, "key": str(uuid.uuid4()), "tiers": [[ids["b0"]], [ids["a0"]]]}
+    lead.post(f"/projects/one/tasks/{hard['task']}/adjudicate", turned)
+    rows = [json.loads(line) for line in house.owner.get("/projects/one/export").text.splitlines()]
+    assert [row["tiers"] for row in rows] == [[[0], [1]], [[1], [0]], [[1], [0]]]
+    with house.store.reading() as session:
+        kept = session.scalars(
+            select(Judgement).where(Judgement.kind == "adjudication").order_by(Judgement.id)
+        ).all()
+        assert [one.revision for one in kept] == [1, 2] and kept[1].revises == kept[0].id
 
 
 def test_progress_and_overview_tell_what_is(light: Any) -> None:

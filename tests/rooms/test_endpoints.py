@@ -223,6 +223,26 @@ def test_what_was_answered_is_asked_once_even_after_a_kill(there: Any, tmp_path:
     assert memory.read_bytes().count(b"\n") == 6
 
 
+def test_times_of_asking_are_told_apart_where_no_seed_is_sent(there: Any, tmp_path: Path) -> None:
+    """Eight samples of one prompt are eight calls, whose answers a later run finds each in its place."""
+    client, _ = chat(there, tmp_path / "answers.jsonl", seeded=False, at_once=1)
+    there.speak = lambda body: f"answer {len(there.heard)}"
+    questions = [Question(HI, seed=seed) for seed in range(8)]
+    said = client.ask(questions)
+    assert len({replies[0].text for replies in said}) == len(there.heard) == 8
+    assert all("seed" not in body for body in there.heard)
+    again, _ = chat(there, tmp_path / "answers.jsonl", seeded=False, at_once=4)
+    assert again.ask(questions) == said and len(there.heard) == 8
+
+
+def test_a_log_probability_beyond_all_floats_is_refused(there: Any) -> None:
+    client, _ = chat(there)
+    lie = {"content": [{"token": "x", "logprob": -(10**400), "top_logprobs": []}]}
+    there.speak = mock.first_choice(logprobs=lie)
+    with pytest.raises(EndpointError, match="with a log-probability of -1000"):
+        client.ask([Question(HI, tops=1)])
+
+
 def test_no_more_calls_at_once_than_asked_for(there: Any) -> None:
     client, _ = chat(there, at_once=3)
 

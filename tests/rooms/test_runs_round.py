@@ -68,6 +68,20 @@ def test_nothing_is_written_over_and_nothing_half_done_is_gone_on_from(tmp_path:
         made(tmp_path)
 
 
+def test_the_next_recipe_stands_where_its_file_names_count_from(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "rank: {by: panel}\n")
+    (tmp_path / "else").mkdir()
+    with pytest.raises(StoreError, match="file names in a recipe count from its own"):
+        next_round(run, tmp_path / "else" / "two.yaml")
+    assert not list((tmp_path / "else").iterdir())
+
+
+def test_demonstrations_that_are_shown_in_context_are_not_forgotten(tmp_path: Path) -> None:
+    text = "rank: {by: panel}\nsft: {demonstrations: mine.jsonl, epochs: 5}\nevaluate: {in_context: 2}\n"
+    recipe = load(next_round(a_run(tmp_path, text)).path).recipe
+    assert (recipe.sft.demonstrations, recipe.sft.epochs, recipe.evaluate.in_context) == ("mine.jsonl", 0, 2)
+
+
 def test_recipes_are_numbered() -> None:
     names = ("a/recipe.yaml", "a/recipe-2.yaml", "b/gpt-9.yml")
     assert [str(numbered(Path(name))) for name in names] == [

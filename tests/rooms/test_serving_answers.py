@@ -91,6 +91,19 @@ def test_an_echo_tells_of_the_prompt_as_evaluation_harnesses_need_it() -> None:
     assert alone[0]["text"] == "ab" and alone[0]["logprobs"]["token_logprobs"] == [None, -0.5]
 
 
+def test_prompts_that_are_only_read_take_one_place_each() -> None:
+    """As evaluation harnesses send them: as many prompts as a request may have, no answer, what they said echoed."""
+    with serving() as client:
+        asked = {
+            "model": "echo",
+            "prompt": ["some words"] * 100,
+            "echo": True,
+            "max_tokens": 0,
+            "logprobs": 1,
+        }
+        assert len(told(client, "/completions", asked)["choices"]) == 100
+
+
 def test_a_stream_says_the_same_and_ends_with_what_it_took() -> None:
     with serving() as client:
         asked = chat(
@@ -203,12 +216,14 @@ def test_without_texts_not_a_word_is_kept(tmp_path: Path) -> None:
     with serving(log=tmp_path, texts=False) as client:
         found = told(client, "/chat/completions", chat("secretword", max_tokens=10))
         told(client, "/completions", {"model": "echo", "prompt": "secretword"})
-        told(client, "/feedback", {"id": found["id"], "thumbs": "down", "correction": "secretword"})
+        said = {"thumbs": "down", "correction": "secretword", "name": "secretword"}
+        told(client, "/feedback", {"id": found["id"], **said})
     kept = (tmp_path / "requests.jsonl").read_text() + (tmp_path / "feedback.jsonl").read_text()
     assert "secret" not in kept
     row = lines(tmp_path / "requests.jsonl")[0]
     assert row["words"] == 1 and row["characters"] == 10 and row["choices"][0]["words"] == 1
-    assert lines(tmp_path / "feedback.jsonl")[0]["correction_characters"] == 10
+    row = lines(tmp_path / "feedback.jsonl")[0]
+    assert (row["correction_characters"], row["name_characters"]) == (10, 10)
 
 
 def test_feedback_in_our_form_and_in_that_of_langfuse(tmp_path: Path) -> None:

@@ -232,3 +232,24 @@ def test_the_same_recipe_gives_the_same_keys(asked: Asked, run: Run, tmp_path: P
     other = replace(loaded, source=Path("other.yaml"), overrides=("x=1",))
     for one, two in zip(plan(loaded), plan(other), strict=True):
         assert key(one, loaded, run) == key(two, other, Run(tmp_path / "run"))
+
+
+def test_a_file_that_is_gone_is_no_damage(asked: Asked, run: Run, tmp_path: Path) -> None:
+    """What was made from it is out of date, not broken: it need not be made `--again`."""
+    (tmp_path / "data" / "prompts.jsonl").unlink()
+    found = states(asked(), run)
+    assert found["sft"] == "done" and found["sample"] == found["gate"] == "stale"
+
+
+def test_files_that_change_places_make_stale_what_was_made_from_them(
+    asked: Asked, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "general.jsonl").write_text("general")
+    with_both = asked("sft.general=general.jsonl")
+    task = next(one for one in plan(with_both) if one.name == "sft")
+    before = key(task, with_both, run)
+    shown, general = tmp_path / "data" / "demonstrations.jsonl", tmp_path / "general.jsonl"
+    texts = shown.read_text(), general.read_text()
+    shown.write_text(texts[1])
+    general.write_text(texts[0])
+    assert key(task, with_both, run) != before

@@ -12,7 +12,7 @@ from tests.rooms import endpoint as mock
 from tests.rooms import families, judges
 
 from concord import formats
-from concord.errors import EndpointError, JudgeError, ModelError, SettingsError
+from concord.errors import EndpointError, JudgeError, ModelError, RecordError, SettingsError
 from concord.models import RewardModel, choose
 from concord.records import Ranking
 from concord.records.files import read_json, read_rows, write_rows
@@ -196,3 +196,10 @@ def test_a_reward_model_ranks_by_its_scores(tmp_path: Path) -> None:
     other = bench(tmp_path, f"rank: {{by: scorer, scorer: '{bundled}', tie: 100}}", count=2)
     with pytest.raises(ModelError, match="no head that gives a score"):
         ranked(other, tmp_path / "again")
+
+
+def test_answers_that_are_all_the_same_leave_nothing_to_rank(tmp_path: Path) -> None:
+    made = bench(tmp_path, "rank: {by: rules, rules: [{method: length, least: 1}]}")
+    made.__dict__["completions"] = [replace(one, text="the same") for one in made.completions]
+    with pytest.raises(RecordError, match=r"nothing to rank. Ask for more answers with `sample\.k`"):
+        rank.work(made, tmp_path / "rank", "key")

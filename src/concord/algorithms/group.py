@@ -13,6 +13,7 @@ from torch import Tensor
 from concord.algorithms.course import Bench, Course
 from concord.algorithms.critic_free import course
 from concord.batches import Experience, Rollout
+from concord.errors import SettingsError
 from concord.maths.advantage import (
     batch_standard,
     group_mean,
@@ -52,5 +53,10 @@ def credit(rollout: Rollout, kind: str, price: float) -> Experience:
 
 def build(settings: GRPO | RLOO, bench: Bench) -> Course:
     """Both compare an answer with others to the same prompt."""
+    if settings.rollout.samples < 2:
+        raise SettingsError(
+            "`rollout.samples` is 1: answers to one prompt are compared with each other, and one alone teaches "
+            "nothing. Take 2 samples or more."
+        )
     kind = settings.credit if isinstance(settings, GRPO) else "leave-one-out"
     return course(settings, bench, lambda rollout, price: credit(rollout, kind, price))

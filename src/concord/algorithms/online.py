@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from concord.algorithms.course import Bench, Course
-from concord.algorithms.experience import Speaking
+from concord.algorithms.experience import Speaking, likelihood
 from concord.algorithms.preference import PreferenceObjective, direct
 from concord.algorithms.references import Moving, totals
 from concord.batches import Lists, Rollout, Sequences
@@ -109,12 +109,16 @@ def build(settings: OnlineDPO, bench: Bench) -> Course:
         scores = rollout.scores.view(-1, plan.samples)
         tiers = standing(scores, settings.labels == "drawn", bench.seed, "standing", feed.round)
         chance = odds(scores) if settings.labels == "odds" else None
-        return Compared(rollout.sequences, rollout.reference, tiers, chance)
+        reference = rollout.reference
+        if moving:  # what is learned from; drift goes on being measured from where the policy began
+            budget = bench.learning.micro_tokens
+            reference = likelihood(moving.reference, rollout.sequences, plan.temperature, budget)
+        return Compared(rollout.sequences, reference, tiers, chance)
 
-    feed = Comparing(bench, plan, compared, tail=form.tail)
     moving = None
     if not isinstance(settings.reference, Fixed):
         moving = Moving.of(settings.reference, bench, plan.passes * plan.updates, form.tail)
+    feed = Comparing(bench, plan, compared, tail=form.tail)
     return Course(
         feed,
         PreferenceObjective(policy, form),

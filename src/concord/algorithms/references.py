@@ -109,7 +109,10 @@ class Moving:
 
     @classmethod
     def of(cls, settings: Averaged | Renewed, bench: Bench, steps: int, tail: float) -> "Moving":
-        """The bench's reference, set in motion; `steps` is how many steps its settings count as one."""
+        """A twin of the bench's reference, set in motion; `steps` is how many steps its settings count as one.
+
+        The bench's own stays where it is: drift is measured from there.
+        """
         if bench.learning.adapter:
             raise SettingsError(
                 f"`reference.method` is {settings.method} and `learning.adapter` is {bench.learning.adapter}: a "
@@ -117,7 +120,7 @@ class Moving:
                 "`reference.method` to fixed."
             )
         share = settings.share if isinstance(settings, Averaged) else 1.0
-        return cls(bench.policy, bench.reference, share, settings.every * steps, tail)
+        return cls(bench.policy, bench.reference.twin(), share, settings.every * steps, tail)
 
     @torch.no_grad()
     def follow(self, number: int, notes: Notes) -> None:

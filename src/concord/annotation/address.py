@@ -10,13 +10,15 @@ from concord.errors import SettingsError, StoreError
 from concord.records.files import storing
 
 FILE = "store.sqlite"
+SECRET = frozenset(("password", "sslpassword"))
+"""What of a URL's query is a password, too."""
 VARIABLE = "CONCORD_STORE"
 """Names the store where a URL must not be written down, for it holds a password."""
 
 
 def without_secret(place: str) -> str:
     """The same place, if it may be written on a command line or into a recipe: both are read by others."""
-    if "://" in place and parsed(place).password is not None:
+    if "://" in place and (parsed(place).password is not None or SECRET.intersection(parsed(place).query)):
         raise SettingsError(
             "The URL of the store holds a password, which other users of this machine could read. Leave it out "
             f"and put it into ~/.pgpass or PGPASSWORD, or put the whole URL into {VARIABLE}."
@@ -82,4 +84,5 @@ def shown(url: URL) -> str:
     """A URL as messages may show it."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    kept = {name: value for name, value in url.query.items() if name not in SECRET}
+    return url.set(drivername=url.get_backend_name(), query=kept).render_as_string(hide_password=True)

@@ -1,7 +1,7 @@
 """What is brought in: tasks from files of completions or rankings."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ READERS: dict[formats.Kind, Callable[[Path], formats.Rows[Any]]] = {
 
 def bring(session: Session, project: Project, asked: asked.NewTasks) -> told.Imported:
     """Add the tasks of a file; a row that cannot be read is named, and then nothing is added."""
-    text = asked.text if asked.text is not None else "\n".join(dumps(row) for row in asked.rows or [])
+    text = asked.text if asked.text is not None else "\n".join(written(asked.rows or []))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / UPLOAD
         path.write_text(text, encoding="utf-8")
@@ -46,6 +46,15 @@ def bring(session: Session, project: Project, asked: asked.NewTasks) -> told.Imp
         left_out=shortened([*added.left_out, *again]),
         warnings=shortened(warnings),
     )
+
+
+def written(rows: Sequence[Any]) -> Iterator[str]:
+    """Rows as lines of a file; what no file can hold is refused."""
+    for number, row in enumerate(rows, start=1):
+        try:
+            yield dumps(row).encode().decode()
+        except ValueError as error:
+            raise Refusal(422, "records", f"Row {number} cannot be written down: {error}.", "rows") from None
 
 
 def shortened(lines: Sequence[str]) -> list[str]:

@@ -41,6 +41,14 @@ class Offer:
         """The certain pairs, by candidate."""
         place = {position: number for number, found in enumerate(self.texts.values()) for position in found}
         pairs = {(place[better], place[worse]) for better, worse in self.certain}
+        if any((worse, better) in pairs for better, worse in pairs if better != worse):
+            raise Refusal(
+                422,
+                "gold",
+                f"The ranking of prompt {self.prompt.id} puts a text both above and below another, so it is not "
+                "certain of them. Correct it.",
+                "rows",
+            )
         return [list(pair) for pair in sorted(pairs) if pair[0] != pair[1]]
 
     @property

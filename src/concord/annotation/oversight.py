@@ -1,5 +1,6 @@
 """A reviewer's work: to see what was said of a task, and to decide it."""
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from concord.annotation import asked, chain, clock, judging, past, queue, records, told, views
@@ -64,4 +65,8 @@ def adjudicate(
         "reason": asked.reason,
     }
     row = judging.judgement(project, visit, task.id, str(asked.key), request, "adjudication")
+    own = Judgement.task_id == task.id, Judgement.person_id == visit.person, Judgement.kind == row.kind
+    before = session.scalar(select(Judgement).where(*own).order_by(Judgement.id.desc()).limit(1))
+    if before is not None:
+        row.revision, row.revises = before.revision + 1, before.id
     return chain.append(session, project, row, content)

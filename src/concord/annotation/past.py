@@ -19,10 +19,15 @@ ANSWERS = ("work", "adjudication")
 SKIPPED = Content.body.contains('"skip":"')
 """Only what was passed over: canonical JSON writes a reason so; in a text its quotes have backslashes."""
 _later = aliased(Judgement)
+_same = (
+    _later.task_id == Judgement.task_id,
+    _later.person_id == Judgement.person_id,
+    _later.kind == Judgement.kind,
+)
 NEWEST = ~exists(
     select(_later.id).where(_later.showing == Judgement.showing, _later.revision > Judgement.revision)
-)
-"""Only the newest revision of each answer."""
+) & ~exists(select(_later.id).where(Judgement.kind == "adjudication", *_same, _later.id > Judgement.id))
+"""Only the newest revision of each answer, and the newest decision of each reviewer on a task."""
 
 
 def answers(session: Session, *where: ColumnElement[bool]) -> Iterator[tuple[Judgement, Said]]:

@@ -64,7 +64,7 @@ class Fit:
             )
         if not records:
             raise RecordError(
-                f"There are no {self.what} to learn from. Bring more of them, or let `hold_out` keep back fewer."
+                f"There are no {self.what} here. Bring more of them, or change how many `hold_out` keeps back."
             )
         if not self.kept:
             raise RecordError(

@@ -8,7 +8,8 @@ from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
-from concord.errors import SettingsError
+from concord.errors import SettingsError, StoreError
+from concord.records.files import read_json
 
 if TYPE_CHECKING:
     from concord.runs import Loaded
@@ -38,6 +39,19 @@ class Errand:
         """The run's folder: as given, or named after the recipe."""
         given = self.args.run
         return Path(given) if given else Path("runs") / Path(self.args.recipe).stem
+
+    def refuse_anothers(self) -> None:
+        """Refuse a folder that nobody named and that holds the run of another recipe of the same name."""
+        note, copy = self.folder / "run.json", self.folder / "recipe.yaml"
+        if self.args.run or not note.is_file():
+            return
+        source = self.loaded.source.absolute()
+        made = str(read_json(note).get("recipe"))
+        if made != str(source) and not (copy.is_file() and copy.samefile(source)):
+            raise StoreError(
+                f"{self.folder} is the run of {made}, and this is {source}. Give --run {self.folder} if the recipe was "
+                "moved, or name another folder with --run."
+            )
 
 
 def foretell(errand: Errand, states: Mapping[str, str]) -> tuple[list[str], dict[str, Any]]:

@@ -60,6 +60,7 @@ def carry(errand: Errand, voice: Voice) -> int:
     from concord.runs import Run
     from concord.stages.plan import states
 
+    errand.refuse_anothers()
     if errand.args.plan:
         voice.tell(*foretell(errand, states(errand.loaded, Run(errand.folder))))
         return 0

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 LONGEST_TEXT = 1_000_000
 """Characters of one answer; no model says so much."""
 MOST_TOKENS = 10**9
+LARGEST = 1e9
+"""How far below 0 a log-probability may lie; nothing that was said is less likely."""
 SLACK = 1e-3
 """How far above 0 rounding may bring a log-probability."""
 
@@ -85,7 +86,9 @@ class Chat:
 
     def _one(self, question: Question) -> list[Reply]:
         body = self._body(question)
-        text = json.dumps([self.wire.url, body], ensure_ascii=True, sort_keys=True)
+        # Where the seed is not sent, it still tells one time of asking from another.
+        asked = [self.wire.url, body] if self.asked.seeded else [self.wire.url, body, question.seed]
+        text = json.dumps(asked, ensure_ascii=True, sort_keys=True)
         name = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
         known = self._memory.recall(name) if self._memory else None
         answer = self._call(body) if known is None else known
@@ -171,7 +174,7 @@ def tokens_in(value: Any, refuse: Callable[[str], EndpointError]) -> tuple[Token
         if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
             raise refuse("with a token that is no text")
         number: Any = entry.get("logprob")
-        if type(number) not in (int, float) or not math.isfinite(number) or number > SLACK:
+        if type(number) not in (int, float) or not -LARGEST <= number <= SLACK:
             raise refuse(f"with a log-probability of {number!s:.20}")
         return entry["token"], min(0.0, float(number))
 

@@ -1,6 +1,7 @@
 """The policy: what speaks, and how likely it finds what was said."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -39,6 +40,11 @@ class Policy:
             network = adapters.add(network, adapter)
             trunk = Trunk(network, compute, trunk.padded)
         return cls(network, template, compute, headed, trunk)
+
+    def twin(self) -> "Policy":
+        """The same policy with weights of its own, frozen: what becomes of these changes nothing for those."""
+        network = copy.deepcopy(self.network).requires_grad_(False)
+        return replace(self, network=network, trunk=Trunk.of(network, self.compute))
 
     def logprobs(self, sequences: Sequences, temperature: float = 1.0) -> Tensor:
         """[N, S] log-probability of each scored token given all before it; 0 where there is none."""

@@ -44,9 +44,17 @@ class Tree:
 
 
 class Loader(yaml.SafeLoader):
-    """The safe loader, which also reads 5e-4 as a number, as YAML 1.2 does and YAML 1.1 does not."""
+    """The safe loader as of YAML 1.2: 5e-4 is a number, and of words `true` and `false` alone are truths."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the loader of yaml has it so
+        first: [(tag, form) for tag, form in known if tag != f"{YAML}bool"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
+Loader.add_implicit_resolver(
+    f"{YAML}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 Loader.add_implicit_resolver(
     f"{YAML}float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )

@@ -38,6 +38,11 @@ def next_round(run: Path, to: Path | None = None) -> NextRound:
     if path.exists():
         raise StoreError(f"{path} exists already, and nothing is written over. Name another file with --to.")
     recipe, folder = before.recipe, path.absolute().parent
+    if folder.resolve() != before.source.absolute().parent.resolve():
+        raise StoreError(
+            f"{path} would stand in another folder than {before.source}, and the file names in a recipe count from its "
+            f"own. Name a file in {before.source.parent}."
+        )
     for name in NEEDED:
         if flaw := manifest.flaw(run / name):
             raise StoreError(f"{flaw} The next round goes on from it; finish {run} first.")
@@ -53,7 +58,8 @@ def next_round(run: Path, to: Path | None = None) -> NextRound:
         )
     rank["rankings"] = os.path.relpath((run / "rank" / "rankings.jsonl").absolute(), folder)
     base = os.path.relpath((run / "align" / "model").absolute(), folder)
-    settings = {"base": base, **settings, "seed": recipe.seed + 1, "sft": {"epochs": 0}}
+    shown = {"demonstrations": recipe.sft.demonstrations} if recipe.evaluate.in_context else {}
+    settings = {"base": base, **settings, "seed": recipe.seed + 1, "sft": {"epochs": 0, **shown}}
     said = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
     write_text(
         path, f"# The round after {run.name}: its policy answers, somebody ranks, all rankings count.\n{said}"

@@ -113,7 +113,8 @@ class Service:
         if self._best_of(asked, default=1) > 1:
             raise Refusal(400, "Plain texts are not scored; send messages.", "unsupported", "concord")
         keep = asked.n or 1
-        self._room(len(asked.prompts) * (keep + bool(asked.echo)))
+        looked = bool(asked.echo) and asked.logprobs is not None
+        self._room(len(asked.prompts) * (keep * (asked.max_tokens != 0) + looked))
         prompts = []
         for one in asked.prompts:
             ids = await self._read(self.speaker.encode, one) if isinstance(one, str) else one
@@ -130,7 +131,6 @@ class Service:
             if longest:
                 wish = self._wish(asked, tokens, longest, asked.logprobs, bool(asked.stream))
                 wishes += [_seeded(wish, seed_of(seed, number, one)) for one in range(keep)]
-        looked = asked.echo and asked.logprobs is not None
         echoes = [(tuple(tokens), asked.logprobs or 0) for tokens in prompts] if looked else []
         job = Job(wishes, echoes)
         return self._begin(Errand(self._head("cmpl-"), asked, job, prompts, wish, keep, 1, seed))
@@ -176,7 +176,7 @@ class Service:
             )
         row = {"time": rows.now(), **said.model_dump(exclude_none=True)}
         if not self.log.texts:
-            for name in ("correction", "comment"):
+            for name in ("correction", "comment", "name"):
                 if name in row:
                     row[f"{name}_characters"] = len(row.pop(name))
         await self._kept(FEEDBACK, row)

@@ -13,6 +13,7 @@ from concord.evaluation.reward_fit import fit
 from concord.records import Prompt, Ranking, digest
 from concord.records.files import read_json
 from concord.roles import Scorer
+from concord.settings import SFT
 from concord.settings.methods import WITHOUT_REWARD
 from concord.stages.bench import Bench
 from concord.stages.cards import NAME
@@ -34,6 +35,10 @@ def work(bench: Bench, folder: Path, key: str, witness: Scorer | None = None) ->
         may_teach(bench)
     if settings.method in BEGINNING:
         bench.name_reference()
+    if isinstance(settings, SFT) and not settings.epochs:
+        bench.say("`epochs` is 0: no demonstration is read, and the base goes on as it is.")
+        bench.policy.save(folder / "model")
+        return
     onlooker = None if imitates or not bench.learning.watch.every else looking(bench, witness)
     course = ALGORITHMS[settings.method](settings, bench)
     learn(course if imitates else watched(course, settings, bench, folder, onlooker), bench, folder, key)

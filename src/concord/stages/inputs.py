@@ -13,7 +13,7 @@ from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
 from concord.settings import SFT, RightAnswer
-from concord.stages.contestants import ai_judge, contestants, rivals
+from concord.stages.contestants import IN_CONTEXT, ai_judge, contestants, rivals
 from concord.stages.plan import content, plan
 from concord.stages.release import release
 from concord.stages.seats import refuse_unready_judges
@@ -164,6 +164,9 @@ def sources(loaded: Loaded) -> Iterator[Source]:
     recipe, folder = loaded.recipe, loaded.folder
     imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
+    shown = (f"answers/{IN_CONTEXT}{recipe.evaluate.in_context}",) if recipe.evaluate.in_context else ()
+    if shown and not recipe.sft.epochs:  # read by nobody else
+        yield Source("demonstrations", folder / recipe.sft.demonstrations, "demonstrations", shown)
     for what, path in imitated("demonstrations", folder, recipe.sft):
         yield Source(what, path, "demonstrations", ("sft",))
     yield Source("prompts", folder / recipe.prompts, "prompts", ("sample", "align", *others))

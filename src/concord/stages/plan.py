@@ -28,7 +28,7 @@ SHIFTLESS = ("workers", "checkpoint_seconds")
 """Learning settings that change how a result is reached, and never the result."""
 BESIDE = ("contestants", "people", "suites", "waiver")
 """Settings of the evaluation that change no policy's answers."""
-FORMAT = 2
+FORMAT = 3
 """Raised when the code changes what the same settings give, so that old folders count as stale."""
 
 
@@ -228,10 +228,8 @@ def key(task: Task, loaded: Loaded, run: Run) -> str | None:
     learning = loaded.recipe.learning.model_dump(mode="json")
     for name in (*SHIFTLESS, *(() if task.watched and watch != Watch() else ("watch",))):
         learning.pop(name)
-    files = {str(path): content(path) for path in task.files}
-    return digest(
-        FORMAT, task.name, task.settings, loaded.recipe.seed, learning, sorted(files.values()), before
-    )
+    files = [content(path) for path in task.files]  # in the task's order: each has a part of its own
+    return digest(FORMAT, task.name, task.settings, loaded.recipe.seed, learning, files, before)
 
 
 _known: dict[tuple[str, int, int], str] = {}
@@ -252,13 +250,15 @@ def content(path: Path) -> str:
 def state(task: Task, loaded: Loaded, run: Run) -> str:
     """ "done", "stale" (made from something else), "partial" (interrupted), "damaged" or "missing"."""
     try:
-        facts = run.finished(task.name)
-        wanted = key(task, loaded, run)
+        facts, *_ = [run.finished(name) for name in (task.name, *task.after)]
     except StoreError:
         return "damaged" if run.path(task.name).exists() else "missing"
-    if facts is not None:
-        return "done" if facts["key"] == wanted else "stale"
-    return "partial" if run.partial(task.name).exists() else "missing"
+    if facts is None:
+        return "partial" if run.partial(task.name).exists() else "missing"
+    try:
+        return "done" if facts["key"] == key(task, loaded, run) else "stale"
+    except StoreError:  # a file that it was made from is not there any more; whoever makes it anew says which
+        return "stale"
 
 
 def states(loaded: Loaded, run: Run) -> dict[str, str]:

@@ -5,6 +5,7 @@ from itertools import chain, groupby
 from pathlib import Path
 
 from concord import formats
+from concord.errors import RecordError
 from concord.models import RewardModel
 from concord.records import Completion, Ranking
 from concord.roles import Ranker
@@ -99,6 +100,11 @@ def differing(bench: Bench) -> list[Sequence[Completion]]:
     if len(found) < len(by_prompt):
         same = len(by_prompt) - len(found)
         bench.say(f"{same} of {len(by_prompt)} prompts got the same answer every time and were not ranked.")
+    if by_prompt and not found:
+        raise RecordError(
+            "No prompt got two different answers, so there is nothing to rank. Ask for more answers with `sample.k`, "
+            "or for more varied ones with `sample.temperature`."
+        )
     return found
 
 
