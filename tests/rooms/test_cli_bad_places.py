@@ -212,3 +212,24 @@ def test_a_folder_deleted_under_the_shell_is_said_to_be_so(
         StoreError.exit_code,
         "The folder that you are in was deleted. Change to one that is there.",
     )
+
+
+def test_another_recipe_of_the_same_name_takes_no_run_over(
+    said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`concord init` calls every recipe recipe.yaml, and a run's folder is named after its recipe."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        Path(name).mkdir()
+        Path(name, "recipe.yaml").write_text("rank: {by: panel}\n", encoding="utf-8")
+    run = tmp_path / "runs" / "recipe"
+    run.mkdir(parents=True)
+    made = json.dumps({"recipe": str(tmp_path / "one" / "recipe.yaml")})
+    (run / "run.json").write_text(made, encoding="utf-8")
+    for words in (("run",), ("run", "--plan"), ("sft",), ("gate",)):
+        code, told = said(words[0], "two/recipe.yaml", *words[1:])
+        assert code == StoreError.exit_code and "name another folder with --run" in told, words
+        assert f"runs/recipe is the run of {tmp_path / 'one' / 'recipe.yaml'}" in told
+    assert (run / "run.json").read_text(encoding="utf-8") == made
+    for words in (("one/recipe.yaml",), ("two/recipe.yaml", "--run", "runs/recipe")):
+        assert said("run", *words, "--plan")[0] == 0

@@ -298,20 +298,3 @@ def test_show_names_the_nearest_run(stages: Stages, capsys: pytest.CaptureFixtur
         capsys.readouterr()
         assert main(["show", folder]) == StoreError.exit_code
         assert capsys.readouterr().err == f"{expected}\n"
-
-
-def test_another_recipe_of_the_same_name_takes_no_run_over(
-    stages: Stages, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert main(["run", "r.yaml"]) == 0
-    other = tmp_path / "other" / "r.yaml"
-    other.parent.mkdir()
-    other.write_text(Path("r.yaml").read_text(), encoding="utf-8")
-    before = Path("runs/r/run.json").read_bytes()
-    for words in (["run"], ["run", "--plan"], ["sft"]):
-        assert main([words[0], str(other), *words[1:]]) == StoreError.exit_code
-        told = capsys.readouterr().err
-        assert "runs/r is the run of" in told and "name another folder with --run" in told
-    assert Path("runs/r/run.json").read_bytes() == before
-    assert main(["run", str(other), "--run", "runs/other"]) == 0
-    assert main(["run", "r.yaml"]) == main(["run", "runs/r/recipe.yaml", "--run", "runs/r"]) == 0

@@ -18,13 +18,14 @@ from concord.formats import (
     read_demonstrations,
     read_prompts,
     read_rankings,
+    write_demonstrations,
     write_rankings,
 )
 from concord.formats.containers import stem
 from concord.formats.reading import read
 from concord.formats.sheets import as_written, harmless
 from concord.formats.writing import write
-from concord.records import Completion, Message, Prompt, Ranking, prompt_key
+from concord.records import Completion, Demonstration, Message, Prompt, Ranking, prompt_key
 
 ENDINGS = ["jsonl", "jsonl.gz", "json", "csv", "parquet"]
 FORMULAS = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "'=1", "''", "\t=1", "\uff1d1", "plain", "a=b", "'tis"]
@@ -95,6 +96,36 @@ def test_s11_no_cell_is_a_formula_and_every_text_comes_back(text: str, tmp_path:
     assert cell[0] not in "=+-@\t\r\n\uff1d" and as_written(cell) == text
     assert (cell == text) == (text in ("plain", "a=b"))
     assert as_written("'tis") == "'tis", "an apostrophe of a foreign file stays where no formula follows"
+
+
+@pytest.mark.parametrize("text", ["a\rb", "x\r", "a\r\nb\r", "a\nb", "x\x0b\x85\u2028y", '"\r"'])
+def test_every_end_of_line_comes_back_from_a_table(text: str, tmp_path: Path) -> None:
+    prompt = Prompt((Message("user", "q"),), "q")
+    shown = [Demonstration(prompt, text), Demonstration(prompt, "plain")]
+    write_demonstrations(tmp_path / "d.csv", shown)
+    assert [one.text for one in read_demonstrations(tmp_path / "d.csv")] == [text, "plain"]
+
+
+def test_chances_come_back_from_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    prompt = Prompt((Message("user", "q"),), "q")
+    both = (Completion(prompt, "a"), Completion(prompt, "b"))
+    write_rankings(tmp_path / "r.parquet", [Ranking(prompt, both, ((0,), (1,)), chances=((0, 1, 0.83),))])
+    assert [one.chances for one in read_rankings(tmp_path / "r.parquet")] == [((0, 1, 0.83),)]
+
+
+def test_s10_a_row_of_a_table_has_a_bound(tmp_path: Path) -> None:
+    """Before it is read: a line of a gigabyte would else stand in memory before anybody looks at its length."""
+    path = tmp_path / "rows.csv"
+    path.write_text("prompt\nshort\n" + "x" * 5000 + "\n")
+    with pytest.raises(RecordError, match=r"rows\.csv:3: the row has more than 1,000 characters"):
+        list(Passage(path, "prompts", caps=Caps(row=1000)))
+
+
+def test_a_table_of_tabs_is_read_but_not_written(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"\.tsv is read but not written"):
+        write_demonstrations(tmp_path / "d.tsv", [])
+    assert not list(tmp_path.iterdir())
 
 
 def test_csv_of_other_tools(tmp_path: Path) -> None:

@@ -150,6 +150,13 @@ def test_s24_names_of_people_stay_in_the_house(capsys: pytest.CaptureFixture[str
     found = read_rankings("out.jsonl")
     assert [one.by for one in found] == ["annotator-1", "gpt-9", "annotator-2", "annotator-1", ""]
     assert [one.by for one in found[0].completions] == ["", "annotator-1", "sft-3"]
+    # Whoever judges somewhere in the file is hidden everywhere, also where they wrote before that.
+    early = ranked | {"tiers": [[0], [1, 2]], "by": "bo", "source": "human"}
+    put("late.jsonl", early, ranked | {"tiers": [[0], [1, 2]], "by": "ada.lovelace", "source": "human"})
+    told(capsys, "export", "late.jsonl", "--format", "concord-rankings", "--to", "early.jsonl")
+    assert "ada" not in Path("early.jsonl").read_text()
+    writers = [one.completions[1].by for one in read_rankings("early.jsonl")]
+    assert writers == ["annotator-2", "annotator-2"]
     put("j.jsonl", judged(), judged(by="bo", revision=1))
     for format, target, kind in (
         ("concord-judgements", "a.jsonl", "judgements"),

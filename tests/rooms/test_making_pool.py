@@ -21,6 +21,7 @@ from concord.making.likeness import rouge_l, words
 from concord.making.pool import Growth, grow, rarest
 from concord.records import Completion, Demonstration, Prompt
 
+WHO = {"model": "a writer", "temperature": 1.0}
 SEEDS = [
     Demonstration(asked("Name a river in France."), "The Loire"),
     Demonstration(asked("How many legs has a spider?"), "eight"),
@@ -80,13 +81,14 @@ class Writer:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The attempts on record; its first line says who made them."""
+    return [json.loads(line) for line in path.read_text().splitlines()][1:]
 
 
 def test_t5_a_pool_grows_and_refuses_what_it_has(tmp_path: Path) -> None:
     """Seeds stay first; no two prompts are more alike than .7 by ROUGE-L; each attempt has its reason."""
     growth = Growth(size=20)
-    pool = grow(SEEDS, growth, Writer, tmp_path / "a.jsonl", lambda line: None)
+    pool = grow(SEEDS, growth, Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
     assert pool.items[:3] == SEEDS and len(pool.items) == 20
     said = [words(one.prompt.messages[-1].content) for one in pool.items]
     assert max(rouge_l(a, b) for place, a in enumerate(said) for b in said[:place]) <= 0.7
@@ -104,19 +106,34 @@ def test_t5_a_pool_grows_and_refuses_what_it_has(tmp_path: Path) -> None:
 def test_t5_a_pool_goes_on_after_a_kill(torn: int, tmp_path: Path) -> None:
     """Whatever is torn off the end of its record, the same pool comes of it, attempt for attempt."""
     growth = Growth(size=16, seed=4)
-    whole = grow(SEEDS, growth, Writer, tmp_path / "a.jsonl", lambda line: None)
+    whole = grow(SEEDS, growth, Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
     raw = (tmp_path / "a.jsonl").read_bytes()
     (tmp_path / "b.jsonl").write_bytes(raw[: len(raw) - torn])
     said: list[str] = []
-    again = grow(SEEDS, growth, Writer, tmp_path / "b.jsonl", said.append)
+    again = grow(SEEDS, growth, Writer, tmp_path / "b.jsonl", said.append, WHO)
     assert again.items == whole.items and (tmp_path / "b.jsonl").read_bytes() == raw
     assert said[0].startswith("goes on after")
 
 
 def test_t5_a_record_of_another_pool_is_refused(tmp_path: Path) -> None:
-    grow(SEEDS, Growth(size=8), Writer, tmp_path / "a.jsonl", lambda line: None)
+    grow(SEEDS, Growth(size=8), Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
     with pytest.raises(StoreError, match="was made with other seeds or settings"):
-        grow(SEEDS, Growth(size=8, alike=0.1), Writer, tmp_path / "a.jsonl", lambda line: None)
+        grow(SEEDS, Growth(size=8, alike=0.1), Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
+
+
+@pytest.mark.parametrize(
+    ("other", "growth"), [({"model": "b"}, {}), ({"temperature": 0.5}, {}), ({}, {"seed": 9})]
+)
+def test_t5_nobody_else_goes_on_with_a_record(
+    other: dict[str, Any], growth: dict[str, Any], tmp_path: Path
+) -> None:
+    """Its rows alone do not tell: another model's attempts would be judged the same."""
+    record = tmp_path / "a.jsonl"
+    grow(SEEDS, Growth(size=8), Writer, record, lambda line: None, WHO)
+    before = record.read_bytes()
+    with pytest.raises(StoreError, match="the attempts were made with another"):
+        grow(SEEDS, Growth(size=8, **growth), Writer, record, lambda line: None, {**WHO, **other})
+    assert record.read_bytes() == before
 
 
 def test_t5_answers_first_balances_classes(tmp_path: Path) -> None:
@@ -130,9 +147,8 @@ def test_t5_answers_first_balances_classes(tmp_path: Path) -> None:
             heard.append(prompt.messages[-1].content)
             return Completion(prompt, of_words(1000 + number), finish="stop")
 
-    pool = grow(
-        seeds, Growth(size=14, inverted=True, round=4), Inverted, tmp_path / "a.jsonl", lambda line: None
-    )
+    growth = Growth(size=14, inverted=True, round=4)
+    pool = grow(seeds, growth, Inverted, tmp_path / "a.jsonl", lambda line: None, WHO)
     assert pool.classes == {"yes": 7, "no": 7}
     assert heard[0].splitlines()[0] == "Here are some questions whose right answer is: yes"
     assert f"1. {of_words(0)}" in heard[0] and of_words(1) not in heard[0]
@@ -144,9 +160,9 @@ def test_t5_a_model_without_ideas_is_an_error(tmp_path: Path) -> None:
             return Completion(prompt, "Name a river in France!", finish="stop")
 
     with pytest.raises(StoreError, match=r"3 rounds in a row have added nothing \(24 too alike\)"):
-        grow(SEEDS, Growth(size=8, idle=3), Dull, tmp_path / "a.jsonl", lambda line: None)
+        grow(SEEDS, Growth(size=8, idle=3), Dull, tmp_path / "a.jsonl", lambda line: None, WHO)
     with pytest.raises(StoreError, match="3 rounds in a row"):  # nor does it begin again for ever
-        grow(SEEDS, Growth(size=8, idle=3), Dull, tmp_path / "a.jsonl", lambda line: None)
+        grow(SEEDS, Growth(size=8, idle=3), Dull, tmp_path / "a.jsonl", lambda line: None, WHO)
 
 
 def test_t6_what_a_choice_adds_by_hand() -> None:

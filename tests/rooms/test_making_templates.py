@@ -104,6 +104,57 @@ def test_t4_what_is_wrong_is_told_by_file_and_line(
         read_table(rows, found)
 
 
+def test_t4_what_a_template_says_is_text_as_it_is_written(tmp_path: Path) -> None:
+    """No word of the answers that are learned becomes another: not a truth, a time or a number."""
+    words = ("yes", "no", "12:30", "007", "1_000", "0x1f", "5e-4", "on", "2024-01-01")
+    text = "".join(f"- prompt: 'ask {{a}}'\n  completion: {word}\n  tags: [{word}, 010]\n" for word in words)
+    template, _ = files(tmp_path, text, "a\nx\n")
+    found = read_templates(template)
+    assert [(one.completion, one.tags) for one in found] == [(word, (word, "010")) for word in words]
+    template.write_text("prompt: '{a}'\nsystem:\ncompletion: ~\ntags:\n")
+    (one,) = read_templates(template)
+    assert (one.system, one.completion, one.tags) == ("", None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("prompt: a\nprompt: b\n", r"t\.yaml:2: `prompt` is given twice"),
+        ("prompt: a\ntags: {b: c}\n", "`tags` must be a text or a list of texts"),
+        ("prompt: a\ntags: [[b]]\n", "`tags` must be a text or a list of texts"),
+        ("prompt: [a]\n", "`prompt` must be a text"),
+        ("prompt: \xff\n", "byte 0xff is not UTF-8"),
+    ],
+)
+def test_t4_what_cannot_be_a_template_is_told(text: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsError, match=complaint):
+        read_templates(path)
+
+
+def test_t4_a_review_may_be_a_table_and_is_never_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template, table = files(tmp_path)
+    out, review = tmp_path / "d.jsonl", tmp_path / "review.csv"
+    words = ["make", "template", str(template), str(table), "--out", str(out), "--review"]
+    assert main([*words, str(review)]) == 0
+    text = review.read_text()
+    assert text.startswith("id,")
+    assert main([*words, str(review)]) == 0 and review.read_text() == text
+    before = out.read_bytes()
+    for same in (out, table):
+        assert main([*words, str(same)]) == SettingsError.exit_code
+        assert "which is read or written as data" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    rows = tmp_path / "review.jsonl"
+    assert main([*words, str(rows)]) == 0
+    rows.write_text(rows.read_text().replace('"by": ""', '"by": null'))
+    assert '"by": null' in rows.read_text()
+    assert main([*words, str(rows)]) == 0 and "None" not in rows.read_text()
+
+
 def test_t4_values_are_never_templates() -> None:
     assert put("{a} {{b}} {c}", {"a": "{c}", "c": "{a!r:>9}"}) == "{c} {b} {a!r:>9}"
 

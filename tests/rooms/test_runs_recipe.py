@@ -296,12 +296,3 @@ def test_the_resolved_recipe_reads_back_as_the_same(here: Path) -> None:
 
 def test_the_bundled_defaults_are_a_recipe(here: Path) -> None:
     assert load(write("{}")).recipe == Recipe()
-
-
-def test_a_word_is_no_truth_but_true_and_false(here: Path) -> None:
-    """`off` is a setting's value, and `no` and `on` are words, as YAML 1.2 has it."""
-    recipe = load(write("learning: {watch: {fall: off, alarms: {drift: {action: off}}}}")).recipe
-    assert recipe.learning.watch.fall == "off" and recipe.learning.watch.alarms["drift"].action == "off"
-    assert load(write("rank: {rankings: no}")).recipe.rank.rankings == "no"
-    said = load(write("rank: {judge: {screen: false}}")).recipe.rank.judge.screen
-    assert said is False and load(write("rank: {judge: {screen: True}}")).recipe.rank.judge.screen is True

@@ -91,19 +91,6 @@ def test_an_echo_tells_of_the_prompt_as_evaluation_harnesses_need_it() -> None:
     assert alone[0]["text"] == "ab" and alone[0]["logprobs"]["token_logprobs"] == [None, -0.5]
 
 
-def test_prompts_that_are_only_read_take_one_place_each() -> None:
-    """As evaluation harnesses send them: as many prompts as a request may have, no answer, what they said echoed."""
-    with serving() as client:
-        asked = {
-            "model": "echo",
-            "prompt": ["some words"] * 100,
-            "echo": True,
-            "max_tokens": 0,
-            "logprobs": 1,
-        }
-        assert len(told(client, "/completions", asked)["choices"]) == 100
-
-
 def test_a_stream_says_the_same_and_ends_with_what_it_took() -> None:
     with serving() as client:
         asked = chat(

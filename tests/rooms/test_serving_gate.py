@@ -221,3 +221,17 @@ def test_a_refusal_says_which_kind_it_is() -> None:
         "server_error",
         "overloaded_error",
     ]
+
+
+def test_prompts_that_are_only_read_take_one_place_each() -> None:
+    """As evaluation harnesses send them: as many prompts as a request may have, no answer, what they said echoed."""
+    with serving() as client:
+        asked = {
+            "model": "echo",
+            "prompt": ["some words"] * 100,
+            "echo": True,
+            "max_tokens": 0,
+            "logprobs": 1,
+        }
+        reply = client.post("/v1/completions", json=asked)
+        assert reply.status_code == 200 and len(reply.json()["choices"]) == 100

@@ -1,6 +1,7 @@
 """`concord make`: prompts and demonstrations out of templates, out of a pool that grows, or chosen from a file."""
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ def template(args: argparse.Namespace, files: list[Path], out: Path, voice: Voic
     """Templates and rows."""
     from concord.stages.make import filled
 
+    if args.review and Path(args.review).absolute() in [out.absolute(), *(file.absolute() for file in files)]:
+        raise SettingsError(
+            f"--review is {args.review}, which is read or written as data. Name another file."
+        )
     if args.accepted and not args.review:
         raise SettingsError(
             "--accepted keeps what a reviewer accepted, so --review must name the review's file."
@@ -64,7 +69,13 @@ def pool(args: argparse.Namespace, files: list[Path], out: Path, voice: Voice) -
     growth = Growth(
         **{"size": 100, **{name: getattr(args, name) for name in names if getattr(args, name) is not None}}
     )
-    longest, temperature = args.longest or 48, args.temperature or 1.0
+    longest = 48 if args.longest is None else args.longest
+    temperature = 1.0 if args.temperature is None else args.temperature
+    if longest < 1 or not 0 < temperature < math.inf:
+        raise SettingsError(
+            f"--longest is {longest} and --temperature {temperature:g}: an attempt has at least 1 token, and is "
+            "drawn at a temperature above 0."
+        )
     return grown(files[0], folder(args), out, growth, longest, temperature, voice.say)
 
 

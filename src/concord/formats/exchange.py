@@ -104,7 +104,16 @@ def carry(
 ) -> tuple[Passage, LossReport]:
     """Read all of a file and write it in a format; nothing is written if the file is at fault."""
     aside = target.parent
-    passage = Passage(exchange.source, exchange.kind, skip_invalid, format=exchange.guess.format, aside=aside)
+
+    def read() -> Passage:
+        return Passage(
+            exchange.source, exchange.kind, skip_invalid, format=exchange.guess.format, aside=aside
+        )
+
+    if hidden is not None:
+        for record in read():  # who judged anything is known before anything is written
+            hidden.hide(record)
+    passage = read()
     return passage, write(target, nameless(passage, hidden), exchange.kind, known(format))
 
 

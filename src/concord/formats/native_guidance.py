@@ -81,7 +81,9 @@ def chances_in(value: Any, at: str, count: int) -> tuple[tuple[int, int, float],
         here = f"{at}[{place}]"
         if len(as_list(entry, here)) != 3:
             raise Fault(here, f"has {len(entry)} values; two positions and a chance are needed")
-        one, other = positions(entry[:2], here, count, set())
+        # Beside a chance, some containers hold whole numbers as 0.0 and 1.0.
+        places = [int(part) if isinstance(part, float) and part.is_integer() else part for part in entry[:2]]
+        one, other = positions(places, here, count, set())
         chance = fields.as_number(entry[2], f"{here}[2]")
         if not 0 <= chance <= 1:
             raise Fault(f"{here}[2]", "a chance runs from 0 to 1", entry[2])

@@ -23,6 +23,8 @@ def pack(path: Path, lines: Iterable[str]) -> None:
     ending = path.suffix.lower()
     if ending == ".gz" and inner(path) in (".csv", ".tsv", ".parquet"):
         raise RecordError(f"{path}: {inner(path)} is not written compressed. Leave out .gz.")
+    if ending == ".tsv":
+        raise RecordError(f"{path}: .tsv is read but not written. Name it .csv.")
     if ending in (".csv", ".parquet"):
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as held:
             held.writelines(f"{line}\n" for line in lines)

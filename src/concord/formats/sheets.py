@@ -8,8 +8,9 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from concord.errors import RecordError
 from concord.formats.caps import MOST_FIELDS, Caps
@@ -40,9 +41,23 @@ def sheet(path: Path, file: BinaryIO, caps: Caps, tabs: bool = False) -> Iterato
         first = text.readline(caps.row)
         names = header(path, first, tabs)
         csv.field_size_limit(caps.row)
-        yield from body(names, csv.reader(text, delimiter=separator(first, tabs), strict=True))
+        lines = bounded(path, text, caps.row)
+        yield from body(names, csv.reader(lines, delimiter=separator(first, tabs), strict=True))
     finally:
         text.detach()
+
+
+def bounded(path: Path, text: IO[str], most: int) -> Iterator[str]:
+    """The lines of a file, none of which is read that is longer than a row may be."""
+    for number in count(2):
+        line = text.readline(most + 1)
+        if len(line) > most:
+            raise RecordError(
+                f"{path}:{number}: the row has more than {most:,} characters, which no text has."
+            )
+        if not line:
+            return
+        yield line
 
 
 def body(names: list[str], reader: Any) -> Iterator[Line]:
@@ -114,13 +129,14 @@ def write_sheet(path: Path, rows: Iterable[dict[str, Any]], columns: dict[str, b
     """Write rows under the given columns; each says whether all that it holds is text."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow([name if plain else name + MARK for name, plain in columns.items()])
         for row in rows:
-            writer.writerow(
-                [
-                    harmless(row[name] if plain else json.dumps(row[name], ensure_ascii=False))
-                    if name in row
-                    else ""
-                    for name, plain in columns.items()
-                ]
-            )
+            cells = [
+                harmless(row[name] if plain else json.dumps(row[name], ensure_ascii=False))
+                if name in row
+                else ""
+                for name, plain in columns.items()
+            ]
+            # A lone carriage return would end the row for whoever reads it; the library quotes line feeds alone.
+            (quoting if any("\r" in cell for cell in cells) else writer).writerow(cells)

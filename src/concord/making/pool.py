@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,11 +110,22 @@ Speaks = Callable[[int], Sampler]
 
 
 def grow(
-    seeds: Sequence[Demonstration], growth: Growth, speaks: Speaks, record: Path, say: Callable[[str], None]
+    seeds: Sequence[Demonstration],
+    growth: Growth,
+    speaks: Speaks,
+    record: Path,
+    say: Callable[[str], None],
+    speaker: Mapping[str, Any],
 ) -> Pool:
-    """Grow a pool until it is full; the record of attempts is read first, and what is whole of it counts."""
+    """Grow a pool until it is full; the record of attempts is read first, and what is whole of it counts.
+
+    `speaker` says who speaks and how: the record begins with it, and whoever goes on must be the same.
+    """
     pool = Pool(seeds, growth)
-    rounds = replayed(pool, record)
+    origin = {**speaker, "seed": growth.seed, "inverted": growth.inverted}
+    rounds = replayed(pool, record, origin)
+    if not rounds:
+        begin(record, origin)
     if rounds:
         say(f"goes on after {rounds} rounds, with {len(pool.items)} of {growth.size} items.")
     while not pool.full:
@@ -185,7 +196,15 @@ def line(number: int, made: Demonstration, outcome: str) -> dict[str, Any]:
     }
 
 
-def replayed(pool: Pool, record: Path) -> int:
+def begin(record: Path, origin: Mapping[str, Any]) -> None:
+    """Begin a record anew: who speaks, and how."""
+    with storing(record):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.unlink(missing_ok=True)
+    append(record, [dict(origin)])
+
+
+def replayed(pool: Pool, record: Path, origin: Mapping[str, Any]) -> int:
     """Bring a pool to where its record ends; a round of which a part is missing is taken off the record."""
     if not record.is_file():
         return 0
@@ -199,6 +218,15 @@ def replayed(pool: Pool, record: Path) -> int:
             raise StoreError(
                 f"{record}:{number} is damaged: {error}. Remove the line and all after it."
             ) from error
+    if not rows:
+        return 0
+    told, *rows = rows
+    if other := [name for name, value in origin.items() if told.get(name) != value]:
+        raise StoreError(
+            f"{record}:1: the attempts were made with another {other[0]} ({told.get(other[0])!s:.60}). Give the "
+            "same one to go on, or another --out to begin anew."
+        )
+    head, *raw = raw
     size = pool.growth.round
     whole = len(rows) // size
     for number in range(whole):
@@ -208,13 +236,13 @@ def replayed(pool: Pool, record: Path) -> int:
             expected = "full" if pool.full else pool.judged(made, row["outcome"] == "cut off")
             if row["round"] != number or row["outcome"] != expected:
                 raise StoreError(
-                    f"{record}:{number * size + 1}: round {number} was made with other seeds or settings. "
+                    f"{record}:{number * size + 2}: round {number} was made with other seeds or settings. "
                     "Give the same ones to go on, or another --out to begin anew."
                 )
             pool.take(made, row["outcome"])
         pool.idle = 0 if len(pool.items) > before else pool.idle + 1
     with storing(record), record.open("rb+") as file:
-        file.truncate(sum(len(text) + 1 for text in raw[: whole * size]))
+        file.truncate(sum(len(text) + 1 for text in [head, *raw[: whole * size]]))
     return whole
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from concord.errors import RecordError
 from concord.formats.containers import rows
+from concord.formats.packing import pack
 from concord.records import Demonstration, digest
-from concord.records.files import write_rows
+from concord.records.files import dumps
 
 VERDICTS = ("accept", "reject", "")
 
@@ -43,7 +44,7 @@ def reviewed(items: Sequence[Item], path: Path) -> tuple[list[Item], int]:
     old = {}
     for line in rows(path) if path.is_file() else ():
         row, place = line.row, f"{path}:{line.number}"
-        if line.fault or not isinstance(row.get("id"), str) or row.get("verdict", "") not in VERDICTS:
+        if line.fault or not isinstance(row.get("id"), str) or (row.get("verdict") or "") not in VERDICTS:
             raise RecordError(
                 f"{place}: {line.fault or 'a row of a review has an `id` and a `verdict`'}; a verdict is "
                 "accept, reject or an empty text. Correct the line."
@@ -56,13 +57,13 @@ def reviewed(items: Sequence[Item], path: Path) -> tuple[list[Item], int]:
     found = [with_verdict(one, old[one.id]) if one.id in old else one for one in items]
     known = {one.id for one in items}
     gone = [row for name, row in old.items() if name not in known and row.get("verdict")]
-    write_rows(path, [*(shown(one) for one in found), *gone])
+    pack(path, map(dumps, [*(shown(one) for one in found), *gone]))
     return found, len(gone)
 
 
 def with_verdict(item: Item, row: Mapping[str, Any]) -> Item:
     """An item with what a line of a review says of it."""
-    verdict, by, note = (str(row.get(name, "")) for name in ("verdict", "by", "note"))
+    verdict, by, note = (str(row.get(name) or "") for name in ("verdict", "by", "note"))
     return replace(item, verdict=verdict, by=by, note=note)
 
 

@@ -12,6 +12,7 @@ from concord.formats.lines import Line
 from concord.making.review import Item
 from concord.records import Demonstration, Message, Prompt, prompt_key
 from concord.records.files import storing
+from concord.runs.explain import listing
 from concord.runs.lines import Place, read
 
 PARTS = ("system", "prompt", "completion", "tags")
@@ -105,9 +106,16 @@ def put(text: str, row: Mapping[str, str]) -> str:
 
 def read_templates(path: Path) -> list[Template]:
     """The templates in a YAML file: one mapping, or a list of them."""
-    with storing(path):
-        text = path.read_text(encoding="utf-8")
-    tree = read(text, lambda line: Place(line, f"{path}:{line}"))
+    try:
+        with storing(path):
+            text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path}: byte {error.object[error.start]:#04x} is not UTF-8. Save it as UTF-8."
+        ) from None
+    tree = read(text, lambda line: Place(line, f"{path}:{line}"), words=True)
+    if tree.problems:
+        raise SettingsError(listing(tree.problems))
     several = isinstance(tree.values, list)
     found = []
     for number, given in enumerate(tree.values if several else [tree.values]):
@@ -118,7 +126,7 @@ def read_templates(path: Path) -> list[Template]:
                 f"{place}: a template has a `prompt`, and may have a `system`, a `completion` and `tags`"
                 + (f", but no {listed(odd)}. Correct it." if odd else ". Correct it.")
             )
-        found.append(checked(Template(place, **cleaned(given))))
+        found.append(checked(Template(place, **cleaned(place, given))))
     if not found:
         raise SettingsError(f"{path} holds no template. Write at least a `prompt` into it.")
     answered = {template.completion is not None for template in found}
@@ -130,11 +138,18 @@ def read_templates(path: Path) -> list[Template]:
     return found
 
 
-def cleaned(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A template's parts as text, tags as a tuple of it."""
-    tags = given.get("tags") or ()
-    parts: dict[str, Any] = {name: str(value).rstrip("\n") for name, value in given.items() if name != "tags"}
-    return {**parts, "tags": tuple(map(str, [tags] if isinstance(tags, str) else tags))}
+def cleaned(place: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's parts as text, tags as a tuple of it; a part that is empty is none."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        several = [value] if isinstance(value, str) else value if name == "tags" else None
+        if value is None:
+            continue
+        if not isinstance(several, list) or not all(isinstance(one, str) for one in several):
+            what = "a text or a list of texts" if name == "tags" else "a text"
+            raise SettingsError(f"{place}: `{name}` must be {what}. Correct it.")
+        found[name] = tuple(several) if name == "tags" else value.rstrip("\n")
+    return found
 
 
 def checked(template: Template) -> Template:

@@ -60,13 +60,16 @@ Loader.add_implicit_resolver(
 )
 
 
-def read(text: str, place: Callable[[int], Place], at: Location = ()) -> Tree:
-    """Read YAML text that stands for the value `at` a location; `place` names a line, counted from 1."""
+def read(text: str, place: Callable[[int], Place], at: Location = (), words: bool = False) -> Tree:
+    """Read YAML text that stands for the value `at` a location; `place` names a line, counted from 1.
+
+    With `words` numbers and truths are read as they are written, as text.
+    """
     loader = None
     try:
         loader = Loader(text)
         node = loader.get_single_node()
-        builder = Builder(loader, place)
+        builder = Builder(loader, place, words)
         builder.tree.places[()] = place(1)
         builder.tree.values = None if node is None else builder.build(node, at)
         return builder.tree
@@ -94,8 +97,9 @@ def _not_yaml(error: yaml.YAMLError, text: str, place: Callable[[int], Place]) -
 class Builder:
     """Makes plain values of a tree of YAML nodes, and notes where each stands."""
 
-    def __init__(self, loader: Loader, place: Callable[[int], Place]) -> None:
+    def __init__(self, loader: Loader, place: Callable[[int], Place], words: bool = False) -> None:
         self.loader = loader
+        self.texts = TEXT | (PLAIN - {f"{YAML}null"}) if words else TEXT
         self.name_line = place
         self.tree = Tree(None)
         self.count = 0
@@ -109,7 +113,7 @@ class Builder:
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{YAML}seq":
             items = [self.build(item, (*location, index)) for index, item in enumerate(node.value)]
             return [item for item in items if item is not LEFT_OUT]
-        if isinstance(node, yaml.ScalarNode) and node.tag in TEXT:
+        if isinstance(node, yaml.ScalarNode) and node.tag in self.texts:
             return node.value
         if isinstance(node, yaml.ScalarNode) and node.tag in PLAIN:
             return self.scalar(node, location)

@@ -14,7 +14,7 @@ from concord.making.pool import Growth, grow
 from concord.making.review import counts, reviewed
 from concord.making.templates import expand, read_table, read_templates
 from concord.models import Compute, Policy, RewardModel, choose
-from concord.models.folder import context
+from concord.models.folder import context, weights_digest
 from concord.records import Completion, Demonstration, Message, Prompt, prompt_key, seed_of
 from concord.sampling import Local
 from concord.scoring import Learned
@@ -54,7 +54,8 @@ def pool(
         return Local(policy, "pool", seed_of(growth.seed, "pool", occasion), temperature, longest)
 
     record = out.with_suffix(".attempts.jsonl")
-    found = grow(formats.read_demonstrations(seeds).records, growth, speaks, record, say)
+    speaker = {"model": weights_digest(policy.network), "temperature": temperature, "longest": longest}
+    found = grow(formats.read_demonstrations(seeds).records, growth, speaks, record, say, speaker)
     formats.write_demonstrations(out, found.items)
     return {
         "written": len(found.items),
