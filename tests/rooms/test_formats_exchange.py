@@ -75,6 +75,9 @@ def test_rows_in_are_rows_kept_and_skipped(capsys: pytest.CaptureFixture[str]) -
     rejected = [json.loads(line) for line in Path(value["listed"]).read_text().splitlines()]
     assert [(row["line"], row["field"]) for row in rejected] == [(2, "rejected"), (4, "prompt")]
     assert json.loads(rejected[0]["row"]) == bad
+    put("rows.jsonl", SHAPES["trl-preference"])
+    value = told(capsys, "import", "rows.jsonl", "--skip-invalid", "--to", "out/own.jsonl", "--again")
+    assert value["skipped"] == 0 and [path.name for path in Path("out").iterdir()] == ["own.jsonl"]
 
 
 def test_rows_of_tables_are_rejected_with_their_content(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,10 +97,12 @@ class Rejected:
             self.held.write(f"{dumps(entry)}\n")
 
     def write(self) -> None:
-        """Put the rows where people find them."""
+        """Put the rows where people find them; where none was rejected, those of an earlier time are gone."""
         if self.held and self.count:
             self.held.seek(0)
             write_lines(self.file, (line.removesuffix("\n") for line in self.held))
+        elif self.held:
+            self.file.unlink(missing_ok=True)
 
     @property
     def file(self) -> Path:
