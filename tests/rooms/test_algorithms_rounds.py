@@ -162,6 +162,8 @@ def test_drift_is_measured_from_where_the_policy_began_though_a_reference_follow
     )
     first, last = (float(told[place]["kl"]) for place in (0, -1))
     assert first == pytest.approx(0, abs=1e-3) and last > 0.1
+    # What is learned from is the copy that follows: as each round begins it is the policy, and the loss ln 2.
+    assert [notes["loss"] == pytest.approx(0.693147, abs=1e-5) for notes in told] == [True, False] * 3
 
 
 @pytest.mark.parametrize("asked", [GRPO, RLOO])

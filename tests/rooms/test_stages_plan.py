@@ -9,6 +9,7 @@ import pytest
 from concord.errors import SettingsError, StoreError
 from concord.runs import Loaded, Run, load
 from concord.stages.contestants import policies
+from concord.stages.inputs import sources
 from concord.stages.plan import key, plan, state, states
 
 RECIPE = """\
@@ -218,6 +219,15 @@ def test_a_rival_needs_a_name_of_its_own(asked: Asked, name: str) -> None:
 def test_to_align_by_imitation_is_what_sft_does(asked: Asked) -> None:
     with pytest.raises(SettingsError, match=r"`align.method` is sft, which is what the sft stage does"):
         plan(asked("align={method: sft}"))
+
+
+def test_demonstrations_that_are_only_shown_in_context_are_looked_at(asked: Asked, tmp_path: Path) -> None:
+    """Else they could hold what is asked in the end, or be missed when all else is done."""
+    path = tmp_path / "data" / "demonstrations.jsonl"
+    for epochs, readers in ((0, ("answers/in-context-2",)), (1, ("sft",))):
+        loaded = asked("evaluate.in_context=2", f"sft.epochs={epochs}")
+        assert [one.tasks for one in sources(loaded) if one.path == path] == [readers]
+    assert not [one for one in sources(asked("sft.epochs=0")) if one.path == path]
 
 
 def test_people_s_rankings_must_be_named(asked: Asked, tmp_path: Path) -> None:

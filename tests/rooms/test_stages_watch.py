@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.rooms import families
 
 from concord import formats
 from concord.errors import JudgeError, ModelError, SettingsError
-from concord.models import RewardModel
+from concord.models import Policy, RewardModel
 from concord.records import Completion, Ranking
 from concord.records.files import read_rows
 from concord.runs import Run, load
@@ -180,3 +181,13 @@ def test_without_a_watch_nothing_is_set_aside(tmp_path: Path, sft: Path) -> None
         "alarms.jsonl",
         "metrics.jsonl",
     ]
+
+
+def test_a_rival_that_imitates_for_no_epoch_is_the_base_and_reads_nothing(tmp_path: Path, sft: Path) -> None:
+    asked = "rivals={x: {method: sft, epochs: 0, hold_out: 0.2, demonstrations: nowhere.jsonl}}"
+    made = bench(tmp_path, sft, asked)
+    (tmp_path / "model").symlink_to(sft)
+    rival, folder = replace(made, stage="rivals/x"), tmp_path / "rival"
+    align.work(rival, folder, "key")
+    before, after = (Policy.load(one, families.CPU).network.state_dict() for one in (sft, folder / "model"))
+    assert all(torch.equal(after[key], tensor) for key, tensor in before.items())

@@ -51,9 +51,7 @@ def share(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
         low, high = wilson(sum(values), count)
     else:
         _, low, high = cluster_interval(values, clusters)
-        if (
-            high - low < CERTAIN
-        ):  # no spread at all would claim certainty; the prompts are what is independent
+        if high - low < CERTAIN:  # no spread would claim certainty; the prompts are what is independent
             low, high = wilson(mean * prompts, prompts)
     return Estimate(value=mean, low=max(0.0, low), high=min(1.0, high), n=count)
 
