@@ -166,8 +166,9 @@ def test_texts_are_read_in_the_precision_in_which_answers_are_made(monkeypatch: 
     behind: list[Policy] = []
     monkeypatch.setattr(compute, "native_bfloat16", lambda kind: (True, "a test says so"))
     monkeypatch.setattr(serve, "Live", lambda policy, *more: behind.append(policy) or Live(policy, *more))
-    with serve.served(serve.Wanted("starter", device="cpu"), Front(port=0)):
-        pass
+    with serve.served(serve.Wanted("starter", device="cpu"), Front(port=0)) as (server, _):
+        assert server.socket.fileno() >= 0
+    assert server.socket.fileno() == -1  # let go of, though it never ran
     assert [one.compute.dtype for one in behind] == [torch.float32]
 
 

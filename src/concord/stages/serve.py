@@ -91,20 +91,23 @@ def served(wanted: Wanted, front: Front) -> Iterator[tuple[Server, dict[str, Any
     with held(wanted.log):
         log = Log(wanted.log, wanted.texts) if wanted.log else None
         server = Server(Service(Desk(speaker, scorer), offer, log), front)
-        yield (
-            server,
-            {
-                "url": server.url,
-                "model": name,
-                "folder": str(folder),
-                "content": offer.content,
-                "context": speaker.limit,
-                "longest": longest,
-                "best_of": wanted.best_of,
-                "log": str(wanted.log) if wanted.log else None,
-                "notice": notice,
-            },
-        )
+        try:
+            yield (
+                server,
+                {
+                    "url": server.url,
+                    "model": name,
+                    "folder": str(folder),
+                    "content": offer.content,
+                    "context": speaker.limit,
+                    "longest": longest,
+                    "best_of": wanted.best_of,
+                    "log": str(wanted.log) if wanted.log else None,
+                    "notice": notice,
+                },
+            )
+        finally:
+            server.socket.close()  # also where it never ran
 
 
 def run(server: Server) -> None:
