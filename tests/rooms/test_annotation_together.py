@@ -99,6 +99,35 @@ def test_whoever_has_taken_a_place_waits_for_no_other(house: Any) -> None:
 
 
 @pytest.mark.slow
+def test_two_who_bring_tasks_at_once_wait_for_each_other_from_the_start(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.project(tasks=0, candidates=2, overlap=2)
+    opened, faults = queue.open_places, []
+
+    def slowly(*given: Any) -> None:
+        time.sleep(0.5)  # long enough for both to have added what they bring, if they may
+        opened(*given)
+
+    def bring(name: str) -> None:
+        try:
+            house.owner.post(
+                "/projects/one/tasks", {"rows": [{"prompt": name, "text": text} for text in "ab"]}
+            )
+        except BaseException as error:
+            faults.append(error)
+
+    monkeypatch.setattr(queue, "open_places", slowly)
+    threads = [threading.Thread(target=bring, args=(name,)) for name in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert house.owner.get("/projects/one/progress")["total"] == 4
+
+
+@pytest.mark.slow
 def test_whoever_changes_many_places_does_so_alone(house: Any) -> None:
     """Who takes one task and keeps another holds two places; so does who says which should come earlier."""
     house.project(tasks=2, candidates=2, overlap=1)

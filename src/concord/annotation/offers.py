@@ -97,6 +97,8 @@ def unfit(project: Project, offer: Offer, kind: str) -> str | None:
 
 def add(session: Session, project: Project, offers: Iterable[Offer], kind: str) -> Added:
     """Make tasks of offers, all in a few large steps: whoever else wants to write waits meanwhile."""
+    # Before anything is added: two who have both added could no longer wait for each other's end.
+    queue.alone(session, project)
     added = Added()
     fitting = []
     for offer in offers:

@@ -213,7 +213,6 @@ def vacate(session: Session, showing: Showing) -> None:
 
 def open_places(session: Session, project: Project, tasks: Sequence[int]) -> None:
     """Give tasks of work as many places as their project asks for, also where there were fewer or more before."""
-    alone(session, project)
     known: dict[int, list[Place]] = {task: [] for task in tasks}
     rows = select(Place).join(Task, Task.id == Place.task_id)
     for place in session.scalars(rows.where(Task.project_id == project.id).order_by(Place.number)):
