@@ -136,6 +136,7 @@ def test_a_log_is_read_with_the_last_word_on_each_answer(tmp_path: Path) -> None
         read_log(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_what_one_window_lacks_is_measured_in_the_others() -> None:
     """A first window with longer answers, and a second one drawn at another temperature."""
     rows = served([(200, Habit(words=30)), (200, Habit())], 4)
