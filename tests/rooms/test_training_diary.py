@@ -103,6 +103,22 @@ def test_a_terminal_gets_one_moving_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert "loss 0.125" in screen.getvalue()
 
 
+def test_a_moving_line_goes_on_though_what_stands_in_for_its_terminal_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it was with rich before 15."""
+    screen, instead = Screen(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    diary = Diary(tmp_path / "metrics.jsonl", "align [ppo]", total=3)
+    diary(1, {"loss": 0.25})
+    with monkeypatch.context() as inner:
+        inner.setattr(sys, "stderr", instead)
+        diary(3, {"loss": 0.125})
+    diary.close()
+    assert "3/3" in screen.getvalue() and instead.getvalue() == ""
+
+
 def test_a_diary_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"metrics\.jsonl: "):

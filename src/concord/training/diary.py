@@ -88,7 +88,7 @@ class Diary:
     def tell(self, number: int, line: dict[str, Any]) -> None:
         """Show where the run stands: a moving line on a terminal, else a plain one now and then."""
         words = summary(line)
-        if sys.stderr.isatty():
+        if self.progress is not None or sys.stderr.isatty():  # rich before 15: its stand-in is none
             if self.progress is None:
                 self.progress = board()
                 self.progress.start()
