@@ -13,6 +13,7 @@ from torch import nn
 from concord.batches import Template
 from concord.errors import ModelError
 from concord.models.compute import Compute
+from concord.records import Message
 from concord.records.files import storing
 
 FORBIDDEN = ("auto_map", "_attn_implementation", "_attn_implementation_internal")
@@ -57,6 +58,8 @@ def check(folder: Path) -> dict[str, Any]:
     return config
 
 
+OTHER_HEADS = ("ctrl", "modernbert-decoder")
+"""Families whose classifiers have heads of another kind, or lie about how they are called."""
 ALONE = ("overall",)
 """The heads of a network that gives one number."""
 
@@ -75,6 +78,8 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
             file.open("rb"),
         ):  # the libraries say of a file without rights that it is not there
             pass
+    if scoring and (why := unscored(folder)):
+        raise ModelError(why)
     family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
     extra: dict[str, Any] = {"num_labels": len(heads)} if scoring else {}
     if scoring and len(heads) > 1:
@@ -113,6 +118,23 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
     return result
 
 
+def unscored(folder: Path) -> str:
+    """Why no reward model can be made of this folder's family; nothing if one can."""
+    from transformers.models.auto import modeling_auto
+
+    family = str(check(folder).get("model_type"))
+    speaks = (
+        family in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    )  # of others the loading says what is wrong
+    judges = family in modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+    if not speaks or (judges and family not in OTHER_HEADS):
+        return ""
+    return (
+        f"{folder} is of the family {family}, of which transformers makes no classifier with one layer for a head, as "
+        "a reward model is. Learn without one (`align.method: dpo` and its kin), or begin with another family."
+    )
+
+
 def scores(folder: Path) -> bool:
     """Whether a model was saved with a head that gives numbers."""
     kinds = check(folder).get("architectures") or ()
@@ -149,6 +171,24 @@ def template(folder: Path) -> Template:
     return Template(tokenizer, stops)
 
 
+def template_for(network: Any, folder: Path) -> Template:
+    """The folder's template, if the network knows every token that it writes."""
+    found = template(folder)
+    most = max(found.stops.end, *found.dialogue([Message("user", "a")]))
+    if most >= vocabulary(network):
+        raise ModelError(
+            f"{folder}: its chat template writes the token {most} ({found.tokenizer.decode([most])!r}), but its "
+            f"network knows {vocabulary(network):,} tokens. Make room for it (`resize_token_embeddings` of "
+            "transformers), or use the tokenizer that the network learned with."
+        )
+    return found
+
+
+def vocabulary(network: Any) -> int:
+    """How many tokens a network knows."""
+    return int(network.get_input_embeddings().weight.shape[0])
+
+
 def said(error: Exception) -> str:
     """The first line of what a library complains of, or at least the complaint's name."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -159,7 +199,7 @@ def save(network: nn.Module, template: Template, folder: Path, dtype: torch.dtyp
     with storing(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        network.config.pad_token_id = template.tokenizer.pad_token_id  # type: ignore[union-attr]
+        told_outside(network, template)
         once: dict[object, torch.Tensor] = {}  # tied weights stay one tensor, and are saved once
         state = {
             name: once.setdefault((tensor.data_ptr(), tensor.shape), tensor.to(dtype))
@@ -167,6 +207,20 @@ def save(network: nn.Module, template: Template, folder: Path, dtype: torch.dtyp
         }
         network.save_pretrained(str(folder), state_dict=state)  # type: ignore[operator]
         template.tokenizer.save_pretrained(str(folder))
+
+
+def told_outside(network: Any, template: Template) -> None:
+    """Write into a network's config what other tools need to know of padding, and of where an answer ends."""
+    pad = template.tokenizer.pad_token_id
+    if pad is not None:
+        # A classifier elsewhere reads the last token that is no padding, and ours reads the end token. Where both
+        # are one, it is told of no padding: then it reads one row at a time, or says that it cannot.
+        misread = hasattr(network, "score") and pad in template.stops.tokens
+        network.config.pad_token_id = None if pad >= vocabulary(network) or misread else pad
+    asked = getattr(network, "generation_config", None)
+    if asked is not None:
+        ends = sorted(template.stops.tokens)
+        asked.eos_token_id = ends if len(ends) > 1 else ends[0]
 
 
 def weights_digest(network: nn.Module) -> str:
@@ -182,7 +236,7 @@ def weights_digest(network: nn.Module) -> str:
 def context(network: nn.Module) -> int:
     """How many tokens the network can read at once."""
     config = network.config
-    for name in ("max_position_embeddings", "n_positions"):
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len"):
         if getattr(config, name, None):
             return int(getattr(config, name))
     return 2**31

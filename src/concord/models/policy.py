@@ -33,7 +33,7 @@ class Policy:
     def load(cls, path: Path, compute: Compute, adapter: int = 0) -> "Policy":
         """The policy in a Hugging Face folder; with `adapter`, only LoRA adapters of that rank will learn."""
         network = folder.load(path, compute)
-        template = folder.template(path)
+        template = folder.template_for(network, path)
         headed = plain_head(network, compute)
         trunk = Trunk.of(network, compute)
         if adapter:

@@ -34,11 +34,12 @@ class RewardModel:
         """From a reward model's folder, or from a language model's with heads that start at 0."""
         names = tuple(heads) or folder.heads(path)
         network = folder.load(path, compute, scoring=True, heads=names)
+        template = folder.template_for(network, path)
         trunk = Trunk.of(network, compute)
         if adapter:
             network = adapters.add(network, adapter, head="score")
             trunk = Trunk(network, compute, trunk.padded)
-        return cls(network, folder.template(path), compute, trunk, names)
+        return cls(network, template, compute, trunk, names)
 
     @classmethod
     def learned(cls, path: Path, compute: Compute) -> "RewardModel":
