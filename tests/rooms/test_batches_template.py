@@ -237,3 +237,10 @@ def test_a_template_that_refuses_a_role_is_quoted() -> None:
     )
     with pytest.raises(ModelError, match="refuses a dialogue of system, user: no system here"):
         Template(words).prompt(Prompt((Message("system", "be kind"), Message("user", "hi"))))
+
+
+def test_a_nul_that_was_said_becomes_what_files_can_hold() -> None:
+    """A byte-level vocabulary can say it, and no file of texts may hold it."""
+    template = Template(families.tokenizer("chatml"))
+    said = template.encode("a\0b")
+    assert template.decode([*said, template.stops.end]) == "a\ufffdb"

@@ -188,3 +188,13 @@ def test_adapted_policy_speaks_through_its_adapters(tmp_path: Path) -> None:
         pad_token_id=0,
     )
     assert said_plainly[0, prompt.shape[1] :].tolist() == list(found.tokens or ())
+
+
+def test_a_network_that_learns_drops_no_units_while_it_speaks(tmp_path: Path) -> None:
+    """GPT-2 drops a tenth of its units in learning; rounds of rejection sampling speak in between."""
+    policy = Policy.load(families.folder(tmp_path / "gpt2", "gpt2"), families.CPU)
+    sampler = Local(policy, "gpt2", 3, longest=8)
+    calm = sampler.sample(PROMPTS, 2)
+    policy.network.train()
+    assert sampler.sample(PROMPTS, 2) == calm
+    assert policy.network.training

@@ -18,6 +18,7 @@ from concord.maths.averages import over_tokens
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.maths.statistics import cluster_error, distinct
+from concord.maths.surrogate import explained_variance
 from concord.models import Policy
 from concord.models.trunk import spread
 from concord.monitoring.habits import leanings
@@ -69,6 +70,7 @@ class Speaking:
             self.news = {"round": float(self.round), **facts(rollout), **self.words, **self.heard(rollout)}
             self.news |= getattr(self.bench.scorer, "told", {})
             experience = self.credit(self.weigh(rollout))
+            self.news |= foreseen(experience)
             for number in range(plan.passes):
                 order = by_prompt(rollout.groups, self.bench.seed, self.round, number)
                 size = -(-len(order) // plan.updates)
@@ -193,6 +195,14 @@ def facts(rollout: Rollout) -> dict[str, float]:
         "length": float(mask.sum()) / len(mask),
         **group_spread(rollout),
     }
+
+
+def foreseen(experience: Experience) -> dict[str, float]:
+    """How much of a round's returns the critic foresaw, if there is one."""
+    mask = experience.sequences.scored
+    if experience.values[mask].isnan().any():
+        return {}
+    return {"explained": float(explained_variance(experience.values, experience.returns, mask))}
 
 
 def uncertainty(drift: Tensor, groups: Tensor) -> dict[str, float]:

@@ -41,23 +41,21 @@ class Onlooker:
     @torch.no_grad()
     def look(self) -> dict[str, Any]:
         """What is seen now, prompt by prompt; the policy drops no units meanwhile."""
-        learning = self.policy.network.training
-        self.policy.network.eval()
-        said = self.sampler.sample(self.prompts, self.samples)
-        rows = as_said(said, self.policy)
-        drift = (self.read(self.policy, rows) - self.read(self.reference, rows)).sum(-1)
-        found: dict[str, Any] = {
-            "prompts": [prompt.id for prompt in self.prompts],
-            "kl": self.by_prompt(drift.tolist()),
-            "proxy": self.by_prompt(self.proxy.score(said)),
-        }
-        if self.witness is not None:
-            found["gold"] = self.by_prompt(self.witness.score(said))
-        if self.rankings:
-            found["ranked"] = [one.prompt.id for one in self.rankings]
-            found["agreement"] = self.agreement()
-        found["samples"] = [shown(one) for one in said[:: self.samples][:SHOWN]]
-        self.policy.network.train(learning)
+        with self.policy.still():
+            said = self.sampler.sample(self.prompts, self.samples)
+            rows = as_said(said, self.policy)
+            drift = (self.read(self.policy, rows) - self.read(self.reference, rows)).sum(-1)
+            found: dict[str, Any] = {
+                "prompts": [prompt.id for prompt in self.prompts],
+                "kl": self.by_prompt(drift.tolist()),
+                "proxy": self.by_prompt(self.proxy.score(said)),
+            }
+            if self.witness is not None:
+                found["gold"] = self.by_prompt(self.witness.score(said))
+            if self.rankings:
+                found["ranked"] = [one.prompt.id for one in self.rankings]
+                found["agreement"] = self.agreement()
+            found["samples"] = [shown(one) for one in said[:: self.samples][:SHOWN]]
         return found
 
     def by_prompt(self, values: Sequence[float]) -> list[float]:

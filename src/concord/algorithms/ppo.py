@@ -16,7 +16,7 @@ from concord.batches import Experience, Rollout, Sequences
 from concord.maths.advantage import gae, shaped, token_rewards
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_mean, whiten
-from concord.maths.surrogate import clipped_value_loss, explained_variance
+from concord.maths.surrogate import clipped_value_loss
 from concord.models import Policy
 from concord.models.critic import SharedCritic
 from concord.models.sight import Sight
@@ -105,10 +105,7 @@ class PPOObjective:
         values = self.critic.beside(sight, alone)
         guesses = clipped_value_loss(values, batch.values, batch.returns, asked.value_clip)
         value_loss = masked_mean(guesses, mask)
-        notes = {
-            "value_loss": value_loss.detach(),
-            "explained": explained_variance(batch.values, batch.returns, mask),
-        }
+        notes = {"value_loss": value_loss.detach()}
         counts = {"tokens": batch.sequences.size}
         if alone:
             return Loss(value_loss, notes, counts)

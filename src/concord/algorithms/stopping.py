@@ -22,15 +22,13 @@ def surprise(policy: Policy, rows: Sequence[Rendered], micro_tokens: int) -> flo
 @torch.no_grad()
 def surprises(policy: Policy, rows: Sequence[Rendered], micro_tokens: int) -> list[float]:
     """How surprised a policy is by each row, in nats; it neither learns nor drops units."""
-    learning = policy.network.training
-    policy.network.eval()
     found = [0.0] * len(rows)
-    for part in cut([len(row) for row in rows], micro_tokens):
-        batch = pack([rows[place] for place in part])
-        sums = policy.logprobs(batch).double().sum(-1).tolist()
-        for place, value in zip(part, sums, strict=True):
-            found[place] = -value
-    policy.network.train(learning)
+    with policy.still():
+        for part in cut([len(row) for row in rows], micro_tokens):
+            batch = pack([rows[place] for place in part])
+            sums = policy.logprobs(batch).double().sum(-1).tolist()
+            for place, value in zip(part, sums, strict=True):
+                found[place] = -value
     return found
 
 

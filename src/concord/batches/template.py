@@ -142,9 +142,12 @@ class Template:
         return [max(0, bisect_left(starts, place) - 1) for place in places]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of a completion, without its end token."""
+        """The text of a completion, without its end token.
+
+        A NUL, which no text of ours may hold, becomes what bytes that are no UTF-8 become.
+        """
         kept = list(tokens[:-1]) if tokens and tokens[-1] in self.stops.tokens else list(tokens)
-        return str(self.tokenizer.decode(kept, skip_special_tokens=False))
+        return str(self.tokenizer.decode(kept, skip_special_tokens=False)).replace("\0", "\ufffd")
 
     def dialogue(self, messages: Sequence[Message]) -> list[int]:
         """Ids up to the place where the assistant begins to speak, not kept: for what is asked by strangers."""

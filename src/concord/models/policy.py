@@ -1,6 +1,8 @@
 """The policy: what speaks, and how likely it finds what was said."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +47,16 @@ class Policy:
         """The same policy with weights of its own, frozen: what becomes of these changes nothing for those."""
         network = copy.deepcopy(self.network).requires_grad_(False)
         return replace(self, network=network, trunk=Trunk.of(network, self.compute))
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """The network drops no units meanwhile, as it may while it learns."""
+        learning = self.network.training
+        self.network.eval()
+        try:
+            yield
+        finally:
+            self.network.train(learning)
 
     def logprobs(self, sequences: Sequences, temperature: float = 1.0) -> Tensor:
         """[N, S] log-probability of each scored token given all before it; 0 where there is none."""

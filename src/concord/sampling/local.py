@@ -40,19 +40,18 @@ class Local:
                 seed = seed_of(self.seed, prompts[place].id, first[place] + sample)
                 wanted[slots.add(Request(tokens[place], seed, self.longest, manner))] = place, seed
         done: dict[int, Completion] = {}
-        while slots.busy:
-            for said in slots.step().ended:
-                place, seed = wanted[said.number]
-                done[said.number] = Completion(
-                    prompts[place],
-                    self.policy.template.decode(said.tokens),
-                    by=self.name,
-                    seed=seed,
-                    temperature=self.temperature,
-                    finish=said.finish,
-                    tokens=tuple(said.tokens),
-                    logprobs=tuple(said.logprobs),
-                )
+        for said in slots.run():
+            place, seed = wanted[said.number]
+            done[said.number] = Completion(
+                prompts[place],
+                self.policy.template.decode(said.tokens),
+                by=self.name,
+                seed=seed,
+                temperature=self.temperature,
+                finish=said.finish,
+                tokens=tuple(said.tokens),
+                logprobs=tuple(said.logprobs),
+            )
         order = sorted(wanted, key=lambda number: (wanted[number][0], number))
         return [done[number] for number in order]
 

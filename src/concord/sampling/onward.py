@@ -27,7 +27,5 @@ class Onward:
             tokens = [*template.prompt(one.prompt), *template.encode(one.text)]
             seed = seed_of(self.seed, one.prompt.id, "onward", place)
             numbers.append(slots.add(Request(tokens, seed, self.longest, manner)))
-        said: dict[int, str] = {}
-        while slots.busy:
-            said |= {one.number: template.decode(one.tokens) for one in slots.step().ended}
+        said = {one.number: template.decode(one.tokens) for one in slots.run()}
         return [said[number] for number in numbers]

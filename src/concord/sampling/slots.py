@@ -7,7 +7,7 @@ while slots.busy:
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -147,6 +147,12 @@ class Slots:
                 self._leave([place])
                 return True
         return False
+
+    def run(self) -> Iterator[Said]:
+        """Everything that was asked for, as it ends; the network drops no units meanwhile."""
+        with self.policy.still():
+            while self.busy:
+                yield from self.step().ended
 
     @torch.inference_mode()
     def step(self) -> Heard:
