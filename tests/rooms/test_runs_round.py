@@ -28,8 +28,11 @@ def a_run(folder: Path, recipe: str, *overrides: str) -> Path:
     return run
 
 
-def test_the_next_round_begins_where_the_last_one_ended(tmp_path: Path) -> None:
-    text = "base: starter\nsft: {epochs: 5}\nrank: {by: panel}\nalign: {method: grpo}\nrivals: {d: {method: dpo}}\n"
+@pytest.mark.parametrize("base", ["starter", "models/ours", "../runs/zeroth/align/model"])
+def test_the_next_round_begins_where_the_last_one_ended(base: str, tmp_path: Path) -> None:
+    """Not where the last one began, whatever that was: the round before it, or a model of one's own."""
+    text = f"base: {base}\n"
+    text += "sft: {epochs: 5}\nrank: {by: panel}\nalign: {method: grpo}\nrivals: {d: {method: dpo}}\n"
     run = a_run(tmp_path, text, "seed=7", "align.kl=0.3")
     found = next_round(run)
     assert found.path == tmp_path / "data" / "recipe-2.yaml"

@@ -47,7 +47,7 @@ def next_round(run: Path, to: Path | None = None) -> NextRound:
         if flaw := manifest.flaw(run / name):
             raise StoreError(f"{flaw} The next round goes on from it; finish {run} first.")
     settings = spoken(recipe)
-    for name in ("sft", "rivals"):
+    for name in ("base", "sft", "rivals"):
         settings.pop(name, None)
     rank = settings.setdefault("rank", {})
     notes = []
