@@ -239,6 +239,23 @@ def test_a_template_that_refuses_a_role_is_quoted() -> None:
         Template(words).prompt(Prompt((Message("system", "be kind"), Message("user", "hi"))))
 
 
+def test_prompts_that_a_template_refuses_are_named() -> None:
+    words = families.tokenizer("gemma")
+    words.chat_template = (
+        "{% if messages|length > 2 %}{{ raise_exception('too long') }}{% endif %}" + families.GEMMA
+    )
+    some = [
+        asked("a"),
+        asked("why is the sea calm, and how far is the town?", "b", "c"),
+        asked("d", "e", "f"),
+    ]
+    told = rf"Of 3 read together it refuses 2: {some[1].id} \('why is the sea calm, and how far is the '\), "
+    with pytest.raises(
+        ModelError, match=rf"user, assistant, user: too long\. .*{told}{some[2].id} \('d'\)\."
+    ):
+        Template(words).prompts(some)
+
+
 def test_a_nul_that_was_said_becomes_what_files_can_hold() -> None:
     """A byte-level vocabulary can say it, and no file of texts may hold it."""
     template = Template(families.tokenizer("chatml"))

@@ -8,6 +8,7 @@ this way, what a policy learns, what it is asked and what a reward model reads a
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from typing import Any
 
@@ -22,6 +23,8 @@ PLAIN = (
 """The template given to a tokenizer that has none; saved with the model, so that it stays the same."""
 
 
+EXAMPLES, NAMED = 3, 40
+"""Prompts that an error names, and characters of each."""
 REMEMBERED = 10_000
 """Prompts whose ids are kept: enough for a round of sampling, and never all of a large file."""
 
@@ -83,6 +86,15 @@ class Template:
         joined = after[: len(before) + len(body)] == before + body
         end = tail[0] if joined and tail and self._is_control(tail[0]) else int(self.tokenizer.eos_token_id)
         return StopSet(frozenset(known | {end}), end)
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether a dialogue may begin with a system turn."""
+        try:
+            self._render((Message("system", "a"), Message("user", "b")), ready=True)
+        except ModelError:
+            return False
+        return True
 
     def _is_control(self, token: int) -> bool:
         return token in self.tokenizer.added_tokens_decoder
@@ -164,8 +176,22 @@ class Template:
         if len(known) + len(new) > REMEMBERED:
             known = {one.messages: known[one.messages] for one in prompts if one.messages in known}
             self._prompts = known
-        known.update(zip(new, self._render_all(new, ready=True) if new else [], strict=True))
+        if new:
+            try:
+                known.update(zip(new, self._render_all(new, ready=True), strict=True))
+            except ModelError as error:
+                raise ModelError(f"{error} {self._refused(prompts)}") from error
         return [known[one.messages] for one in prompts]
+
+    def _refused(self, prompts: Sequence[Prompt]) -> str:
+        """Which of these the chat template refuses."""
+        names: list[str] = []
+        for one in {one.messages: one for one in prompts}.values():
+            try:
+                self._render(one.messages, ready=True)
+            except ModelError:
+                names.append(f"{one.id} ({one.messages[0].content[:NAMED]!r})")
+        return f"Of {len(prompts):,} read together it refuses {len(names):,}: {', '.join(names[:EXAMPLES])}."
 
     def completion(self, completion: Completion) -> Rendered:
         """A prompt and one answer: the answer's tokens are scored, its end token included if it ended."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -15,7 +15,7 @@ from concord.endpoints.memory import Memory
 from concord.errors import JudgeError
 from concord.models import Policy
 from concord.models.folder import context
-from concord.records import Completion, Prompt, digest
+from concord.records import Completion, Message, Prompt, digest
 from concord.roles import Sampler
 
 
@@ -81,6 +81,14 @@ def reply_of(kept: dict[str, Any]) -> Reply:
     return Reply(kept["text"], kept["finish"], None if tokens is None else tuple(told))
 
 
+def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """A dialogue for a model that knows no system turn: what stands there begins the first turn of the user."""
+    first, *rest = messages
+    if first.role != "system":
+        return messages
+    return (Message("user", f"{first.content}\n\n{rest[0].content}"), *rest[1:])
+
+
 @dataclass(frozen=True)
 class Here:
     """A policy on this machine: where only labels are wanted, their probabilities are read, and nothing is drawn."""
@@ -91,6 +99,8 @@ class Here:
 
     def ask(self, questions: Sequence[Question], labels: Sequence[str]) -> list[Reply]:
         """Weigh the labels, or sample an answer."""
+        if not self.policy.template.takes_system:
+            questions = [replace(one, messages=without_system(one.messages)) for one in questions]
         if not labels:
             return Spoken(self.sampler).ask(questions, labels)
         said = [
