@@ -106,13 +106,21 @@ def test_rankings_that_are_not_named_or_not_there(tiny: Any, said: Said) -> None
     assert f"{tiny.folder / 'nowhere.jsonl'} does not exist." in words
 
 
-@pytest.mark.parametrize("setting", ["base", "evaluate.judge"])
-def test_a_model_that_is_not_there(tiny: Any, said: Said, setting: str) -> None:
-    code, words = said(f"{setting}=nowhere")
+@pytest.mark.parametrize(
+    ("setting", "asked"),
+    [
+        ("base", "base=nowhere"),
+        ("evaluate.judge", "evaluate.judge=nowhere"),
+        ("align.teacher", "align={method: distill, teacher: nowhere}"),
+        ("rivals.small.teacher", "rivals={small: {method: distill, teacher: nowhere}}"),
+    ],
+)
+def test_a_model_that_is_not_there(tiny: Any, said: Said, setting: str, asked: str) -> None:
+    code, words = said(asked)
     assert code == 4
     assert f"{tiny.recipe}: `{setting}` is nowhere, but {tiny.folder / 'nowhere'} is not a folder." in words
     (tiny.folder / "nowhere").mkdir()
-    code, words = said(f"{setting}=nowhere")
+    code, words = said(asked)
     assert code == 4
     assert "holds no config.json" in words
 

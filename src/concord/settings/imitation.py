@@ -78,7 +78,7 @@ class Distill(Settings):
     method: Literal["distill"] = "distill"
     """Which method this is."""
     teacher: str
-    """Model folder of the teacher, relative to the recipe; it must have the policy's tokenizer."""
+    """Model folder of the teacher, relative to the recipe, or `starter`; it must have the policy's tokenizer."""
     answers: Literal["teacher", "own"] = "teacher"
     """Whose answers are read: the teacher's, or the policy's own, sampled anew each round."""
     divergence: Annotated[Divergence | Between, Field(discriminator="method")] = Divergence()

@@ -21,7 +21,7 @@ from concord.sampling import BestOf, Local
 from concord.scoring import Learned
 from concord.settings import Learning, Recipe
 from concord.stages import scorers
-from concord.stages.plan import base, content
+from concord.stages.plan import base, content, model_folder
 
 R = TypeVar("R")
 
@@ -88,7 +88,7 @@ class Bench:
 
     def other(self, folder: str) -> Policy:
         """Another policy, frozen, from a folder relative to the recipe."""
-        policy = Policy.load(self.loaded.folder / folder, self.compute)
+        policy = Policy.load(model_folder(self.loaded, folder), self.compute)
         policy.network.requires_grad_(False)
         self.tell(f"The policy in {folder}", policy.trunk)
         return policy

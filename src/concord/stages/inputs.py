@@ -12,7 +12,7 @@ from concord.formats.shape import Kind
 from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
-from concord.settings import SFT, RightAnswer
+from concord.settings import SFT, Distill, RightAnswer
 from concord.stages.contestants import IN_CONTEXT, ai_judge, contestants, rivals
 from concord.stages.plan import content, plan
 from concord.stages.release import release
@@ -210,6 +210,7 @@ def models(loaded: Loaded, judged: bool, watched: set[str]) -> Iterator[tuple[st
     """The models that a recipe names, each with its setting and the task that needs it."""
     rank, evaluate = loaded.recipe.rank, loaded.recipe.evaluate
     yield "base", loaded.recipe.base, {"sft"}
+    yield from teachers(loaded)
     if judged:
         if isinstance(evaluate.judge, str):
             yield "evaluate.judge", evaluate.judge, set()
@@ -226,6 +227,17 @@ def models(loaded: Loaded, judged: bool, watched: set[str]) -> Iterator[tuple[st
         yield "rank.scorer", rank.scorer, {"rank"}
     if rank.by == "judge" and rank.judge.model:
         yield "rank.judge.model", rank.judge.model, {"rank"}
+
+
+def teachers(loaded: Loaded) -> Iterator[tuple[str, str, set[str]]]:
+    """The models that the candidate and its rivals are taught by."""
+    learners = {
+        "align": loaded.recipe.align,
+        **{f"rivals/{name}": one for name, one in rivals(loaded).items()},
+    }
+    for task, method in learners.items():
+        if isinstance(method, Distill):
+            yield f"{task.replace('/', '.')}.teacher", method.teacher, {task}
 
 
 def model_folder(loaded: Loaded, setting: str, named: str) -> None:

@@ -12,7 +12,7 @@ from concord.records.files import read_json
 from concord.runs import Loaded, Run
 from concord.settings import SFT, Distill, Examining, Method
 from concord.stages.contestants import policies, rivals
-from concord.stages.plan import base, bundled, content, heard, imitated, ranked_from
+from concord.stages.plan import base, bundled, content, heard, imitated, model_folder, ranked_from
 
 DIRECT = ("dpo", "simpo", "cpo", "orpo", "kto")
 """Methods that learn from rankings themselves; the others that are aligned learn from a reward model's scores."""
@@ -124,7 +124,9 @@ def needed(loaded: Loaded, method: Method) -> list[tuple[Path, str]]:
     if method.method in DIRECT:
         return []
     asked = [(loaded.folder / loaded.recipe.prompts, "prompts")]
-    return [*asked, (loaded.folder / method.teacher, "teacher")] if isinstance(method, Distill) else asked
+    return (
+        [*asked, (model_folder(loaded, method.teacher), "teacher")] if isinstance(method, Distill) else asked
+    )
 
 
 def judge(loaded: Loaded) -> Artefact:

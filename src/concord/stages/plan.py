@@ -179,7 +179,7 @@ def read(loaded: Loaded, method: Method) -> tuple[Path, ...]:
     if method.method == "sft":
         return base(loaded), *imitated(loaded, method)
     prompts = loaded.folder / loaded.recipe.prompts
-    return (prompts, loaded.folder / method.teacher) if method.method == "distill" else (prompts,)
+    return (prompts, model_folder(loaded, method.teacher)) if method.method == "distill" else (prompts,)
 
 
 def watching(loaded: Loaded) -> tuple[Path, ...]:
