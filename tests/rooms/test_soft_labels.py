@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from tests.rooms import families
 
 from concord import formats
-from concord.algorithms.preference import PreferenceObjective, direct
+from concord.algorithms import kto
+from concord.algorithms.preference import PreferenceObjective, direct, matched
 from concord.algorithms.reward import RewardObjective
 from concord.batches import collate
 from concord.errors import RecordError
@@ -19,7 +20,7 @@ from concord.maths.ranking import bradley_terry, soft_bradley_terry
 from concord.models import RewardModel
 from concord.records import Completion, Message, Prompt, Ranking, Stream
 from concord.records.files import write_rows
-from concord.settings import DPO, Reward
+from concord.settings import DPO, KTO, Reward, Smoothed
 
 torch.set_num_threads(1)
 NAN = float("nan")
@@ -141,6 +142,51 @@ def test_weights_reach_dpo(model: RewardModel) -> None:
 
     first, second = dpo([ranking("a")]), dpo([ranking("a"), ranking("b")]) * 2 - dpo([ranking("a")])
     assert dpo([ranking("a", 3.0), ranking("b")]) == pytest.approx((3 * first + second) / 4, abs=1e-6)
+
+
+class Counting:
+    """A policy that finds rows likely as their tokens' sums, taken modulo 97, say."""
+
+    compute = families.CPU
+
+    def logprobs(self, sequences: Any, temperature: float = 1.0) -> Any:
+        return -torch.tensor([[sum(row.tokens) % 97 / 10] for row in sequences.rows])
+
+
+def test_t29_kto_counts_a_ranking_of_weight_two_as_two(model: RewardModel) -> None:
+    """In the loss, and in what is usual on answers to other prompts."""
+
+    def learned(*weighed: tuple[str, float]) -> float:
+        lists = list(gathered(model, [ranking(name, weight) for name, weight in weighed]))
+        lists = [replace(one, reference=[-4.0, -6.0]) for one in lists]
+        strange = {
+            name: one for name, one in zip("abc", gathered(model, [*map(ranking, "bca")]), strict=True)
+        }
+        cases = [
+            kto.Case(one, replace(strange[name], rows=strange[name].rows[:1], reference=[-11.0]))
+            for one, (name, _) in zip(lists, weighed, strict=True)
+        ]
+        objective = kto.KTOObjective(Counting(), KTO(beta=0.5))  # type: ignore[arg-type]
+        (batch,) = objective.look(0, [kto.marked(cases)])
+        assert float(batch.baseline) > 0 and batch.weight == sum(weight for _, weight in weighed)
+        return float(objective(batch).mean)
+
+    twice = learned(("a", 1), ("b", 1), ("b", 1), ("c", 1))
+    assert learned(("a", 1), ("b", 2), ("c", 1)) == pytest.approx(twice, abs=1e-6)
+    assert learned(("a", 1), ("b", 1), ("c", 1)) != pytest.approx(twice, abs=1e-3)
+
+
+def test_aot_learns_tiers_whatever_the_chances(model: RewardModel) -> None:
+    """Which rank a pair has among all of a step's is no matter of how sure somebody was of it."""
+    objective = PreferenceObjective(Counting(), direct(DPO(loss=Smoothed(method="aot"))))  # type: ignore[arg-type]
+
+    def learned(chances: Any) -> tuple[float, Any]:
+        batch = collate.lists(list(gathered(model, [ranking("a", 1.0, chances), ranking("b", 1.0, chances)])))
+        batch.reference[:] = torch.tensor([-7.0, -9.0, -3.0, -8.0])
+        (held,) = matched(objective, [batch])
+        return float(objective(held).mean), held.handicap.tolist()
+
+    assert learned(((0, 2, 0.4),)) == learned(())
 
 
 def test_files_keep_weights_and_chances(tmp_path: Path) -> None:

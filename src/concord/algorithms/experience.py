@@ -18,7 +18,6 @@ from concord.maths.averages import over_tokens
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_sum
 from concord.maths.statistics import cluster_error, distinct
-from concord.maths.surrogate import explained_variance
 from concord.models import Policy
 from concord.models.trunk import spread
 from concord.monitoring.habits import leanings
@@ -43,6 +42,8 @@ class Speaking:
     """Called once a round, before credit: which of the tokens count."""
     average: Average = over_tokens
     """What the tokens of a completion count in their step."""
+    credited: Callable[[Experience], dict[str, float]] = lambda experience: {}
+    """Called once a round, after credit; what it returns is noted."""
     round: int = field(default=0, init=False)
     settled: bool = field(default=True, init=False)
     news: dict[str, float] = field(default_factory=dict, init=False)
@@ -70,7 +71,7 @@ class Speaking:
             self.news = {"round": float(self.round), **facts(rollout), **self.words, **self.heard(rollout)}
             self.news |= getattr(self.bench.scorer, "told", {})
             experience = self.credit(self.weigh(rollout))
-            self.news |= foreseen(experience)
+            self.news |= self.credited(experience)
             for number in range(plan.passes):
                 order = by_prompt(rollout.groups, self.bench.seed, self.round, number)
                 size = -(-len(order) // plan.updates)
@@ -195,14 +196,6 @@ def facts(rollout: Rollout) -> dict[str, float]:
         "length": float(mask.sum()) / len(mask),
         **group_spread(rollout),
     }
-
-
-def foreseen(experience: Experience) -> dict[str, float]:
-    """How much of a round's returns the critic foresaw, if there is one."""
-    mask = experience.sequences.scored
-    if experience.values[mask].isnan().any():
-        return {}
-    return {"explained": float(explained_variance(experience.values, experience.returns, mask))}
 
 
 def uncertainty(drift: Tensor, groups: Tensor) -> dict[str, float]:

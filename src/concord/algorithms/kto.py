@@ -28,20 +28,22 @@ class Marked:
     good: Tensor
     """[N] whether a completion is good; else it is bad."""
     share: Tensor
-    """[N] its share in its ranking: one half goes to the good answers, one to the bad."""
+    """[N] its share in its ranking: of the ranking's weight one half goes to the good answers, one to the bad."""
     reference: Tensor
     """[N] log-probability of each under the reference."""
     strangers: Sequences
     """One a ranking: a prompt with the answer to another."""
     usual: Tensor
     """[L] their log-probabilities under the reference."""
+    weights: Tensor
+    """[L] how much each ranking counts."""
     baseline: Tensor
     """What the policy drifts by on them, over the whole step; nan until the step was looked at."""
 
     @property
     def weight(self) -> float:
-        """How many rankings there are."""
-        return float(len(self.strangers))
+        """How many rankings there are, each as much as it counts."""
+        return float(self.weights.sum())
 
     def to(self, device: torch.device) -> "Marked":
         """The same on another device."""
@@ -52,6 +54,7 @@ class Marked:
             self.reference.to(device),
             self.strangers.to(device),
             self.usual.to(device),
+            self.weights.to(device),
             self.baseline.to(device),
         )
 
@@ -120,7 +123,9 @@ def marked(cases: Sequence[Case]) -> Marked:
         good += [one.tiers[place] == 0 for place in told]
         reference += [one.reference[place] for place in told]
         first = sum(one.tiers[place] == 0 for place in told)
-        share += [0.5 / (first if one.tiers[place] == 0 else len(told) - first) for place in told]
+        share += [
+            one.weight * 0.5 / (first if one.tiers[place] == 0 else len(told) - first) for place in told
+        ]
     return Marked(
         pack(rows),
         torch.tensor(good),
@@ -128,13 +133,14 @@ def marked(cases: Sequence[Case]) -> Marked:
         torch.tensor(reference),
         pack([case.stranger.rows[0] for case in cases]),
         torch.tensor([case.stranger.reference[0] for case in cases]),
+        torch.tensor([case.candidate.weight for case in cases]),
         torch.tensor(float("nan")),
     )
 
 
 @dataclass
 class KTOObjective:
-    """Gains of good answers and losses of bad ones; every ranking counts the same."""
+    """Gains of good answers and losses of bad ones; every ranking counts by its weight."""
 
     policy: Policy
     settings: KTO
@@ -144,7 +150,7 @@ class KTOObjective:
         drift = self.policy.logprobs(batch.sequences).sum(-1) - batch.reference
         weight = torch.where(batch.good, settings.good, settings.bad)
         losses = weight * kto(drift, batch.good, batch.baseline, settings.beta)
-        share, told = batch.share / len(batch.strangers), settings.beta * drift.detach()
+        share, told = batch.share / batch.weight, settings.beta * drift.detach()
         notes = {
             "good_reward": 2 * (torch.where(batch.good, told, 0.0) * share).sum(),
             "bad_reward": 2 * (torch.where(batch.good, 0.0, told) * share).sum(),
@@ -157,7 +163,8 @@ class KTOObjective:
         """The batches of a step with what the policy drifts by on all of its strangers, at least 0."""
         batches = [batch.to(self.policy.compute.device) for batch in step]
         drifts = [self.policy.logprobs(batch.strangers).sum(-1) - batch.usual for batch in batches]
-        baseline = torch.cat(drifts).mean().clamp(min=0)
+        weights = torch.cat([batch.weights for batch in batches])
+        baseline = ((torch.cat(drifts) * weights).sum() / weights.sum()).clamp(min=0)
         return [replace(batch, baseline=baseline) for batch in batches]
 
 

@@ -16,7 +16,7 @@ from concord.batches import Experience, Rollout, Sequences
 from concord.maths.advantage import gae, shaped, token_rewards
 from concord.maths.divergence import k1
 from concord.maths.sequence import masked_mean, whiten
-from concord.maths.surrogate import clipped_value_loss
+from concord.maths.surrogate import clipped_value_loss, explained_variance
 from concord.models import Policy
 from concord.models.critic import SharedCritic
 from concord.models.sight import Sight
@@ -119,6 +119,12 @@ class PPOObjective:
         return now < self.settings.critic_rounds
 
 
+def foreseen(experience: Experience) -> dict[str, float]:
+    """How much of a round's returns the critic foresaw."""
+    found = explained_variance(experience.values, experience.returns, experience.sequences.scored)
+    return {"explained": float(found)}
+
+
 def build(settings: PPO, bench: Bench) -> Course:
     """The policy and its critic learn; the reference and the scorer only look on."""
     policy, plan, budget = bench.policy, settings.rollout, bench.learning.micro_tokens
@@ -132,6 +138,7 @@ def build(settings: PPO, bench: Bench) -> Course:
         price.heard,
         Trust(policy, settings.loss, plan.temperature, budget),
         loss.form.average,
+        foreseen,
         price=price,
     )
     bench.say(told(settings))

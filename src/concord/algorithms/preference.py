@@ -198,8 +198,9 @@ def leads(batch: Lists) -> Tensor:
 def matched(objective: PreferenceObjective, step: Sequence[Lists]) -> list[Lists]:
     """A step's pairs, each held against the reference's lead of equal rank among all of the step (AOT).
 
-    The pair with the policy's smallest lead gets the reference's smallest, and so on. Which pair is which rank
-    bears no gradient, so a step may be cut into batches anywhere.
+    Pairs are those of the tiers: a chance has no rank. The pair with the policy's smallest lead gets the
+    reference's smallest, and so on. Which pair is which rank bears no gradient, so a step may be cut into batches
+    anywhere.
     """
     batches = [batch.to(objective.policy.compute.device) for batch in step]
     free = replace(objective.form, referenced=False)
@@ -221,7 +222,7 @@ def matched(objective: PreferenceObjective, step: Sequence[Lists]) -> list[Lists
         width = batch.tiers.shape[1]
         handicap = part.new_zeros(len(batch.tiers), width, width)
         handicap[spot] = part
-        result.append(replace(batch, handicap=handicap))
+        result.append(replace(batch, handicap=handicap, chances=None))
     return result
 
 
