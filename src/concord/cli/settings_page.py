@@ -18,7 +18,7 @@ OPENING = """# Settings
 Every key of a recipe, with its default. This page is written by `make settings` from the classes in
 `concord.settings`; a test holds the two together. A recipe is a YAML file, and any key may be laid over
 from the command line by its dotted name: `concord run recipe.yaml align.kl=0.02 seed=1`. An unknown key is
-an error that names the nearest right one. File names count from the recipe's folder.
+an error that names the nearest right one. File names count from the recipe's folder. `none` and `null` say the same.
 """
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false"}
@@ -90,7 +90,7 @@ def default(field: FieldInfo) -> str:
         method = getattr(value, "method", None)
         shown = {"method": method, **told} if len(parts(field.annotation)) > 1 else told
         return f"`{plain(shown)}`" if shown else "as below"
-    return "none" if value in (None, "") else f"`{plain(value)}`"
+    return "none" if value is None else "empty" if value == "" else f"`{plain(value)}`"
 
 
 def plain(value: Any) -> str:

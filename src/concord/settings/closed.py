@@ -1,6 +1,7 @@
 """The one shape of every setting: typed, frozen, closed, and explained by a sentence of its own."""
 
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 
@@ -9,6 +10,15 @@ class Settings(BaseModel):
     """A closed set of settings: an unknown key is an error, and nothing changes after reading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_none(cls, given: Any) -> Any:
+        """The word none, as the page of settings writes it, is none wherever a setting may be none."""
+        if not isinstance(given, dict):
+            return given
+        may = {name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)}
+        return {name: None if name in may and value == "none" else value for name, value in given.items()}
 
     @model_validator(mode="wrap")
     @classmethod
