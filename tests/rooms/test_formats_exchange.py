@@ -58,7 +58,9 @@ def test_a_plan_shows_what_was_recognised_and_writes_nothing(capsys: pytest.Capt
     assert main(["import", "rows.jsonl", "--plan"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "rows.jsonl is read as rankings, format shp: 90% of its first rows look like it."
-    assert len(lines) == 5 and [path.name for path in Path().iterdir()] == ["rows.jsonl"]
+    assert lines[5:] == ["Of the first rows 1 cannot be read:", f"  {value['faults'][0]}"]
+    assert value["faults"][0].startswith("rows.jsonl:4: `history`")
+    assert len(lines) == 7 and [path.name for path in Path().iterdir()] == ["rows.jsonl"]
 
 
 def test_rows_in_are_rows_kept_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:

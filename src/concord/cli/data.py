@@ -72,9 +72,11 @@ def foretold(found: "Exchange", target: Path) -> dict[str, Any]:
         "file": str(found.source),
         "format": found.guess.format,
         "confidence": found.guess.confidence,
+        "read": found.read,
         "kind": found.kind,
         "to": str(target),
         "examples": list(found.examples),
+        "faults": list(found.faults),
     }
 
 
@@ -82,18 +84,23 @@ def foretell(found: "Exchange", target: Path) -> list[str]:
     """The same for a person."""
     import json
 
+    from concord.formats.reading import SHOWN
+
     examples = [json.dumps(row, ensure_ascii=True) for row in found.examples]
+    wrong = [f"Of the first rows {len(found.faults)} cannot be read:"] if found.faults else []
     return [
         recognised(found),
         f"It would be written to {target}. The first {len(examples)} records:",
         *(f"  {text[:WIDTH]}{'…' if len(text) > WIDTH else ''}" for text in examples),
+        *wrong,
+        *(f"  {text}" for text in found.faults[:SHOWN]),
     ]
 
 
 def recognised(found: "Exchange") -> str:
     """What the file is taken for."""
     share = f"{found.guess.confidence:.0%} of its first rows look like it"
-    return f"{found.source} is read as {found.kind}, format {found.guess.format}: {share}."
+    return f"{found.source} is read as {found.read}, format {found.guess.format}: {share}."
 
 
 def tell(
@@ -126,7 +133,7 @@ def tell(
         "losses": list(report.losses),
         "pseudonyms": people,
     }
-    del value["examples"]
+    del value["examples"], value["faults"]
     voice.tell(lines, value)
 
 
@@ -134,7 +141,12 @@ def asks(parser: Parser) -> None:
     """What both verbs are told."""
     add = parser.add_argument
     add("file", metavar="FILE", help="the file to read, or a folder that datasets' save_to_disk wrote")
-    add("--as", dest="kind", metavar="KIND", help="what to read it as, if it can be read as several kinds")
+    add(
+        "--as",
+        dest="kind",
+        metavar="KIND",
+        help="what to read it as, or to take out of it: prompts out of anything, demonstrations out of rankings",
+    )
     add("--skip-invalid", action="store_true", help="leave out rows that cannot be read, and list them")
     add("--again", action="store_true", help="write the file anew if it is there already")
 

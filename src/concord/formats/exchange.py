@@ -1,6 +1,6 @@
 """From one file to another: what it holds is recognised, read, and written in the format that is asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Any
 from concord.errors import RecordError
 from concord.formats.containers import rows
 from concord.formats.fields import Fault, nearest
+from concord.formats.lines import Line
 from concord.formats.losses import Losses
 from concord.formats.reading import Passage
 from concord.formats.rows import Notes
-from concord.formats.shape import Kind
+from concord.formats.shape import Kind, Read
 from concord.formats.sniffing import ROWS_SNIFFED, Guess, native, sniff
 from concord.formats.table import FORMATS
+from concord.formats.taken import SOURCES, Taken
 from concord.formats.writing import LossReport, write
 from concord.records import Demonstration, Judgement, Ranking, Rating, StepLabels
 
@@ -27,9 +29,14 @@ class Exchange:
 
     source: Path
     guess: Guess
+    read: Kind
+    """What its rows are read as."""
     kind: Kind
+    """What is written, which may be taken out of what is read."""
     examples: tuple[dict[str, Any], ...]
     """The first records as Concord's own rows."""
+    faults: tuple[str, ...]
+    """What is wrong with those of the first rows that cannot be read."""
 
 
 @dataclass(slots=True)
@@ -81,22 +88,33 @@ def look(source: Path, format: str | None = None, kind: Kind | None = None) -> E
     else:
         one = FORMATS[known(format)]
         guess = Guess(format, sum(one.fits(row) for row in told) / len(told))
-    kind = kind or guess.kind
-    turn, tell = FORMATS[guess.format].reader(kind), FORMATS[native(kind)].write
+    kind = read = kind or guess.kind
+    if FORMATS[guess.format].reader(kind) is None and guess.kind in SOURCES.get(kind, ()):
+        read = guess.kind
+    turn = FORMATS[guess.format].reader(read)
     if turn is None:
         can = [guess.kind, *FORMATS[guess.format].also] if FORMATS[guess.format].read else []
         raise RecordError(f"{source}: rows of {guess.format} are read as {' or '.join(can)}, not as {kind}.")
-    examples: list[dict[str, Any]] = []
-    notes = Notes(guess.format)
-    for line in first:
+    faults: list[str] = []
+    records = tried(source, first, turn, guess.format, faults)
+    tell, losses = FORMATS[native(kind)].write, Losses(guess.format)
+    assert tell is not None, "Concord's own formats are written"
+    examples = [row for record in Taken(read, kind).out_of(records) for row in tell(record, losses)]
+    return Exchange(source, guess, read, kind, tuple(examples[:EXAMPLES]), tuple(faults))
+
+
+def tried(source: Path, lines: Sequence[Line], turn: Read, format: str, faults: list[str]) -> Iterator[Any]:
+    """The records of some rows; what is wrong with the others is put down."""
+    notes = Notes(format)
+    for line in lines:
         try:
-            found = turn(line.row, notes) if line.fault is None else []
-        except Fault:
+            if line.fault is not None:
+                raise line.fault
+            found = turn(line.row, notes)
+        except Fault as fault:
+            faults.append(f"{source}:{line.number}: {fault}")
             continue
-        for record in found if isinstance(found, list) else [found]:
-            if tell is not None and len(examples) < EXAMPLES:
-                examples += tell(record, Losses(guess.format))
-    return Exchange(source, guess, kind, tuple(examples))
+        yield from found if isinstance(found, list) else [found]
 
 
 def carry(
@@ -107,14 +125,15 @@ def carry(
 
     def read() -> Passage:
         return Passage(
-            exchange.source, exchange.kind, skip_invalid, format=exchange.guess.format, aside=aside
+            exchange.source, exchange.read, skip_invalid, format=exchange.guess.format, aside=aside
         )
 
     if hidden is not None:
         for record in read():  # who judged anything is known before anything is written
             hidden.hide(record)
-    passage = read()
-    return passage, write(target, nameless(passage, hidden), exchange.kind, known(format))
+    passage, taken = read(), Taken(exchange.read, exchange.kind)
+    report = write(target, taken.out_of(nameless(passage, hidden)), exchange.kind, known(format))
+    return passage, replace(report, losses=(*taken.told(), *report.losses))
 
 
 def nameless(records: Iterable[Any], hidden: Pseudonyms | None) -> Iterator[Any]:
