@@ -249,10 +249,17 @@ def test_show_tells_what_came_of_a_run(stages: Stages, capsys: pytest.CaptureFix
         f"runs/r: made from {Path.cwd() / 'r.yaml'}",
         *(f"  {name:12} {'stale' if name == 'gate' else 'done':8}      1.5 s" for name in NAMES),
         "  ppo over sft: 62.5% [50.0%, 75.0%] on new items, temperature 1.0",
+        "No gate has decided about what lies here now. This is what was decided of something else:",
         "The gate says go.",
         "  Win rate is 51 %: that is open.",
         "Everything on one page: runs/r/report.html",
     ]
+    for stale, go in (((), (True, None)), (("gate",), (None, True))):
+        stages.stale = stale
+        assert main(["show", "runs/r", "--json"]) == 0
+        value = json.loads(capsys.readouterr().out)
+        verdicts = (value["verdict"], value["earlier_verdict"])
+        assert tuple(one and one["go"] for one in verdicts) == go
 
 
 def test_show_names_what_is_damaged(stages: Stages, capsys: pytest.CaptureFixture[str]) -> None:
