@@ -153,6 +153,15 @@ def test_an_evaluation_of_an_earlier_policy_is_not_one_of_the_model_that_lies_th
     assert drift.evaluation(made, None, None)[0].scored_by == drift.EARLIER
 
 
+def test_the_best_of_eight_are_compared_with_what_was_served_as_the_best_of_eight(run: Path) -> None:
+    assert drift.evaluation(Run(run), "ppo", None)[0].manner == (1.0, 1.0, 1, 64)
+    made = Run(run)
+    rows = (run / "evaluate" / "answers.jsonl").read_text().replace('"ppo"', '"best-of-8"')
+    (made.begin("evaluate", "e") / "answers.jsonl").write_text(rows)
+    made.finish("evaluate", {"key": "e"})
+    assert drift.evaluation(made, "best-of-8", None)[0].manner == (1.0, 1.0, 8, 64)
+
+
 @pytest.mark.slow
 def test_what_no_gate_has_seen_is_served_with_a_notice(run: Path) -> None:
     from concord.stages.serve import policy_of

@@ -216,6 +216,9 @@ def test_a_run_folder_is_tried_by_its_policies(tmp_path: Path, capsys: pytest.Ca
         == 2
     )
     assert "Its policies are sft, ppo" in capsys.readouterr().err
+    asked = ["evaluate", "suites", str(tmp_path / "run"), "--suite", "milford-facts", "--policy"]
+    assert main([*asked, "best-of-8"]) == 2
+    assert "best-of-8 of " in (told := capsys.readouterr().err) and "has no model of its own" in told
     shutil.copytree(bundled(), tmp_path / "run" / "align" / "model")
     assert main(["evaluate", "suites", str(tmp_path / "run"), "--suite", "milford-facts", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["policy"] == "ppo"

@@ -12,6 +12,8 @@ from concord.monitoring.sending import to_rank
 from concord.records.files import read_rows
 from concord.records.manifest import outdated
 from concord.runs import Run, load
+from concord.stages import opinion
+from concord.stages.contestants import best_of
 from concord.stages.plan import content
 
 EARLIER = "of an earlier stage"
@@ -99,12 +101,13 @@ def evaluation(run: Run, policy: str | None, usual: Manner | None) -> tuple[Refe
         raise SettingsError(f"{run.folder} has evaluated no policy {named!r}. Those that it has: {there}.")
     known = list(dict.fromkeys(row["temperature"] for row in rows))
     temperature = usual[0] if usual and usual[0] in known else known[0]
-    model, reward = run.path("align") / "model", run.path("reward") / "model"
-    scored_by = content(reward) if reward.is_dir() else None
+    model, reward = run.path("align") / "model", run.path("reward")
+    scored_by = opinion.name_of(reward) if opinion.there(reward) else None
     if scored_by and remade(run, "reward", judged):
         scored_by = EARLIER
     limit = recipe.evaluate.longest
-    seen: list[Seen] = [evaluated(row, limit, scored_by) for row in rows if row["temperature"] == temperature]
+    alike, n = [row for row in rows if row["temperature"] == temperature], best_of(named)
+    seen: list[Seen] = [evaluated(row, limit, scored_by, n) for row in alike]
     mine = content(model) if named == recipe.align.method and model.is_dir() else ""
     if mine and remade(run, "align", judged):
         mine = EARLIER

@@ -21,7 +21,7 @@ from concord.serving.desk import Desk
 from concord.serving.log import Log
 from concord.serving.server import Front, Server
 from concord.serving.service import Offer, Service
-from concord.stages import scorers
+from concord.stages import opinion, scorers
 from concord.stages.carry_out import answering, leave
 from concord.stages.plan import bundled, content
 
@@ -71,9 +71,8 @@ def scorer_of(folder: Path, device: str) -> tuple[Scorer, str]:
     compute = choose(device)
     if (folder / "run.json").is_file():
         folder = folder / "reward"
-    if (folder / scorers.MODEL).is_dir():
-        what = scorers.described(folder)
-        return scorers.made(what, folder, compute, MICRO), content(folder / scorers.MODEL)
+    if opinion.there(folder):
+        return scorers.made(opinion.described(folder), folder, compute, MICRO), opinion.name_of(folder)
     return scorers.made({"kind": "learned", "folder": "."}, folder, compute, MICRO), content(folder)
 
 
