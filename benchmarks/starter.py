@@ -24,7 +24,7 @@ from concord.records import Completion
 from concord.records.files import read_rows, write_text
 from concord.roles import Scorer
 from concord.runs import Run, load
-from concord.stages import scorers
+from concord.stages import opinion, scorers
 from concord.stages.carry_out import carry_out
 from concord.world import GoldJudge
 
@@ -59,7 +59,7 @@ def begun(run: Path, seed: int, place: Path, stages: Sequence[str], wanted: str,
 
 def scorer(folder: Path) -> Scorer:
     """What a reward stage made."""
-    return scorers.made(scorers.described(folder), folder, choose(), MICRO)
+    return scorers.made(opinion.described(folder), folder, choose(), MICRO)
 
 
 @cache

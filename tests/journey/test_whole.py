@@ -54,6 +54,8 @@ def test_show_tells_what_a_run_holds(begun: Path, capsys: pytest.CaptureFixture[
     found = {row["name"]: row["state"] for row in told["stages"]}
     assert found["reward"] == "done"
     assert found["align"] == "missing"
+    sealed = json.loads((begun / "reward" / "MANIFEST.json").read_text(encoding="utf-8"))
+    assert set(sealed["facts"]["made_from"]) == {"sft", "sample", "rank"}
     assert told["verdict"] is None
     assert told["flaws"] == []
 

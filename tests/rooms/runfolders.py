@@ -47,11 +47,10 @@ def making(run: Path, stage: str, steps: int, key: str = "k1") -> Path:
     return folder
 
 
-def finish(run: Path, stage: str, seconds: float = 5.0, key: str = "k1") -> Path:
+def finish(run: Path, stage: str, seconds: float = 5.0, key: str = "k1", **facts: Any) -> Path:
     """Put a stage that was being made in its place."""
-    write(
-        run / f"{stage}.partial" / "MANIFEST.json", {"files": {}, "facts": {"seconds": seconds, "key": key}}
-    )
+    told = {"seconds": seconds, "key": key, **facts}
+    write(run / f"{stage}.partial" / "MANIFEST.json", {"files": {}, "facts": told})
     (run / f"{stage}.partial").rename(run / stage)
     return run / stage
 

@@ -244,11 +244,11 @@ def test_show_tells_what_came_of_a_run(stages: Stages, capsys: pytest.CaptureFix
     capsys.readouterr()
     stages.stale = ("gate",)
     assert main(["show", "runs/r"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == [
+    assert capsys.readouterr().out.splitlines() == [
         f"runs/r: made from {Path.cwd() / 'r.yaml'}",
         *(f"  {name:12} {'stale' if name == 'gate' else 'done':8}      1.5 s" for name in NAMES),
         "  ppo over sft: 62.5% [50.0%, 75.0%] on new items, temperature 1.0",
+        "No gate has decided about what lies here now. This is what was decided of something else:",
         "The gate says go.",
         "  Win rate is 51 %: that is open.",
         "Everything on one page: runs/r/report.html",

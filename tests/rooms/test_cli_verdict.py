@@ -1,6 +1,7 @@
 """A verdict on a terminal: what a person reads, in signs that any terminal can show."""
 
 import io
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,16 @@ def test_only_the_gate_is_held_against_a_run() -> None:
     assert VERBS["gate"].parser().read(["r.yaml", "--against", "runs/last"]).against == "runs/last"
     with pytest.raises(SettingsError, match="`--against` is not an option here"):
         VERBS["align"].parser().read(["r.yaml", "--against", "runs/last"])
+
+
+def test_a_verdict_on_what_has_changed_since_is_an_earlier_one(
+    stages: Stages, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "r.yaml"]) == 0
+    capsys.readouterr()
+    for stale, go in (((), (True, None)), (("gate",), (None, True))):
+        stages.stale = stale
+        assert main(["show", "runs/r", "--json"]) == 0
+        value = json.loads(capsys.readouterr().out)
+        verdicts = (value["verdict"], value["earlier_verdict"])
+        assert tuple(one and one["go"] for one in verdicts) == go

@@ -141,8 +141,15 @@ def test_t4_a_review_may_be_a_table_and_is_never_the_data(
     words = ["make", "template", str(template), str(table), "--out", str(out), "--review"]
     assert main([*words, str(review)]) == 0
     text = review.read_text()
-    assert text.startswith("id,")
+    assert text.startswith("id,verdict,by,note,")  # plain cells, though all of them are empty
     assert main([*words, str(review)]) == 0 and review.read_text() == text
+    name, *lines = text.splitlines()
+    review.write_text("\n".join([name, lines[0].replace(",,,,", ",accept,Ann,,", 1), *lines[1:], ""]))
+    filled = review.read_text()
+    assert ",accept,Ann,," in filled
+    assert main([*words, str(review), "--accepted"]) == 0 and review.read_text() == filled
+    assert len(out.read_text().splitlines()) == 1
+    assert main([*words, str(review)]) == 0
     before = out.read_bytes()
     for same in (out, table):
         assert main([*words, str(same)]) == SettingsError.exit_code

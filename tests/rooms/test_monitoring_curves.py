@@ -115,6 +115,7 @@ def test_names_beyond_the_most_are_told() -> None:
 def test_charts_stand_in_order_and_leave_no_number_out() -> None:
     names = ["loss", "rate.policy", "rate.critic", "zebra", "kl", "kl_error", "score", "seconds", "apple"]
     found = panels(names)
+    assert any("Pearson's" in one.about for one in panels(["lean.length"]))  # as habits.leaning works it out
     assert [one.title for one in found] == ["Reward", "Drift", "Loss", "Learning rate", "apple", "zebra"]
     assert found[1].series[0].error == "kl_error" and panels(["kl"])[0].series[0].error is None
     assert [line.label for line in found[3].series] == ["critic", "policy"]

@@ -32,3 +32,21 @@ def test_forgetting_is_read_off_an_evaluation_as_it_is_written(tmp_path: Path) -
     report.write_text(json.dumps({"comparisons": [asdict(one) for one in compare(rows, pairs)]}))
     found = {one.cause: one for one in explain(run).findings}["forgetting"]
     assert "on fact it is clearly worse" in found.signs[0].what
+
+
+def test_one_kind_of_many_that_the_base_won_by_luck_is_not_forgotten(tmp_path: Path) -> None:
+    """47 of 75 has a Wilson interval from 0.514; among 8 kinds, each at 0.05 / 8, it begins at 0.469."""
+    kinds = [f"kind{n}" for n in range(8)]
+    run = hand.made(tmp_path / "run", {"sft": {"epochs": 1}})
+    report = run / "evaluate" / "report.json"
+    report.parent.mkdir(exist_ok=True)
+    for wins, lost in ((47, False), (56, True)):
+        rates = [wins / 75, *([0.5] * 7)]
+        rows = [
+            {"a": "base", "b": "sft", "split": None, "kind": kind, "win_rate": rate, "prompts": 75}
+            for kind, rate in zip(kinds, rates, strict=True)
+        ]
+        report.write_text(json.dumps({"comparisons": rows}))
+        found = {one.cause: one for one in explain(run).findings}
+        assert ("forgetting" in found) == lost
+    assert [one.setting for one in found["forgetting"].changes] == ["sft.forget"]  # one pass cannot be fewer

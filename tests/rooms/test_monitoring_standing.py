@@ -1,6 +1,7 @@
 """Where a run stands, read off its folder: who is at work, what is done, what the policy said."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,21 @@ def test_a_verdict_is_told_with_its_reasons(run: Path) -> None:
     (run / "report.html").touch()
     now = standing(Shelf(run), NOW)
     assert (now.state, now.go, now.because, now.report) == ("done", False, ("too long", "3"), True)
+
+
+def test_a_verdict_about_an_earlier_policy_is_none_about_this_one(run: Path) -> None:
+    for name, key in (("align", "k1"), ("gate", "k2")):
+        runfolders.making(run, name, 0, key)
+        runfolders.finish(run, name, key=key, made_from={"align": "k1"} if name == "gate" else {})
+    runfolders.write(run / "gate" / "verdict.json", {"go": True, "because": ["so"]})
+    now = standing(Shelf(run), NOW)
+    assert (now.state, now.go, look(run)["gate"][0]) == ("done", True, "done")
+    shutil.rmtree(run / "align")
+    runfolders.making(run, "align", 0, "k3")
+    runfolders.finish(run, "align", key="k3")
+    now = standing(Shelf(run), NOW)
+    assert (now.state, now.go, now.because) == ("waiting", None, ())
+    assert (look(run)["align"][0], look(run)["gate"][0]) == ("done", "waiting")
 
 
 def test_a_lock_that_a_killed_process_left_holds_nobody(run: Path) -> None:

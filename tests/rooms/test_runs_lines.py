@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from concord.errors import SettingsError
 from concord.runs import load
 from concord.runs.lines import Place, read
 
@@ -28,3 +31,25 @@ def test_where_words_are_asked_for_numbers_and_truths_stay_as_they_are_written()
         None,
     ]
     assert read(text, lambda line: Place(line, "x")).values[:2] == ["yes", True]
+
+
+def told(recipe: Path, *overrides: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(recipe, overrides)
+    return [line.removeprefix(f"{recipe}:") for line in str(caught.value).splitlines()]
+
+
+def test_items_of_a_list_are_counted_as_they_stand_though_one_could_not_be_read(tmp_path: Path) -> None:
+    rules = "rank:\n  rules:\n    - .nan\n    - {method: length, most: 5}\n    - {method: lenght}\n"
+    first, second = told(write(tmp_path, rules))
+    assert first.startswith("3: `rank.rules.0` is .nan;")
+    assert second.startswith("5: `rank.rules.2.method` is 'lenght'; methods are ")
+    file, line = told(write(tmp_path, rules), "rank.rules=[{method: length}, {method: lenght}]")
+    assert file == first and line.startswith("command line, 'rank.rules=[")
+    assert "`rank.rules.1.method` is 'lenght'" in line
+
+
+def test_a_method_that_a_section_does_not_have_is_an_unknown_setting(tmp_path: Path) -> None:
+    first, second = told(write(tmp_path, "reward: {typo: 1}"), "reward.method=dpo")
+    assert first.startswith("1: `reward.typo` is not a setting of Reward")
+    assert second.startswith("command line, 'reward.method=dpo': `reward.method` is not a setting of Reward")

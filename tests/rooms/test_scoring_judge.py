@@ -63,11 +63,21 @@ def tops(**chances: float) -> tuple[tuple[str, float], ...]:
 def test_t29_a_label_beyond_the_likeliest_tokens_gets_their_bound() -> None:
     reply = Reply("A", "stop", (Token("A", -0.1, tops(A=0.8, C=0.1)),))
     assert chances(reply, LETTERS, False) == pytest.approx({"A": 8 / 9, "B": 1 / 9})
-    reasoned = Reply(
-        "I like A.\nVerdict: B", "stop", (Token("A", 0, tops(A=1)), Token(" B", -1, tops(B=0.6, A=0.4)))
-    )
+    before = (Token("I like ", 0), Token("A", 0, tops(A=1)), Token(".\nVerdict:", 0))
+    reasoned = Reply("I like A.\nVerdict: B", "stop", (*before, Token(" B", -1, tops(B=0.6, A=0.4))))
     assert chances(reasoned, LETTERS, True) == pytest.approx({"A": 0.4, "B": 0.6})
     assert chances(Reply("A", "stop", (Token("A", -0.1),)), LETTERS, False) == {"A": 1.0, "B": 0.0}
+
+
+def test_the_chances_are_those_of_the_verdict_and_not_of_what_is_said_after_it() -> None:
+    """At the verdict A has .9 and B .1; a later A, where B was likelier, is no verdict."""
+    sure, unsure = tops(A=0.9, B=0.1), tops(A=0.15, B=0.75)
+    said = (Token("Verdict:", 0), Token(" A", -0.1, sure), Token("\n\nB is shorter, yet ", 0))
+    text = "Verdict: A\n\nB is shorter, yet A"
+    whole = (*said, Token("A", -1.9, unsure), Token("<end>", 0))
+    assert chances(Reply(text, "stop", whole), LETTERS, True) == pytest.approx({"A": 0.9, "B": 0.1})
+    torn = (*said[:-1], Token("A", -1.9, unsure))  # nobody knows which of them is the verdict
+    assert chances(Reply(text, "stop", torn), LETTERS, True) == {"A": 1.0, "B": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from concord import formats
 from concord.cli.main import main
 from concord.errors import SettingsError, StoreError
 from concord.records.files import write_json, write_rows, write_text
+from concord.records.manifest import MADE_FROM
 from concord.runs import Run
 from concord.runs.recipe import resolved
 from concord.settings import Recipe
-from concord.stages import drift
+from concord.stages import drift, plan
 
 
 @pytest.fixture
@@ -127,6 +128,55 @@ def test_what_cannot_be_compared_is_an_error_that_says_what_to_do(
     monkeypatch.setattr(drift, "LIBRARIES", {"nowhere_to_be_found": "river"})
     with pytest.raises(SettingsError, match=r"concord-align\[drift\]"):
         drift.needed()
+
+
+def test_an_evaluation_of_an_earlier_policy_is_not_one_of_the_model_that_lies_there(run: Path) -> None:
+    """Its answers are compared all the same, and the checklist says first that another model is served."""
+    made, content = Run(run), ""
+    for align, model, expected in (("a1", "old", None), ("a2", "new", drift.EARLIER)):
+        for name, key in (("align", align), ("reward", "r1")):
+            folder = made.begin(name, key) / "model"
+            folder.mkdir()
+            write_text(folder / "config.json", model)
+            made.finish(name, {"key": key})
+        if expected is None:
+            judged = made.begin("evaluate", "e1") / "answers.jsonl"
+            judged.write_bytes((run / "evaluate" / "answers.jsonl").read_bytes())
+            made.finish("evaluate", {"key": "e1", MADE_FROM: {"align": "a1", "reward": "r1"}})
+            content = plan.content(run / "align" / "model")
+        reference, _ = drift.evaluation(made, None, None)
+        assert reference.content == (expected or content)
+        assert reference.scored_by == plan.content(run / "reward" / "model")
+    made.begin("reward", "r2")
+    (made.partial("reward") / "model").mkdir()
+    made.finish("reward", {"key": "r2"})
+    assert drift.evaluation(made, None, None)[0].scored_by == drift.EARLIER
+
+
+def test_the_best_of_eight_are_compared_with_what_was_served_as_the_best_of_eight(run: Path) -> None:
+    assert drift.evaluation(Run(run), "ppo", None)[0].manner == (1.0, 1.0, 1, 64)
+    made = Run(run)
+    rows = (run / "evaluate" / "answers.jsonl").read_text().replace('"ppo"', '"best-of-8"')
+    (made.begin("evaluate", "e") / "answers.jsonl").write_text(rows)
+    made.finish("evaluate", {"key": "e"})
+    assert drift.evaluation(made, "best-of-8", None)[0].manner == (1.0, 1.0, 8, 64)
+
+
+@pytest.mark.slow
+def test_what_no_gate_has_seen_is_served_with_a_notice(run: Path) -> None:
+    from concord.stages.serve import policy_of
+
+    made = Run(run)
+    for name, key, facts in (
+        ("align", "a1", {}),
+        ("gate", "g1", {MADE_FROM: {"align": "a1"}}),
+        ("align", "a2", {}),
+    ):
+        write_json(made.begin(name, key) / "verdict.json", {"go": True})
+        made.finish(name, {"key": key, **facts})
+        notice = policy_of(str(run))[3]
+        assert (notice is None) == (name == "gate")
+    assert notice == "No gate has decided about this policy yet."
 
 
 @pytest.mark.slow

@@ -246,3 +246,39 @@ def test_a_release_that_is_none_is_named(made: Made) -> None:
     assert release(load(loaded.source, ["gate.against=last"])) is not None
     with pytest.raises(SettingsError, match="which is this run itself"):
         decided(load(loaded.source, ["gate.against=last"]), run)
+
+
+def state_of(content: dict[str, Any], name: str) -> str:
+    return next(str(one["state"]) for one in content["verdict"]["criteria"] if one["name"] == name)
+
+
+def test_suites_that_nobody_asks_for_any_more_let_nothing_pass(made: Made) -> None:
+    """Their folders stay in the run, finished or not; the numbers are of an earlier policy."""
+    asked = "gate.criteria={calm: {metric: suites.urgent.calm, at_least: 0.5}}"
+    loaded, run = made("first", 95, asked)
+    mark = {"value": 0.9, "low": 0.8, "high": 1.0, "n": 80}
+    for place in ("ppo", "ppo.partial"):
+        (run.folder / "suites" / place).mkdir(parents=True)
+        found = {"policy": "ppo", "suites": {"urgent": {"marks": {"calm": mark}}}}
+        write_json(run.folder / "suites" / place / "suites.json", found)
+    content = decided(loaded, run)
+    assert state_of(content, "calm") == "inconclusive" and content["verdict"]["verdict"] == "NO-GO"
+
+
+def test_the_reward_model_is_held_against_the_limits_of_today(made: Made) -> None:
+    """DPO reads no reward model, so nothing before the gate is made anew for another limit."""
+    asked = ["align.method=dpo", "rivals={}", "gate.criteria={rm: {metric: reward.fit, at_least: 1}}"]
+    loaded, run = made("first", 95, *asked)
+    # 0.7 [0.6, 0.8] clears the usual 0.55 and surely misses 0.9.
+    card = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.8, "n": 100}, "fit": {"go": True}}
+    judged = report({"rows": rows(95), "candidate": "ppo", "reward_card": card})
+    facts = run.finished("evaluate")
+    assert facts is not None
+    write_json(run.begin("evaluate", facts["key"]) / "report.json", judged)
+    (run.partial("evaluate") / "answers.jsonl").write_text("")
+    run.finish("evaluate", facts)
+    assert state_of(decided(loaded, run), "rm") == "pass"
+    strict = load(loaded.source, [*asked, "gate.reward.accuracy=0.9"])
+    content = decided(strict, run)
+    assert state_of(content, "rm") == "fail"
+    assert content["reward_card"]["fit"]["stopped_by"][0].startswith("Accuracy on unseen prompts is 70.0%")

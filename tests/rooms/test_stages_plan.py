@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from concord.errors import SettingsError, StoreError
+from concord.records.manifest import MADE_FROM, outdated
 from concord.runs import Loaded, Run, load
 from concord.stages.contestants import policies
 from concord.stages.inputs import sources
-from concord.stages.plan import key, plan, state, states
+from concord.stages.plan import key, made_from, plan, state, states
 
 RECIPE = """\
 base: {base}
@@ -263,3 +264,16 @@ def test_files_that_change_places_make_stale_what_was_made_from_them(
     shown.write_text(texts[1])
     general.write_text(texts[0])
     assert key(task, with_both, run) != before
+
+
+def test_a_stage_knows_all_on_which_it_stands(asked: Asked, tmp_path: Path) -> None:
+    """So a verdict can be told to be of an earlier policy though all that it read is gone."""
+    loaded, made = asked(), Run(tmp_path / "run")
+    for task in plan(loaded):
+        made.begin(task.name, f"k-{task.name}")
+        made.finish(task.name, {"key": f"k-{task.name}", MADE_FROM: made_from(task, made)})
+    gate = made.finished("gate")
+    assert gate is not None
+    assert gate[MADE_FROM] == {name: f"k-{name}" for name in ALL if name != "gate"}
+    assert not outdated(gate, {"align": "k-align"}) and outdated(gate, {"align": "other"})
+    assert outdated(gate, {"sft": "k-sft", "align": None}) and not outdated({"key": "k"}, {"align": "other"})

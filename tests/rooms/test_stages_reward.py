@@ -1,6 +1,7 @@
 """The stage of reward models on a tiny model: alone as ever, and with members, ratings, aspects, steps, segments."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from concord import formats
 from concord.errors import RecordError, SettingsError
 from concord.models import RewardModel
 from concord.records import MARKS, Completion, Ranking, Rating, StepLabels
-from concord.records.files import read_json, read_rows
+from concord.records.files import read_json, read_rows, write_json
 from concord.runs import Run, load
 from concord.scoring import Aspects, Combined, Ensemble, Learned, Process, Segments
-from concord.stages import reward, scorers
+from concord.stages import opinion, reward
 from concord.stages.bench import Bench
 from concord.stages.guidance import times
+from concord.stages.plan import content
+from concord.stages.serve import scorer_of
 
 torch.set_num_threads(1)
 
@@ -75,10 +78,24 @@ def weights(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+def test_an_ensemble_is_served_and_known_by_how_its_members_make_one_score(tmp_path: Path, sft: Path) -> None:
+    folder, scorer = carried_out(bench(tmp_path, sft, True, "reward.members.count=2"))
+    write_json(folder.parent / "run.json", {})
+    served, name = scorer_of(folder.parent, "cpu")
+    assert served.score(SAID_ALL) == pytest.approx(scorer.score(SAID_ALL), abs=1e-6)
+    assert scorer_of(folder, "cpu")[1] == name == opinion.name_of(folder)
+    write_json(folder / opinion.NAME, {**read_json(folder / opinion.NAME), "penalty": 0.9})
+    assert opinion.name_of(folder) != name
+    (folder / opinion.NAME).unlink()
+    shutil.copytree(folder / "members" / "reward-1" / "model", folder / opinion.MODEL)
+    assert opinion.name_of(folder) == content(folder / opinion.MODEL)  # as logs have always called it
+
+
+@pytest.mark.slow
 def test_alone_as_ever(tmp_path: Path, sft: Path) -> None:
     """One model and no more: no description, a classifier of one label, scores of what was kept back."""
     folder, scorer = carried_out(bench(tmp_path, sft, True))
-    assert not (folder / scorers.NAME).exists() and not (folder / "judges.json").exists()
+    assert not (folder / opinion.NAME).exists() and not (folder / "judges.json").exists()
     assert isinstance(scorer, Learned) and scorer.model.heads == ("overall",)
     rows = list(read_rows(folder / "held_out.jsonl"))
     assert 0 < len(rows) < len(RANKINGS) and all("spreads" not in row for row in rows)
@@ -95,7 +112,7 @@ def test_t25_members_differ_and_their_spread_is_told(differ: str, tmp_path: Path
     each = [Learned(RewardModel.load(folder / f"members/reward-{n}/model", made.compute)) for n in (1, 2)]
     said = torch.tensor([one.score(SAID_ALL) for one in each]).double()
     assert len({tuple(row) for row in said.tolist()}) == 2
-    what = read_json(folder / scorers.NAME)
+    what = read_json(folder / opinion.NAME)
     means, spreads = (
         torch.tensor([part[name] for part in what["parts"]]).double()[:, None] for name in ("mean", "spread")
     )
@@ -109,7 +126,7 @@ def test_t25_members_differ_and_their_spread_is_told(differ: str, tmp_path: Path
     steps = list(read_rows(folder / "metrics.jsonl"))
     assert [row["step"] for row in steps] == list(range(1, len(steps) + 1))
     assert [row["member"] for row in steps] == sorted(row["member"] for row in steps)
-    assert scorers.first(folder) == folder / "members/reward-1/model"
+    assert opinion.first(folder) == folder / "members/reward-1/model"
 
 
 class Killed(BaseException):
@@ -153,7 +170,7 @@ def test_t25_killed_within_an_ensemble_and_resumed_is_bit_equal(
             continue
     assert tries == 4
     assert weights(folder) == weights(whole)
-    assert read_json(folder / scorers.NAME) == read_json(whole / scorers.NAME)
+    assert read_json(folder / opinion.NAME) == read_json(whole / opinion.NAME)
 
     def lines(place: Path) -> list[dict[str, Any]]:
         untimed = ("seconds", "tokens_per_second", "memory_mb")
@@ -174,7 +191,7 @@ def test_t25_aspects_have_heads_of_their_own(tmp_path: Path, sft: Path) -> None:
     assert scorer.weights == (1, 3) and all(spread > 0 for spread in scorer.spreads)
     judges = read_json(folder / "judges.json")
     assert set(judges["leanings"]) == {"a", "b"} and set(judges["scales"]) == {"fair"}
-    assert scorers.first(folder) is None
+    assert opinion.first(folder) is None
 
 
 @pytest.mark.slow
@@ -218,7 +235,7 @@ def test_t17_ratings_alone_and_t24_segments(tmp_path: Path, sft: Path) -> None:
     assert isinstance(scorer, Segments) and scorer.cut == "line"
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert all("error" in line and "surprise" not in line for line in lines)
-    assert scorers.first(folder) == folder / "model"
+    assert opinion.first(folder) == folder / "model"
 
 
 def test_guidance_of_aspects_that_nobody_named_is_refused(tmp_path: Path, sft: Path) -> None:

@@ -16,7 +16,7 @@ from concord.records import Completion, Ranking
 from concord.records.files import read_rows
 from concord.runs import Run, load
 from concord.scoring import Learned
-from concord.stages import align, inputs, scorers, watch
+from concord.stages import align, inputs, opinion, watch
 from concord.stages.bench import Bench
 from concord.stages.plan import plan
 
@@ -90,7 +90,7 @@ def test_members_of_an_ensemble_and_who_ranked_may_not_either(tmp_path: Path, sf
         "penalty": 1,
         "parts": [{"scorer": {"kind": "learned", "folder": f"members/{n}"}} for n in "ab"],
     }
-    (made.run.path("reward") / scorers.NAME).write_text(json.dumps(what))
+    (made.run.path("reward") / opinion.NAME).write_text(json.dumps(what))
     own = made.run.path("reward") / "members"
     assert watch.taught(made) == [own / "a", own / "b", tmp_path / "ranker"]
 

@@ -88,6 +88,9 @@ def test_truthfulqa_in_its_three_shapes(tmp_path: Path) -> None:
     other = only(sheet)
     assert isinstance(other, Choice)
     assert (other.right, other.wrong, other.rivals) == (("No.", "Never."), ("Yes.", "Always."), ())
+    sheet.write_text(sheet.read_text(encoding="utf-8").replace("Yes.; Always.", ";"), encoding="utf-8")
+    with pytest.raises(RecordError, match=r"TruthfulQA\.csv:2: .*Incorrect Answers"):
+        only(sheet)
 
 
 BBQ = {
@@ -222,6 +225,11 @@ SIGN = {"probe": "sign", "prompt": "p", "detector": "refusal", "wanted": True}
             {"probe": "question", "context": "c", "question": "q", "answers": ["a", "b", "c"], "label": 3, "unknown": 0,
              "target": 1, "negative": True, "ambiguous": True},
             "`label` is 3; must lie between 0 and 2",
+        ),
+        (
+            {"probe": "question", "context": "c", "question": "q", "answers": ["a", "b", "c"], "label": 2, "unknown": 2,
+             "target": 2, "negative": True, "ambiguous": True},
+            "`target` is the answer `unknown` too",
         ),
     ],
 )  # fmt: skip

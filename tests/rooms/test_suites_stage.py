@@ -13,7 +13,10 @@ from concord.evaluation import intervals
 from concord.evaluation.page import page
 from concord.evaluation.report import report
 from concord.records import Completion
+from concord.records.files import write_json
 from concord.runs import Run, load
+from concord.stages import evaluate
+from concord.stages.bench import Bench
 from concord.stages.plan import bundled, key, plan
 from concord.suites.probes import asked
 
@@ -55,6 +58,19 @@ def test_other_suites_make_no_answer_stale(tmp_path: Path) -> None:
     loaded, run = load(recipe(tmp_path, "milford")), Run(tmp_path / "run")
     task = next(task for task in plan(loaded) if task.name == "suites/base")
     assert key(task, loaded, run) is None  # its sft is not made
+
+
+def test_only_the_suites_of_this_recipe_are_reported(tmp_path: Path) -> None:
+    """What was measured for another recipe lies in the run still, and so does what is being measured."""
+    run = Run(tmp_path / "run")
+    for place in ("base", "sft", "ppo", "dpo", "ppo.partial"):
+        (run.folder / "suites" / place).mkdir(parents=True)
+        found = {"policy": place.removesuffix(".partial"), "suites": {place: {}}}
+        write_json(run.folder / "suites" / place / "suites.json", found)
+    expected = {"base": {"base": {}}, "sft": {"sft": {}}, "ppo": {"ppo": {}}}
+    for named, told in (("milford-urgent", expected), ("", {})):
+        loaded = load(recipe(tmp_path, named))
+        assert evaluate.suites(Bench(loaded, run, "evaluate", lambda line: None)) == told
 
 
 def test_the_page_shows_suites_and_escapes_what_was_said() -> None:
@@ -200,6 +216,9 @@ def test_a_run_folder_is_tried_by_its_policies(tmp_path: Path, capsys: pytest.Ca
         == 2
     )
     assert "Its policies are sft, ppo" in capsys.readouterr().err
+    asked = ["evaluate", "suites", str(tmp_path / "run"), "--suite", "milford-facts", "--policy"]
+    assert main([*asked, "best-of-8"]) == 2
+    assert "best-of-8 of " in (told := capsys.readouterr().err) and "has no model of its own" in told
     shutil.copytree(bundled(), tmp_path / "run" / "align" / "model")
     assert main(["evaluate", "suites", str(tmp_path / "run"), "--suite", "milford-facts", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["policy"] == "ppo"

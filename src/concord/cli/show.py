@@ -44,12 +44,15 @@ def look(folder: Path) -> dict[str, Any]:
                     row["state"] = "unchecked"  # intact, but what it was made from can no longer be read
                 row["seconds"] = manifest_facts(run.path(name) / manifest.NAME).get("seconds")
         stages.append(row)
+    decided = json_in(run.path("gate") / "verdict.json") or None
+    stale = known.get("gate") == "stale"
     return {
         "run": str(folder),
         "made": json_in(folder / "run.json"),
         "stages": stages,
         "win_rates": win_rates(json_in(run.path("evaluate") / "report.json")),
-        "verdict": json_in(run.path("gate") / "verdict.json") or None,
+        "verdict": None if stale else decided,
+        "earlier_verdict": decided if stale else None,
         "page": str(folder / "report.html") if (folder / "report.html").exists() else None,
         "flaws": flaws,
     }
@@ -102,7 +105,11 @@ def lines(value: Mapping[str, Any]) -> list[str]:
     # a terminal has room for the hardest test alone: items that no guidance touched, if there are any
     split = "new" if any(item["split"] == "new" for item in value["win_rates"]) else None
     told += [f"  {win(item)}" for item in value["win_rates"] if item["split"] == split]
-    verdict = value["verdict"]
+    if value["earlier_verdict"]:
+        told.append(
+            "No gate has decided about what lies here now. This is what was decided of something else:"
+        )
+    verdict = value["verdict"] or value["earlier_verdict"]
     if verdict:
         told += verdicts.fitted(verdicts.lines(verdict))
     if value["page"]:

@@ -3,7 +3,7 @@
 import gzip
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -18,8 +18,11 @@ Container = Literal["jsonl", "jsonl.gz", "json", "csv", "parquet"]
 """What a file is packed in when its name ends so."""
 
 
-def pack(path: Path, lines: Iterable[str]) -> None:
-    """Write rows, each given as a line of JSON; the file is there whole, or not at all."""
+def pack(path: Path, lines: Iterable[str], blank: Collection[str] = ()) -> None:
+    """Write rows, each given as a line of JSON; the file is there whole, or not at all.
+
+    `blank` names what is text also where it is empty, for a person to fill in: in a table its cells stay plain.
+    """
     ending = path.suffix.lower()
     if ending == ".gz" and inner(path) in (".csv", ".tsv", ".parquet"):
         raise RecordError(f"{path}: {inner(path)} is not written compressed. Leave out .gz.")
@@ -28,7 +31,7 @@ def pack(path: Path, lines: Iterable[str]) -> None:
     if ending in (".csv", ".parquet"):
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as held:
             held.writelines(f"{line}\n" for line in lines)
-            columns = columns_of(held)
+            columns = columns_of(held, blank)
             with drafted(path) as draft:
                 if ending == ".csv":
                     write_sheet(draft, parsed(held), columns)
@@ -69,10 +72,11 @@ def parsed(held: IO[str]) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def columns_of(held: IO[str]) -> dict[str, bool]:
-    """Every key of rows, and whether all that stands under it is a text that is not empty."""
+def columns_of(held: IO[str], blank: Collection[str]) -> dict[str, bool]:
+    """Every key of rows, and whether all that stands under it is a text, which is not empty unless it may be."""
     columns: dict[str, bool] = {}
     for row in parsed(held):
         for key, value in row.items():
-            columns[key] = columns.get(key, True) and isinstance(value, str) and value != ""
+            text = isinstance(value, str) and (value != "" or key in blank)
+            columns[key] = columns.get(key, True) and text
     return columns

@@ -13,6 +13,8 @@ from concord.records import Demonstration, digest
 from concord.records.files import dumps
 
 VERDICTS = ("accept", "reject", "")
+FILLED_IN = ("verdict", "by", "note")
+"""What a person fills in."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ def reviewed(items: Sequence[Item], path: Path) -> tuple[list[Item], int]:
     found = [with_verdict(one, old[one.id]) if one.id in old else one for one in items]
     known = {one.id for one in items}
     gone = [row for name, row in old.items() if name not in known and row.get("verdict")]
-    pack(path, map(dumps, [*(shown(one) for one in found), *gone]))
+    pack(path, map(dumps, [*(shown(one) for one in found), *gone]), FILLED_IN)
     return found, len(gone)
 
 
 def with_verdict(item: Item, row: Mapping[str, Any]) -> Item:
     """An item with what a line of a review says of it."""
-    verdict, by, note = (str(row.get(name) or "") for name in ("verdict", "by", "note"))
+    verdict, by, note = (str(row.get(name) or "") for name in FILLED_IN)
     return replace(item, verdict=verdict, by=by, note=note)
 
 

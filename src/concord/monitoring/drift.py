@@ -78,21 +78,26 @@ def alike(one: Seen, manner: Manner | None) -> bool:
     return manner is None or one.manner == manner
 
 
+def compared(one: Seen, name: str, reference: Reference) -> bool:
+    """Whether a look at this takes a request in: of answers those drawn alike, of rewards those of the same model."""
+    if name == "topic" or not NUMBERS.get(name, (None, True))[1]:
+        return True
+    return alike(one, reference.manner) and (name != "reward" or one.scored_by == reference.scored_by)
+
+
 def look(window: Window, reference: Reference, seed: int) -> dict[str, str]:
     """All looks at one window; for what cannot be looked at, why."""
     missing: dict[str, str] = {}
-    drawn = [one for one in window.rows if alike(one, reference.manner)]
     for name, (number, answers) in NUMBERS.items():
-        rows = drawn if answers else window.rows
-        if name == "reward":
-            rows = [one for one in rows if one.scored_by == reference.scored_by]
+        rows = [one for one in window.rows if compared(one, name, reference)]
         old, new = values(reference.rows, number), values(rows, number)
         if reason := too_few(old, new, answers):
             missing[name] = reason
             continue
         window.findings += shifts.shifted(name, old, new)
     for name, mark in SHARES.items():
-        was, now = values(reference.rows, mark), values(drawn, mark)
+        rows = [one for one in window.rows if compared(one, name, reference)]
+        was, now = values(reference.rows, mark), values(rows, mark)
         if reason := too_few(was, now, True):
             missing[name] = reason
             continue
@@ -144,6 +149,7 @@ class Drift:
     level: float
     looks: int
     """How many looks share the level."""
+    reference: Reference
 
 
 def measure(rows: Sequence[Seen], reference: Reference, size: int = WINDOW, seed: int = 0) -> Drift:
@@ -164,7 +170,7 @@ def measure(rows: Sequence[Seen], reference: Reference, size: int = WINDOW, seed
         missing["thumbs"] = f"the log has {len(thumbs)}; {FEWEST} are needed"
     seen = turns(thumbs, OF_THUMBS) if len(thumbs) >= FEWEST else []
     looks = sum(len(window.findings) for window in found)
-    return Drift(found, seen, rated, missing, LEVEL - OF_THUMBS, looks)
+    return Drift(found, seen, rated, missing, LEVEL - OF_THUMBS, looks, reference)
 
 
 def told(drift: Drift, rows: Sequence[Seen]) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def told(drift: Drift, rows: Sequence[Seen]) -> dict[str, Any]:
             "chance": p,
             "first": window.first,
             "time": window.rows[0].time,
-            "samples": samples(window, finding),
+            "samples": samples(window, finding, drift.reference),
         }
         for window in drift.windows
         for finding, p in window.alarms(drift.level)
@@ -245,8 +251,8 @@ def thumb_alarm(turn: Turn, drift: Drift, rows: Sequence[Seen]) -> dict[str, Any
     }
 
 
-def samples(window: Window, finding: Finding) -> list[dict[str, Any]]:
-    """Three different questions of a window with their answers: those that show most of what was found."""
+def samples(window: Window, finding: Finding, reference: Reference) -> list[dict[str, Any]]:
+    """Three different questions of those that were compared, with their answers: what shows most of what was found."""
     name, more = finding.measure.partition(" (")[0], finding.now > finding.before
 
     def shows(place: int) -> float:
@@ -257,7 +263,8 @@ def samples(window: Window, finding: Finding) -> list[dict[str, Any]]:
         return -math.inf if value is None else float(value) if more else -float(value)
 
     found: dict[str, dict[str, Any]] = {}
-    for place in sorted(range(len(window.rows)), key=shows, reverse=True):
+    places = [place for place, one in enumerate(window.rows) if compared(one, name, reference)]
+    for place in sorted(places, key=shows, reverse=True):
         one = window.rows[place]
         found.setdefault(one.prompt_id, {"asked": one.asked, "text": one.text})
         if len(found) == SAMPLES:
@@ -269,15 +276,16 @@ def sight(drift: Drift, rows: Sequence[Seen], reference: Reference, seed: int = 
     """What drift of what size would have been seen in a single window, four times out of five."""
     alpha = drift.level / max(1, drift.looks)
     smallest = min(drift.windows, key=lambda window: len(window.rows)).rows
-    drawn = [one for one in smallest if alike(one, reference.manner)]
     seen: dict[str, Any] = {}
-    for name, (number, answers) in NUMBERS.items():
-        old, new = values(reference.rows, number), values(drawn if answers else smallest, number)
+    for name, (number, _) in NUMBERS.items():
+        known = [one for one in smallest if compared(one, name, reference)]
+        old, new = values(reference.rows, number), values(known, number)
         if name not in drift.missing and old and new:
             step = power.least_shift(old, len(new), alpha, seed)
             seen[name] = {"standard deviations": step, "requests": len(new)}
     for name, mark in SHARES.items():
-        was, now = values(reference.rows, mark), values(drawn, mark)
+        known = [one for one in smallest if compared(one, name, reference)]
+        was, now = values(reference.rows, mark), values(known, mark)
         if name not in drift.missing and was and now:
             share = sum(was) / len(was)
             rise = power.least_rise(share, len(was), len(now), alpha)

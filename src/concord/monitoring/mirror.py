@@ -7,7 +7,7 @@ from typing import Any
 
 from concord.monitoring.shelf import Shelf
 from concord.monitoring.sinks import CLOCK, Series, Sink, quietly
-from concord.monitoring.standing import MANIFEST, METRICS, Standing, last_line, place, standing
+from concord.monitoring.standing import METRICS, Standing, facts, last_line, place, standing
 from concord.monitoring.tail import Place, follow, values
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -107,8 +107,7 @@ def key_of(where: Shelf) -> str:
     told = where.read(".key")
     if told:
         return told.decode("utf-8", "replace").strip()
-    facts = where.json(MANIFEST).get("facts")
-    return str(facts.get("key", "")) if isinstance(facts, dict) else ""
+    return str(facts(where).get("key", ""))
 
 
 def began(where: Shelf) -> float:

@@ -65,7 +65,12 @@ KNOWN = (
         ("distinct", "distinct"),
         ("tied", "scored alike"),
     ),
-    panel("What rewards lean on", "", "Rank correlation of rewards with habits of the text.", ("lean.*", "")),
+    panel(
+        "What rewards lean on",
+        "",
+        "Pearson's correlation of rewards with habits of the text, within a prompt.",
+        ("lean.*", ""),
+    ),
     panel(
         "Agreement",
         "",

@@ -41,10 +41,10 @@ def checklist(
     drawn = sum(alike(one, reference.manner) for one in rows)
     value, low, high = share(drawn, len(rows))
     if high < MATCHED and reference.manner is not None:
-        temperature, _, _, limit = reference.manner
+        temperature, top_p, n, limit = reference.manner
         why = (
             f"{value:.0%} [{low:.0%}, {high:.0%}] of {len(rows)} answers were drawn as the evaluated ones "
-            f"(temperature {temperature:g}, the best of 1, at most {limit} tokens)"
+            f"(temperature {temperature:g}, top-p {top_p:g}, the best of {n}, at most {limit} tokens)"
         )
         steps.append(step("Evaluate at the temperature and the limit of tokens that are really served.", why))
     for name, what in STEPS.items():

@@ -147,8 +147,8 @@ def with_opinion(one: Seen, said: Mapping[str, Any] | None) -> Seen:
     )
 
 
-def evaluated(row: Mapping[str, Any], limit: int, scored_by: str | None) -> Seen:
-    """A row of an evaluation's answers."""
+def evaluated(row: Mapping[str, Any], limit: int, scored_by: str | None, best_of: int = 1) -> Seen:
+    """A row of an evaluation's answers, each the best of so many."""
     text = row["text"]
     return Seen(
         id=row["prompt_id"],
@@ -162,7 +162,7 @@ def evaluated(row: Mapping[str, Any], limit: int, scored_by: str | None) -> Seen
         reward=row.get("proxy"),
         refused=shows("refusal", text),
         cut=row["finish"] == "length",
-        manner=(row["temperature"], 1.0, 1, limit),
+        manner=(row["temperature"], 1.0, best_of, limit),
         scored_by=scored_by,
     )
 

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any, Literal
 from concord.monitoring.curves import finite
 from concord.monitoring.shelf import PARTIAL, Shelf
 from concord.monitoring.tail import values
+from concord.records.manifest import NAME as MANIFEST
+from concord.records.manifest import outdated
 
-MANIFEST = "MANIFEST.json"
 METRICS = "metrics.jsonl"
 LOOP = ("sft", "sample", "rank", "reward", "align", "evaluate", "gate")
 """The stages that every run has, in order; others stand before the evaluation."""
@@ -77,11 +78,13 @@ class Standing:
 
 def standing(run: Shelf, now: float) -> Standing:
     """Look at a run; whatever is missing or half written is told as not known."""
-    names = list(stages(run))
-    found = [stage(run, name, now) for name in [*LOOP, *(name for name in names if name not in LOOP)]]
+    names = list(dict.fromkeys((*LOOP, *stages(run))))
+    sealed = {name: facts(run / name) for name in names}
+    keys = {name: one.get("key") for name, one in sealed.items()}
+    found = [stage(run, name, sealed[name], keys, now) for name in names]
     found.sort(key=lambda one: order(one.name))
     owner = holder(run, ".lock")
-    verdict = run.json("gate/verdict.json")
+    verdict = {} if outdated(sealed["gate"], keys) else run.json("gate/verdict.json")
     because, go = verdict.get("because"), verdict.get("go")
     watched = [f"{one.name}{part}/{METRICS}" for one in found for part in ("", PARTIAL)]
     times = [run.changed(name) for name in ("run.json", "gate/verdict.json", *watched)]
@@ -141,8 +144,14 @@ def order(name: str) -> tuple[int, str]:
     return 2 * LOOP.index("align") + 1, ("0" if kind == "rivals" else "1") + name
 
 
-def stage(run: Shelf, name: str, now: float) -> Stage:
-    """One stage: the one that is being made, if there is one."""
+def facts(where: Shelf) -> dict[str, Any]:
+    """What was written down when a stage was finished; nothing if it is not."""
+    told = where.json(MANIFEST).get("facts")
+    return told if isinstance(told, dict) else {}
+
+
+def stage(run: Shelf, name: str, sealed: dict[str, Any], keys: Mapping[str, str | None], now: float) -> Stage:
+    """One stage: the one that is being made, if there is one; one that stands on what is gone waits for its turn."""
     where = place(run, name)
     if where is None:
         return Stage(name, "waiting", None, None)
@@ -150,9 +159,9 @@ def stage(run: Shelf, name: str, now: float) -> Stage:
     known: int | None = line.get("step")
     written = finite(line.get("seconds"))
     if not where.name.endswith(PARTIAL):
-        facts = where.json(MANIFEST).get("facts")
-        took = finite(facts.get("seconds")) if isinstance(facts, dict) else None
-        return Stage(name, "done", written if took is None else took, known)
+        took = finite(sealed.get("seconds"))
+        state: State = "waiting" if outdated(sealed, keys) else "done"
+        return Stage(name, state, written if took is None else took, known)
     who = holder(run, f".locks/{name.replace('/', '-')}.lock")
     if who is None:
         return Stage(name, "stopped", written, known)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from concord.errors import StoreError
 from concord.records.files import storing, sync, write_json
 
 NAME = "MANIFEST.json"
+MADE_FROM = "made_from"
+"""The fact that holds the keys of all stages on which one stands."""
 
 
 def sha256(path: Path) -> str:
@@ -70,3 +73,9 @@ def facts(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{problem}. Redo the stage with --again, or restore the folder from a copy.")
     manifest: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
     return dict(manifest["facts"])
+
+
+def outdated(facts: Mapping[str, Any], now: Mapping[str, str | None]) -> bool:
+    """Whether a stage stands on others than those that have these keys now; one that does not say so is believed."""
+    known = facts.get(MADE_FROM)
+    return isinstance(known, dict) and any(known.get(name, key) != key for name, key in now.items())

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -53,6 +52,7 @@ class Refusal:
 def sentence(item: ErrorDetails, tree: Tree) -> tuple[Place, str]:
     """One thing that the settings refuse, in words, with its place."""
     location, section = trace(item["loc"])
+    location = tree.counted(location)
     refusal = Refusal(item, tree, location, section)
     if item["loc"][-1:] == ("[key]",):
         return tree.place(location), f"{refusal.name} has a name that cannot be used; {refusal.reason}."
@@ -94,9 +94,7 @@ def at_odds(refusal: Refusal) -> str:
 
 def wrong_method(refusal: Refusal) -> str:
     """What to say of a method that does not exist."""
-    value: Any = refusal.tree.values
-    for part in (*refusal.location, "method"):
-        value = value[part]
+    value = refusal.item["input"]["method"]
     words = re.findall("'([^']*)'", refusal.item["ctx"]["expected_tags"])
     name = dotted((*refusal.location, "method"))
     return f"`{name}` is {short(value)}; methods are {', '.join(words)}.{did_you_mean(value, words)}"
@@ -115,7 +113,7 @@ def unknown(refusal: Refusal) -> str:
     whole = "the recipe" if section is Recipe else section.__name__
     text = f"{refusal.name} is not a setting of {whole}"
     asked = tree.places.get((*location[:-1], "method"))
-    if asked and asked.order >= FIRST > tree.place(location).order:
+    if "method" in section.model_fields and asked and asked.order >= FIRST > tree.place(location).order:
         # The file wrote it for another method. Dropping it in silence would hide a typing error.
         fresh = f"{dotted(location[:-1])}={{method: {section.model_fields['method'].default}}}"
         return f"{text}, which {asked.label} asks for. Delete it there, or set {fresh} to start afresh."

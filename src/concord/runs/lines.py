@@ -35,6 +35,16 @@ class Tree:
     values: Any
     places: dict[Location, Place] = field(default_factory=dict)
     problems: list[tuple[Place, str]] = field(default_factory=list)
+    stayed: dict[Location, list[int]] = field(default_factory=dict)
+    """Of each list the places that its items have in the file, where some were left out."""
+
+    def counted(self, location: Location) -> Location:
+        """The location of a value as a person counts it in the file."""
+        found: Location = ()
+        for part in location:
+            places = self.stayed.get(found)
+            found += (places[part] if places and isinstance(part, int) else part,)
+        return found
 
     def place(self, location: Location) -> Place:
         """The place of a value, or of the nearest section around it."""
@@ -112,7 +122,9 @@ class Builder:
             return self.mapping(node, location)
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{YAML}seq":
             items = [self.build(item, (*location, index)) for index, item in enumerate(node.value)]
-            return [item for item in items if item is not LEFT_OUT]
+            stayed = [index for index, item in enumerate(items) if item is not LEFT_OUT]
+            self.tree.stayed[location] = stayed
+            return [items[index] for index in stayed]
         if isinstance(node, yaml.ScalarNode) and node.tag in self.texts:
             return node.value
         if isinstance(node, yaml.ScalarNode) and node.tag in PLAIN:

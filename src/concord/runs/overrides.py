@@ -50,6 +50,6 @@ def put(tree: Tree, keys: list[str], value: Any, place: Place) -> None:
 
 def forget(tree: Tree, location: Location) -> None:
     """Drop the places of everything below a value that was replaced; its own place then stands for all."""
-    for known in list(tree.places):
-        if known[: len(location)] == location:
-            del tree.places[known]
+    for table in (tree.places, tree.stayed):
+        for known in [one for one in table if one[: len(location)] == location]:
+            del table[known]

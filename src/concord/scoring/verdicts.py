@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
-from concord.endpoints import Reply
+from concord.endpoints.chat import Reply, Token
 
 _LINE = re.compile(r"^\W*verdict\W*[:=]\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _ORDER = re.compile(r"\d(?:\s*[>=]\s*\d)*")
@@ -15,8 +16,26 @@ def verdict(text: str, reasons: bool) -> str | None:
     """The words of the verdict: the whole reply, or its last line of the form `Verdict: ...`; None if it has none."""
     if not reasons:
         return text.strip(_ORNAMENT)
-    lines = _LINE.findall(text)
-    return lines[-1].strip(_ORNAMENT) if lines else None
+    line = last_line(text)
+    return line[1].strip(_ORNAMENT) if line else None
+
+
+def last_line(text: str) -> re.Match[str] | None:
+    """The last line that holds a verdict."""
+    return next(reversed(list(_LINE.finditer(text))), None)
+
+
+def spoken(reply: Reply, reasons: bool) -> Sequence[Token]:
+    """The tokens in which a verdict was said, not those of the reasons around it; none if they cannot be told."""
+    tokens = reply.tokens or ()
+    line = last_line(reply.text) if reasons else None
+    if line is None:
+        return tokens
+    ends = list(accumulate(len(token.text) for token in tokens))
+    before = "".join(token.text for token in tokens).find(reply.text)
+    first, last = (before + place for place in line.span(1))
+    places = zip(tokens, ends, strict=True) if before >= 0 else ()
+    return [token for token, end in places if end > first and end - len(token.text) < last]
 
 
 def chances(reply: Reply, labels: Sequence[str], reasons: bool) -> dict[str, float] | None:
@@ -28,7 +47,7 @@ def chances(reply: Reply, labels: Sequence[str], reasons: bool) -> dict[str, flo
     said = verdict(reply.text, reasons)
     if said not in labels:
         return None
-    for token in reversed(reply.tokens or ()):
+    for token in reversed(spoken(reply, reasons)):
         if token.text.strip(_ORNAMENT) == said:
             known = {label: -math.inf for label in labels}
             for text, logprob in token.tops:

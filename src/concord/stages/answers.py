@@ -15,7 +15,16 @@ from concord.roles import Sampler, Scorer
 from concord.sampling import InContext, Remote
 from concord.scoring import Learned
 from concord.stages.bench import Bench
-from concord.stages.contestants import IN_CONTEXT, ai_judge, contestants, described, model_of, policies
+from concord.stages.contestants import (
+    BEST_OF,
+    IN_CONTEXT,
+    ai_judge,
+    best_of,
+    contestants,
+    described,
+    model_of,
+    policies,
+)
 from concord.stages.independence import refuse_a_teacher
 from concord.stages.plan import content
 from concord.world import GoldJudge
@@ -71,7 +80,7 @@ def speaking(bench: Bench, name: str) -> tuple[Policy | None, Speaker]:
     else:
         folder = bench.model(policies(bench.loaded)[name])
     policy = Policy.load(folder, bench.compute)
-    n = int(name.removeprefix("best-of-")) if name.startswith("best-of-") else 1
+    n = best_of(name)
 
     def here(occasion: str, temperature: float) -> Sampler:
         sampler = bench.speaker(policy, name, occasion, temperature, asked.longest, n)
@@ -82,7 +91,7 @@ def speaking(bench: Bench, name: str) -> tuple[Policy | None, Speaker]:
 
 def measured(bench: Bench, name: str, policy: Policy | None) -> Policy | None:
     """The policy, if its answers have a drift: they are drawn from it alone, in the supervised policy's token ids."""
-    if policy is None or name.startswith(("best-of-", IN_CONTEXT)):
+    if policy is None or name.startswith((BEST_OF, IN_CONTEXT)):
         return None
     if name in contestants(bench.loaded) and not policy.template.same_ids(bench.reference.template):
         bench.say(f"{name} has other token ids than the supervised policy, so its drift is not measured.")

@@ -20,7 +20,7 @@ from concord.runs import Loaded, Run
 from concord.sampling import BestOf, Local
 from concord.scoring import Learned
 from concord.settings import Learning, Recipe
-from concord.stages import scorers
+from concord.stages import opinion, scorers
 from concord.stages.plan import base, content, model_folder
 
 R = TypeVar("R")
@@ -144,7 +144,7 @@ class Bench:
     @cached_property
     def opinion(self) -> Path | None:
         """The reward model that values a whole answer by one number, in the policy's own token ids, if there is one."""
-        first = scorers.first(self.run.path("reward"))
+        first = opinion.first(self.run.path("reward"))
         same = first is not None and self.policy.template.same_ids(template(first))
         return first if same else None
 
@@ -160,8 +160,8 @@ class Bench:
     def scorer(self) -> Scorer:
         """Who says what a completion is worth while a policy learns: never the judge of the evaluation."""
         folder, budget = self.run.path("reward"), self.learning.micro_tokens
-        what = scorers.described(folder)
-        if what == scorers.PLAIN:
+        what = opinion.described(folder)
+        if what == opinion.PLAIN:
             return Learned(self.reward_model, budget)
         return scorers.made(what, folder, self.compute, budget)
 

@@ -21,7 +21,7 @@ from concord.errors import ConcordError, StoreError
 from concord.runs import Loaded, Run
 from concord.stages import inputs, worker
 from concord.stages.independence import refuse_a_teacher
-from concord.stages.plan import Task, key, plan, state
+from concord.stages.plan import Task, key, made_from, plan, state
 
 LOADED = [
     "concord.stages.worker",
@@ -166,6 +166,7 @@ class Crew:
             "run": str(self.run.folder),
             "task": task.name,
             "key": name,
+            "made_from": made_from(task, self.run),
             "alone": task.alone,
         }
         arguments = (json.dumps(order), mouth)

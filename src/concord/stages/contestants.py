@@ -11,6 +11,9 @@ from concord.settings.comparing import REFERENCES
 IN_CONTEXT = "in-context-"
 """How the policy is called that is shown demonstrations and learns nothing."""
 
+BEST_OF = "best-of-"
+"""How the policies are called that give the best of several answers of the supervised one; how many follows."""
+
 
 def policies(loaded: Loaded) -> dict[str, str]:
     """Every policy that will be judged, by name, and the task whose folder holds it."""
@@ -22,22 +25,27 @@ def policies(loaded: Loaded) -> dict[str, str]:
             "Choose a method that goes on from there, such as ppo, grpo or dpo."
         )
     for name in rivals(loaded):
-        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
+        if name in found or name.startswith((BEST_OF, IN_CONTEXT)):
             raise SettingsError(
                 f"{loaded.source}: the rival {name} has the name of another policy. "
                 f"Call it otherwise, such as {name}-2."
             )
         found[name] = f"rivals/{name}"
     for n in recipe.evaluate.best_of:
-        found[f"best-of-{n}"] = "sft"
+        found[f"{BEST_OF}{n}"] = "sft"
     if recipe.evaluate.in_context:
         found[f"{IN_CONTEXT}{recipe.evaluate.in_context}"] = ""
     for name in contestants(loaded):
-        if name in found or name.startswith(("best-of-", IN_CONTEXT)):
+        if name in found or name.startswith((BEST_OF, IN_CONTEXT)):
             raise SettingsError(
                 f"{loaded.source}: the contestant {name} has the name of a policy of this run. Call it otherwise."
             )
     return found
+
+
+def best_of(name: str) -> int:
+    """Of how many answers a policy gives the best: of one, if it is none of those."""
+    return int(name.removeprefix(BEST_OF)) if name.startswith(BEST_OF) else 1
 
 
 def rivals(loaded: Loaded) -> dict[str, Method]:

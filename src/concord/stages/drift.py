@@ -10,9 +10,14 @@ from concord.monitoring.remedies import checklist
 from concord.monitoring.seen import REQUESTS, Log, Manner, Seen, evaluated, read_log, usual_manner
 from concord.monitoring.sending import to_rank
 from concord.records.files import read_rows
+from concord.records.manifest import outdated
 from concord.runs import Run, load
+from concord.stages import opinion
+from concord.stages.contestants import best_of
 from concord.stages.plan import content
 
+EARLIER = "of an earlier stage"
+"""What a model is called that has been made anew since it answered: no log knows one of that name."""
 LIBRARIES = {"sklearn": "scikit-learn", "river": "river"}
 
 
@@ -82,7 +87,8 @@ def reference_of(against: Path, policy: str | None, served: Log) -> tuple[Refere
 
 def evaluation(run: Run, policy: str | None, usual: Manner | None) -> tuple[Reference, str]:
     """A policy's answers in a run's evaluation: at the temperature at which most answers of the log were drawn."""
-    if run.finished("evaluate") is None:
+    judged = run.finished("evaluate")
+    if judged is None:
         raise StoreError(
             f"{run.folder} has no finished evaluation to compare with. Carry out `evaluate` first."
         )
@@ -95,9 +101,20 @@ def evaluation(run: Run, policy: str | None, usual: Manner | None) -> tuple[Refe
         raise SettingsError(f"{run.folder} has evaluated no policy {named!r}. Those that it has: {there}.")
     known = list(dict.fromkeys(row["temperature"] for row in rows))
     temperature = usual[0] if usual and usual[0] in known else known[0]
-    model, reward = run.path("align") / "model", run.path("reward") / "model"
-    scored_by = content(reward) if reward.is_dir() else None
+    model, reward = run.path("align") / "model", run.path("reward")
+    scored_by = opinion.name_of(reward) if opinion.there(reward) else None
+    if scored_by and remade(run, "reward", judged):
+        scored_by = EARLIER
     limit = recipe.evaluate.longest
-    seen: list[Seen] = [evaluated(row, limit, scored_by) for row in rows if row["temperature"] == temperature]
+    alike, n = [row for row in rows if row["temperature"] == temperature], best_of(named)
+    seen: list[Seen] = [evaluated(row, limit, scored_by, n) for row in alike]
     mine = content(model) if named == recipe.align.method and model.is_dir() else ""
+    if mine and remade(run, "align", judged):
+        mine = EARLIER
     return Reference(seen, seen[0].manner, mine, scored_by), f"{named} of {run.folder} at {temperature:g}"
+
+
+def remade(run: Run, name: str, judged: dict[str, Any]) -> bool:
+    """Whether a stage is not the one any more on which an evaluation stands."""
+    made = run.finished(name)
+    return outdated(judged, {name: made["key"] if made else None})

@@ -10,7 +10,6 @@ from concord.algorithms.watched import ALARMS, LOOKS, VERDICT
 from concord.errors import RecordError
 from concord.evaluation.predicted import preferences
 from concord.evaluation.report import report
-from concord.evaluation.reward_fit import fit
 from concord.records.files import read_json, read_rows, write_json, write_rows
 from concord.runs import Run
 from concord.stages import duels
@@ -37,7 +36,7 @@ def findings(bench: Bench) -> dict[str, Any]:
     """All that the stages of a run left behind for its report."""
     run, method = bench.run, bench.recipe.align.method
     made = {task.name: facts for task in plan(bench.loaded) if (facts := finished(run, task.name))}
-    names = everyone(bench.loaded)
+    names, card = everyone(bench.loaded), run.path("reward") / CARD
     said = [row for name in names for row in rows(run.path(f"answers/{name}") / "answers.jsonl")]
     return {
         "title": bench.run.folder.name,
@@ -56,19 +55,10 @@ def findings(bench: Bench) -> dict[str, Any]:
             "fresh": scored(rows(run.path("answers/sft") / "many.jsonl")),
             "own": scored(rows(run.path(f"answers/{method}") / "many.jsonl")),
         },
-        "reward_card": reward_card(bench),
-        "suites": suites(run, names),
+        "reward_card": read_json(card) if card.is_file() else None,
+        "suites": suites(bench),
         "what": what(bench),
     }
-
-
-def reward_card(bench: Bench) -> dict[str, Any] | None:
-    """The reward model's report card, held against the limits of today's recipe; None if it has none."""
-    path = bench.run.path("reward") / CARD
-    if not path.is_file():
-        return None
-    card: dict[str, Any] = read_json(path)
-    return {**card, "fit": fit(card, bench.recipe.gate.reward)}
 
 
 def asked_people(bench: Bench) -> list[dict[str, Any]]:
@@ -138,10 +128,11 @@ def scored(lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def suites(run: Run, names: Sequence[str]) -> dict[str, Any]:
-    """What the suites found, policy by policy."""
-    files = {name: run.path(f"suites/{name}") / "suites.json" for name in names}
-    return {name: read_json(file)["suites"] for name, file in files.items() if file.is_file()}
+def suites(bench: Bench) -> dict[str, Any]:
+    """What the suites of this recipe found, policy by policy; what others found may lie in the run still."""
+    asked = [task.name for task in plan(bench.loaded) if task.name.startswith("suites/")]
+    found = [read_json(bench.run.path(name) / "suites.json") for name in asked]
+    return {one["policy"]: one["suites"] for one in found}
 
 
 RANKERS = {"human": "people", "ai": "AI judges", "rule": "rules"}

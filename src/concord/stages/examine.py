@@ -14,7 +14,7 @@ from concord.records.files import read_json
 from concord.roles import Scorer
 from concord.runs import Run, load
 from concord.settings import Learning, RewardLimits
-from concord.stages import cards, scorers
+from concord.stages import cards, opinion, scorers
 from concord.stages.bench import Bench
 from concord.stages.guidance import grouped, guidance, taught
 
@@ -61,8 +61,8 @@ def scorer_in(folder: Path) -> Scorer:
                 f"model: its head would score everything 0. Give the folder of a model {CLASSIFIER} with one label."
             )
         return scorers.made({"kind": "learned", "folder": "."}, folder, compute, budget)
-    if (folder / scorers.NAME).is_file() or (folder / scorers.MODEL).is_dir():
-        return scorers.made(scorers.described(folder), folder, compute, budget)
+    if opinion.there(folder):
+        return scorers.made(opinion.described(folder), folder, compute, budget)
     raise ModelError(
         f"{folder} holds no reward model. Give a run's folder `reward`, or a Hugging Face folder of a model "
         f"{CLASSIFIER} with one label."

@@ -9,8 +9,10 @@ from concord.evaluation.gate import weigh
 from concord.evaluation.measured import Measured
 from concord.evaluation.memo import memo
 from concord.evaluation.page import page
+from concord.evaluation.reward_fit import fit
 from concord.records.files import read_json, write_json, write_text
 from concord.runs import Run
+from concord.settings import RewardLimits
 from concord.stages.bench import Bench
 from concord.stages.labels import labels
 from concord.stages.lineage import lineage
@@ -19,7 +21,8 @@ from concord.stages.release import release
 
 def work(bench: Bench, folder: Path, key: str) -> None:
     """Hold the candidate against what the recipe asks of it; a no-go is a finding, not a failure."""
-    judged = read_json(bench.run.path("evaluate") / "report.json")
+    limits = bench.recipe.gate.reward
+    judged = held(read_json(bench.run.path("evaluate") / "report.json"), limits)
     known = lineage(bench.loaded, bench.run)
     found = measured(bench.run, judged, origin(bench.run, judged, known))
     earlier = release(bench.loaded)
@@ -27,7 +30,7 @@ def work(bench: Bench, folder: Path, key: str) -> None:
         raise SettingsError(
             f"`gate.against` is {earlier.folder}, which is this run itself. Name an earlier one."
         )
-    before = read_json(earlier.path("evaluate") / "report.json") if earlier else {}
+    before = held(read_json(earlier.path("evaluate") / "report.json"), limits) if earlier else {}
     other = measured(earlier, before, origin_of(earlier)) if earlier else None
     verdict = weigh(bench.recipe.gate, found, other)
     content = {**judged, "verdict": verdict, "lineage": known, "labels": labels(bench)}
@@ -40,10 +43,14 @@ def work(bench: Bench, folder: Path, key: str) -> None:
         write_text(place / "report.html", shown)
 
 
+def held(judged: dict[str, Any], limits: RewardLimits) -> dict[str, Any]:
+    """An evaluation's report, the reward model's card in it held against these limits and not those of then."""
+    card = judged.get("reward_card")
+    return {**judged, "reward_card": {**card, "fit": fit(card, limits)}} if card else judged
+
+
 def measured(run: Run, judged: dict[str, Any], whence: dict[str, Any]) -> Measured:
     """All numbers that a run's stages left behind; what a stage did not write was not measured."""
-    files = sorted(run.folder.glob("suites/*/suites.json"))
-    suites = {found["policy"]: found["suites"] for found in map(read_json, files)}
     return Measured(
         judged["candidate"],
         judged["reference"],
@@ -51,8 +58,8 @@ def measured(run: Run, judged: dict[str, Any], whence: dict[str, Any]) -> Measur
         judged["comparisons"],
         judged["summaries"],
         report=judged,
-        suites=suites,
-        card=judged.get("reward_card") or optional(run.path("reward") / "card.json"),
+        suites=judged.get("suites") or {},
+        card=judged.get("reward_card") or {},
         watch=optional(run.path("align") / "watch.json"),
         origin=whence,
     )

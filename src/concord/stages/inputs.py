@@ -24,6 +24,7 @@ FORMAT = 1
 """Raised when the code looks for something more, so that files are read again."""
 COMPARED = "comparisons by people"
 """What people say of answers to held-out prompts, which nobody learns from."""
+RANKED = "rankings"
 SHOWN = "examples for the evaluation's judge"
 """What an AI judge is shown before it compares; it sees none of the prompt that it judges."""
 WARNINGS = 5
@@ -40,6 +41,11 @@ class Source:
     path: Path
     kind: Kind
     tasks: tuple[str, ...]
+
+    @property
+    def teaches(self) -> bool:
+        """Whether anything is learned from it, so that it must hold nothing of what is judged."""
+        return self.what not in (COMPARED, SHOWN)
 
 
 @dataclass
@@ -73,7 +79,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     for source in sources(loaded):
         # Whoever is judged must not have learned what it is judged on, so then all of them are read.
         if judged or wanted.intersection(source.tasks):
-            seen = known_or_seen(source, None if source.what in (COMPARED, SHOWN) else held_out, cache)
+            seen = known_or_seen(source, held_out if source.teaches else None, cache)
             warn(source.path, seen.warnings, say)
             counts[source.what] = counts.get(source.what, 0) + seen.count
             if source.kind == "prompts":
@@ -160,7 +166,7 @@ def asked(record: Any) -> Prompt:
 
 
 def sources(loaded: Loaded) -> Iterator[Source]:
-    """The files that a recipe learns from."""
+    """The files that people brought for a recipe: nearly all of them are learned from."""
     recipe, folder = loaded.recipe, loaded.folder
     imitators = {name: rival for name, rival in rivals(loaded).items() if isinstance(rival, SFT)}
     others = tuple(f"rivals/{name}" for name in rivals(loaded) if name not in imitators)
@@ -193,7 +199,7 @@ def guidance(loaded: Loaded) -> Iterator[Source]:
     """The files that say what is better."""
     recipe, folder = loaded.recipe, loaded.folder
     if recipe.rank.rankings:
-        yield Source("rankings", folder / recipe.rank.rankings, "rankings", ("rank",))
+        yield Source(RANKED, folder / recipe.rank.rankings, "rankings", ("rank",))
     if recipe.reward.ratings.file:
         yield Source("ratings", folder / recipe.reward.ratings.file, "ratings", ("reward",))
     if recipe.reward.steps.file:

@@ -11,7 +11,7 @@ from concord.records import manifest
 from concord.records.files import read_json
 from concord.runs import Loaded, Run
 from concord.settings import SFT, Distill, Examining, Method
-from concord.stages.contestants import policies, rivals
+from concord.stages.contestants import best_of, policies, rivals
 from concord.stages.plan import base, bundled, content, heard, imitated, model_folder, ranked_from
 
 DIRECT = ("dpo", "simpo", "cpo", "orpo", "kto")
@@ -186,11 +186,7 @@ def together(files: Mapping[str, str]) -> str:
 def chains(loaded: Loaded, found: list[Artefact]) -> list[dict[str, Any]]:
     """For each policy: its weights, the reward model that taught it if one did, and the labels that taught that."""
     known = {one.name: one for one in found}
-    names = {
-        source: name
-        for name, source in policies(loaded).items()
-        if source and not name.startswith("best-of-")
-    }
+    names = {source: name for name, source in policies(loaded).items() if source and best_of(name) == 1}
     told = []
     for source, policy in names.items():
         taught = known[source].made_from

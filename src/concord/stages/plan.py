@@ -218,18 +218,25 @@ def bundled() -> Path:
 
 def key(task: Task, loaded: Loaded, run: Run) -> str | None:
     """A name for all that a task's result follows from, or None while those before it are not done."""
-    before = {}
-    for name in task.after:
-        facts = run.finished(name)
-        if facts is None:
-            return None
-        before[name] = facts["key"]
+    found = {name: run.finished(name) for name in task.after}
+    before = {name: facts["key"] for name, facts in found.items() if facts is not None}
+    if len(before) < len(found):
+        return None
     watch = loaded.recipe.learning.watch
     learning = loaded.recipe.learning.model_dump(mode="json")
     for name in (*SHIFTLESS, *(() if task.watched and watch != Watch() else ("watch",))):
         learning.pop(name)
     files = [content(path) for path in task.files]  # in the task's order: each has a part of its own
     return digest(FORMAT, task.name, task.settings, loaded.recipe.seed, learning, files, before)
+
+
+def made_from(task: Task, run: Run) -> dict[str, str]:
+    """The keys of all stages that a task stands on, also of those below the ones that it reads."""
+    found: dict[str, str] = {}
+    direct = [run.finished(name) or {} for name in task.after]
+    for facts in direct:
+        found |= facts.get(manifest.MADE_FROM, {})
+    return found | {name: facts["key"] for name, facts in zip(task.after, direct, strict=True)}
 
 
 _known: dict[tuple[str, int, int], str] = {}

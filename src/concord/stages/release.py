@@ -37,6 +37,5 @@ def sealed(loaded: Loaded) -> tuple[Path, ...]:
     if named is None:
         return ()
     folder = loaded.folder / named
-    stages = [folder / name for name in ("evaluate", "gate", "reward", "align")]
-    found = [stage / manifest.NAME for stage in (*stages, *sorted(folder.glob("suites/*")))]
+    found = [folder / name / manifest.NAME for name in ("evaluate", "gate", "reward", "align")]
     return tuple(path for path in found if path.is_file())

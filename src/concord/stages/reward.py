@@ -20,7 +20,7 @@ from concord.records.files import read_rows, write_json, write_rows
 from concord.roles import Scorer
 from concord.scoring import Aspects, Ensemble, Process
 from concord.scoring.learned import read
-from concord.stages import cards, scorers
+from concord.stages import cards, opinion, scorers
 from concord.stages.bench import Bench
 from concord.stages.guidance import Guidance, Lessons, grouped, guidance, lessons, taught
 from concord.stages.learn import learn
@@ -43,8 +43,8 @@ def work(bench: Bench, folder: Path, key: str) -> None:
         what = stepwise(bench, folder, key, found, what)
     if asked.segments.cut != "whole":
         what = {"kind": "segments", **asked.segments.model_dump(), "scorer": what}
-    if what != scorers.PLAIN:
-        write_json(folder / scorers.NAME, what)
+    if what != opinion.PLAIN:
+        write_json(folder / opinion.NAME, what)
     scorer = made(what, folder, bench)
     tell_card(bench, folder, found, scorer)
     if found.kept_steps is not None:
@@ -57,7 +57,7 @@ def outcome(bench: Bench, folder: Path, key: str, found: Guidance) -> dict[str, 
     members, tries = lessons(bench, found), examples(found)
     if len(members) == 1:
         one(bench, folder, key, teach(bench, members[0]), members[0].heads, tries)
-        return weighed(bench, folder, scorers.MODEL, found)
+        return weighed(bench, folder, opinion.MODEL, found)
     places = []
     for number, own in enumerate(members, start=1):
         place = folder / "members" / f"reward-{number}"
@@ -83,8 +83,8 @@ def one(
     learn(course, bench, folder, key)
     if isinstance(course.objective, reward.RewardObjective) and (record := course.objective.record()):
         write_json(folder / "judges.json", record)
-    model.save(folder / scorers.MODEL)
-    prove(folder / scorers.MODEL, model, tries, bench)
+    model.save(folder / opinion.MODEL)
+    prove(folder / opinion.MODEL, model, tries, bench)
 
 
 def part(
@@ -130,7 +130,7 @@ def ensemble(bench: Bench, folder: Path, places: Sequence[Path], found: Guidance
     """How members make one score, and how far apart they were on what was kept back."""
     parts = []
     for place in places:
-        model = (place / scorers.MODEL).relative_to(folder).as_posix()
+        model = (place / opinion.MODEL).relative_to(folder).as_posix()
         mine = weighed(bench, folder, model, found)
         parts.append(scorers.measured(mine, 1.0, made(mine, folder, bench), seen(found)))
     what = {"kind": "ensemble", "penalty": bench.recipe.reward.members.penalty, "parts": parts}
@@ -153,12 +153,12 @@ def stepwise(bench: Bench, folder: Path, key: str, found: Guidance, what: dict[s
         return process.build(asked, own, model, labels)
 
     tries = [one.completion for one in islice(labels, EXAMPLES)]
-    mine = {"kind": PROCESS, "folder": scorers.MODEL, "reading": asked.reading, "cut": asked.cut}
+    mine = {"kind": PROCESS, "folder": opinion.MODEL, "reading": asked.reading, "cut": asked.cut}
     if not what:
         one(bench, folder, key, build, MARKS, tries)
         return mine
     part(bench, folder / PROCESS, key, "the process reward model", build, MARKS, tries)
-    mine["folder"] = f"{PROCESS}/{scorers.MODEL}"
+    mine["folder"] = f"{PROCESS}/{opinion.MODEL}"
     steps = [one.completion for one in islice(labels, scorers.MEASURED)]
     parts = [
         scorers.measured(what, 1.0, made(what, folder, bench), seen(found)),

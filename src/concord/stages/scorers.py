@@ -1,29 +1,17 @@
-"""What a reward stage leaves beside its models: how they make one score. Without it there is one model alone."""
+"""The scorer that a reward stage describes, made of its models."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
 from concord.models import Compute, RewardModel
 from concord.records import Completion
-from concord.records.files import read_json
 from concord.roles import Scorer
 from concord.scoring import Aspects, Combined, Ensemble, Learned, Part, Process, Segments
 
-NAME = "scorer.json"
-MODEL = "model"
-"""The folder of a reward model that is alone."""
-PLAIN = {"kind": "learned", "folder": MODEL}
-"""What is not written down."""
 MEASURED = 1024
 """Completions on which it is seen what a scorer's numbers mean."""
-
-
-def described(folder: Path) -> dict[str, Any]:
-    """How the models of a reward stage make one score."""
-    path = folder / NAME
-    return read_json(path) if path.is_file() else dict(PLAIN)
 
 
 def made(what: Mapping[str, Any], folder: Path, compute: Compute, micro_tokens: int) -> Scorer:
@@ -52,21 +40,6 @@ def made(what: Mapping[str, Any], folder: Path, compute: Compute, micro_tokens: 
         weights, means, spreads = columns
         return Aspects(model, weights, means, spreads, micro_tokens)
     return Learned(model, micro_tokens)
-
-
-def models(what: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The models that a description names: kind and folder."""
-    if "folder" in what:
-        yield what["kind"], what["folder"]
-    for part in (*what.get("parts", ()), what):
-        if "scorer" in part:
-            yield from models(part["scorer"])
-
-
-def first(folder: Path) -> Path | None:
-    """The folder of a model from which a critic can begin: the first that gives one number of a whole answer."""
-    found = (below for kind, below in models(described(folder)) if kind == "learned")
-    return next((folder / below for below in found), None)
 
 
 def measured(

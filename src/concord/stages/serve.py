@@ -11,6 +11,7 @@ from concord.errors import SettingsError, StoreError
 from concord.models import Policy, choose
 from concord.models.folder import template
 from concord.records.files import read_json
+from concord.records.manifest import outdated
 from concord.roles import Scorer
 from concord.runs import Run, load
 from concord.runs.lock import lock
@@ -20,7 +21,7 @@ from concord.serving.desk import Desk
 from concord.serving.log import Log
 from concord.serving.server import Front, Server
 from concord.serving.service import Offer, Service
-from concord.stages import scorers
+from concord.stages import opinion, scorers
 from concord.stages.carry_out import answering, leave
 from concord.stages.plan import bundled, content
 
@@ -51,16 +52,16 @@ def policy_of(wanted: str) -> tuple[Path, str, int, str | None]:
     if not (folder / "run.json").is_file():
         return folder, "starter" if wanted == "starter" else folder.resolve().name, LONGEST, None
     run, loaded = Run(folder), load(folder / "resolved.yaml")
-    if run.finished("align") is None:
+    made = run.finished("align")
+    if made is None:
         raise StoreError(
             f"{folder} has no finished candidate to serve. Carry out `align` first, or name the folder of a model, "
             f"such as {folder / 'sft' / 'model'}."
         )
-    verdict = read_json(run.path("gate") / "verdict.json") if run.finished("gate") else None
-    notice = None
-    if verdict is None:
+    gate, notice = run.finished("gate"), None
+    if gate is None or outdated(gate, {"align": made["key"]}):
         notice = "No gate has decided about this policy yet."
-    elif not verdict.get("go"):
+    elif not read_json(run.path("gate") / "verdict.json").get("go"):
         notice = "The gate says no-go about this policy; it is served because you ask for it."
     return run.path("align") / "model", folder.resolve().name, loaded.recipe.evaluate.longest, notice
 
@@ -70,9 +71,8 @@ def scorer_of(folder: Path, device: str) -> tuple[Scorer, str]:
     compute = choose(device)
     if (folder / "run.json").is_file():
         folder = folder / "reward"
-    if (folder / scorers.MODEL).is_dir():
-        what = scorers.described(folder)
-        return scorers.made(what, folder, compute, MICRO), content(folder / scorers.MODEL)
+    if opinion.there(folder):
+        return scorers.made(opinion.described(folder), folder, compute, MICRO), opinion.name_of(folder)
     return scorers.made({"kind": "learned", "folder": "."}, folder, compute, MICRO), content(folder)
 
 

@@ -14,7 +14,7 @@ from concord.runs import Run, load
 from concord.sampling import Remote
 from concord.settings import Endpoint
 from concord.stages.bench import Bench
-from concord.stages.contestants import policies
+from concord.stages.contestants import BEST_OF, policies
 from concord.stages.plan import bundled
 from concord.stages.suites import seen, subject, told
 from concord.suites import Subject, examine_all, suites
@@ -77,8 +77,13 @@ def place(named: str, policy: str | None) -> tuple[Path, str]:
     loaded = load(folder / "resolved.yaml")
     tasks = policies(loaded)
     name = policy or loaded.recipe.align.method
+    if name in tasks and name.startswith(BEST_OF):
+        raise SettingsError(
+            f"{name} of {folder} has no model of its own: it is sft, of whose answers a reward model chooses. Suites "
+            "are put to a model alone; name sft."
+        )
     if not tasks.get(name):
-        made = ", ".join(one for one, task in tasks.items() if task and not one.startswith("best-of-"))
+        made = ", ".join(one for one, task in tasks.items() if task and not one.startswith(BEST_OF))
         raise SettingsError(f"{folder} holds no model of a policy `{name}`. Its policies are {made}.")
     found = folder / tasks[name] / "model"
     if not found.is_dir():

@@ -7,7 +7,7 @@ from concord.models import RewardModel
 from concord.models.folder import weights_digest
 from concord.roles import Scorer
 from concord.scoring import Learned
-from concord.stages import align, scorers
+from concord.stages import align, opinion
 from concord.stages.bench import Bench
 from concord.world import GoldJudge
 
@@ -40,6 +40,6 @@ def witness(bench: Bench) -> Scorer | None:
 def taught(bench: Bench) -> list[Path]:
     """The folders of all reward models that teach in this run: its own, and one that ranks."""
     own = bench.run.path("reward")
-    found = [own / folder for _, folder in scorers.models(scorers.described(own))]
+    found = [own / folder for _, folder in opinion.models(opinion.described(own))]
     rank = bench.recipe.rank
     return [*found, bench.loaded.folder / rank.scorer] if rank.by == "scorer" and rank.scorer else found

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from concord import machine
 from concord.errors import ConcordError
+from concord.records.manifest import MADE_FROM
 from concord.runs import Loaded, Run
 from concord.settings import Learning, Recipe
 
@@ -124,7 +125,13 @@ def perform(asked: dict[str, Any]) -> float:
     shutil.rmtree(folder / STATE, ignore_errors=True)  # kept until all else is there: a kill loses no steps
     seconds = round(before + time.monotonic() - began, 2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
-    facts = {"key": asked["key"], "seconds": seconds, "peak_mb": round(peak), "threads": count}
+    facts = {
+        "key": asked["key"],
+        MADE_FROM: asked["made_from"],
+        "seconds": seconds,
+        "peak_mb": round(peak),
+        "threads": count,
+    }
     run.finish(name, {**told, **facts})
     return seconds
 

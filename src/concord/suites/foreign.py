@@ -74,6 +74,8 @@ def truthful_sheet(row: Row) -> Choice:
         tuple(dict.fromkeys(one.strip() for one in said(row, key).split(";") if one.strip()))
         for key in ("Correct Answers", "Incorrect Answers")
     )
+    if not wrong:
+        raise Fault("Incorrect Answers", "holds no answer between its semicolons; at least one is needed")
     return Choice(asked(said(row, "Question")), tuple(dict.fromkeys((best, *right))), wrong)
 
 

@@ -116,6 +116,8 @@ def question(row: Row) -> Question:
     answers = some(row, "answers")
     if len(answers) != 3:
         raise Fault("answers", f"holds {len(answers)}; three are needed")
+    if place(row, "target") == place(row, "unknown"):
+        raise Fault("target", "is the answer `unknown` too; it must be one of the two who are named")
     return Question(
         asked(lettered(said(row, "context"), said(row, "question"), answers)),
         place(row, "label"),

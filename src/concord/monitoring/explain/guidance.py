@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from concord.monitoring.contradictions import Preference, agreement, preferences
-from concord.monitoring.explain.evidence import Evidence, asked, excerpt, number
+from concord.monitoring.explain.evidence import Evidence, Row, asked, excerpt, number
+from concord.monitoring.explain.falls import LEVEL, wilson
 from concord.monitoring.explain.finding import About, Change, Finding, Sign, graded
 from concord.monitoring.overlap import overlap
 
@@ -99,6 +100,7 @@ def forgetting(seen: Evidence) -> Finding | None:
     if seen.recipe is None or not (signs or seen.report.get("comparisons")):
         return None
     asked_for = seen.recipe.sft
+    fewer = Change("sft.epochs", asked_for.epochs, max(1, asked_for.epochs // 3))
     return Finding(
         "forgetting",
         score,
@@ -106,17 +108,24 @@ def forgetting(seen: Evidence) -> Finding | None:
         signs,
         [
             Change("sft.forget", asked_for.forget if asked_for.forget is not None else "none", About(0.1)),
-            Change("sft.epochs", asked_for.epochs, max(1, asked_for.epochs // 3)),
+            *([fewer] if fewer.to != fewer.now else []),
         ],
     )
 
 
 def worse_kinds(seen: Evidence) -> Iterator[str]:
-    """The kinds of request on which the base model clearly wins against the supervised policy, at every temperature."""
-    lows: dict[str, list[float]] = {}
+    """The kinds of request on which the base model clearly wins against the supervised policy, at every temperature.
+
+    It does if Wilson's interval lies above a half; its level is divided by how many kinds are looked at.
+    """
+    won: dict[str, list[Row]] = {}
     for one in seen.report.get("comparisons", []):
         theirs = (one.get("a"), one.get("b"), one.get("split")) == ("base", "sft", None)
-        low = number(one.get("low"))
-        if theirs and one.get("kind") and low is not None:
-            lows.setdefault(str(one["kind"]), []).append(low)
-    yield from (kind for kind, found in lows.items() if min(found) > 0.5)
+        if theirs and one.get("kind") and number(one.get("win_rate")) is not None and one.get("prompts"):
+            won.setdefault(str(one["kind"]), []).append(one)
+    for kind, found in won.items():
+        lows = [
+            wilson(one["win_rate"] * one["prompts"], one["prompts"], LEVEL / len(won))[0] for one in found
+        ]
+        if min(lows) > 0.5:
+            yield kind

@@ -36,16 +36,18 @@ class Brought:
     shortened: set[Path] = field(default_factory=set, init=False)
     rows: dict[Path, tuple[list[Demonstration], list[Rendered]]] = field(default_factory=dict, init=False)
 
-    @property
-    def learned_from(self) -> list[tuple[str, Path, Kind]]:
-        """The files that the recipe learns from, each once."""
-        files: dict[Path, tuple[str, Path, Kind]] = {}
+    @cached_property
+    def files(self) -> dict[Path, inputs.Source]:
+        """The files that the recipe names, each once, and last the rankings that its run has collected."""
+        found: dict[Path, inputs.Source] = {}
         for source in inputs.sources(self.loaded):
-            files.setdefault(source.path, (source.what, source.path, source.kind))
+            found.setdefault(source.path, source)
         ranked = self.run.path("rank") / "rankings.jsonl"
-        if ranked.is_file():
-            files.setdefault(ranked, ("rankings", ranked, "rankings"))
-        return list(files.values())
+        if (
+            ranked.is_file() and self.loaded.recipe.rank.by != "file"
+        ):  # there they would be the file's once more
+            found[ranked] = inputs.Source(inputs.RANKED, ranked, "rankings", ("reward",))
+        return found
 
     @property
     def held_out_file(self) -> Path:
@@ -59,14 +61,21 @@ class Brought:
 
     @cached_property
     def records(self) -> dict[Path, list[Any]]:
-        """The records of every file that is learned from."""
-        return {path: self.read(path, kind) for _, path, kind in self.learned_from}
+        """The records of every file."""
+        return {path: self.read(path, source.kind) for path, source in self.files.items()}
+
+    @property
+    def taught(self) -> Iterator[tuple[Path, list[Any]]]:
+        """The files that are learned from, with their records."""
+        for path, found in self.records.items():
+            if self.files[path].teaches:
+                yield path, found
 
     def all_of(self, kind: Kind) -> Iterator[tuple[Path, list[Any]]]:
         """The files of a kind, with their records."""
-        for _, path, own in self.learned_from:
-            if own == kind:
-                yield path, self.records[path]
+        for path, found in self.records.items():
+            if self.files[path].kind == kind:
+                yield path, found
 
     @property
     def demonstrations(self) -> Iterator[tuple[Path, list[Demonstration]]]:
@@ -75,8 +84,9 @@ class Brought:
 
     @property
     def rankings(self) -> Iterator[tuple[Path, list[Ranking]]]:
-        """What people prefer."""
-        return self.all_of("rankings")
+        """What the reward model learns from: what the run has collected holds what the recipe names too."""
+        named = [path for path, source in self.files.items() if source.what == inputs.RANKED]
+        return ((path, self.records[path]) for path in named[-1:])
 
     def read(self, path: Path, kind: Kind) -> list[Any]:
         """A file's first records; a fault is a remark, and then there are none."""

@@ -96,7 +96,7 @@ def contradictions(brought: Brought) -> Iterator[Remark]:
 def leaks(brought: Brought) -> Iterator[Remark]:
     """Prompts that are judged on and also stand in what is learned from."""
     judged = [words(one) for one in brought.held_out]
-    for path, found in brought.records.items():
+    for path, found in brought.taught:
         both = overlap(judged, (words(asked(record)) for record in found))
         examples = tuple(f"{one[:60]!r} and {other[:60]!r}" for one, other in both.examples)
         if both.exact or both.plain:
@@ -126,7 +126,7 @@ def leaks(brought: Brought) -> Iterator[Remark]:
 
 def persons(brought: Brought) -> Iterator[Remark]:
     """Personal data in prompts and answers."""
-    for path, found in brought.records.items():
+    for path, found in brought.taught:
         texts = ((asked(record).id, text) for record in found for text in texts_of(record))
         seen = personal(texts)
         if seen.kinds:
