@@ -139,7 +139,7 @@ class Routes:
 
     async def health(self, _: Request) -> Response:
         """Whether the server answers; nothing else is told."""
-        well = self.service.desk.failure is None
+        well = self.service.failure is None
         return JSONResponse({"status": "ok" if well else "broken"}, 200 if well else 503)
 
     async def models(self, _: Request) -> Response:
