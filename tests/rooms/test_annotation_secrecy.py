@@ -114,6 +114,25 @@ def test_s6_nothing_tells_models_gold_or_scores_and_nobody_shares_an_order(light
     assert any(name.startswith("Known") for name in seen[0])
 
 
+@pytest.mark.slow
+def test_s6_no_number_tells_which_tasks_are_of_control(light: Any) -> None:
+    """Six tasks of work, and half of all are gold: twelve are expected, and each that is taken or judged is one."""
+    light.project(tasks=6, candidates=2, gold_share=0.5)
+    rows = [{"prompt": f"Known {one}", "completions": ["x", "y"], "tiers": [[0], [1]]} for one in range(6)]
+    light.owner.post("/projects/one/tasks", {"rows": rows, "gold": True})
+    ada = light.guest("ada", projects=("one",))
+    left, done, gold = [], [], 0
+    while (told := ada.post("/projects/one/leases", {"count": 1}))["tasks"]:
+        gold += told["tasks"][0]["prompt"]["messages"][0]["content"].startswith("Known")
+        left.append(told["left"])
+        now = ada.judge(told["tasks"][0])["progress"]
+        views = [ada.get("/projects")[0], ada.get("/projects/one/overview"), now]
+        done.append({(one["done"], one["total"]) for one in views})
+    assert gold >= 2 and left == [12 - number for number in range(1, 7 + gold)]
+    assert done == [{(number, 12)} for number in range(1, 6 + gold)] + [{(12, 12)}]
+    assert told["left"] == 0 and light.owner.get("/projects/one/progress")["total"] == 6
+
+
 def test_s6_over_1000_tasks_every_candidate_stands_first_as_often_as_any_other() -> None:
     salt = "00" * 32
     firsts = [order(salt, 7, task, 0, 4)[0] for task in range(1000)]

@@ -5,7 +5,7 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from concord.annotation import asked, clock, guidelines, queue, told
+from concord.annotation import asked, clock, guidelines, progress, told
 from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
 from concord.annotation.tables import Member, Project
@@ -31,7 +31,7 @@ def lines(session: Session, visit: Visit) -> list[told.ProjectLine]:
         rows = rows.join(Member, Member.project_id == Project.id).where(Member.person_id == visit.person)
     found = []
     for project in session.scalars(rows).all():
-        done, total = queue.count(session, project)
+        done, total = progress.count(session, project, visit)
         found.append(told.ProjectLine(slug=project.slug, title=project.title, done=done, total=total))
     return found
 

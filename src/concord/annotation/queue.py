@@ -28,7 +28,7 @@ def beside_others(session: Session, project: Project) -> None:
     session.refresh(project, with_for_update={"read": True, "key_share": True})
 
 
-def take(session: Session, project: Project, visit: Visit, asked: asked.Take) -> told.Leases:
+def take(session: Session, project: Project, visit: Visit, asked: asked.Take) -> list[told.Task]:
     """The tasks that somebody holds and whose page has lost them, then new ones, up to the number asked for."""
     one_at_a_time(session, visit)
     beside_others(session, project)
@@ -47,8 +47,7 @@ def take(session: Session, project: Project, visit: Visit, asked: asked.Take) ->
         given.append(showing)
         waits = False  # whoever holds a place and waits for another may be waited for by who holds that
     keep(session, held, until)
-    tasks = [views.view(session, views.seen(session, project, one), one.lease, one.expires) for one in given]
-    return told.Leases(tasks=tasks, left=left(session, project, visit, now))
+    return [views.view(session, views.seen(session, project, one), one.lease, one.expires) for one in given]
 
 
 def holds(session: Session, project: Project, visit: Visit, now: int) -> Sequence[Showing]:
@@ -127,21 +126,6 @@ def free_place(session: Session, project: Project, visit: Visit, now: int, waits
     )
     found = session.scalar(free.with_for_update(skip_locked=True))
     return session.scalar(free.with_for_update()) if found is None and waits else found
-
-
-def left(session: Session, project: Project, visit: Visit, now: int) -> int:
-    """How many tasks somebody could still be given."""
-    return int(
-        session.scalar(
-            select(func.count(Place.task_id.distinct())).where(
-                Place.project_id == project.id,
-                Place.filled.is_(False),
-                Place.until <= now,
-                Place.task_id.not_in(not_mine(visit, now)),
-            )
-        )
-        or 0
-    )
 
 
 def own(session: Session, visit: Visit, lease: str) -> Showing:
