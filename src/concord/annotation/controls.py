@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from concord.annotation import views
-from concord.annotation.chain import canonical, sha256
+from concord.annotation import views, words
 from concord.annotation.people import Visit
 from concord.annotation.tables import Candidate, Judgement, Place, Project, Showing, Task
 
@@ -118,7 +117,7 @@ def spoil(session: Session, origin: Task) -> Task | None:
         project_id=origin.project_id,
         prompt_id=origin.prompt_id,
         kind="attention",
-        content=sha256(canonical([origin.content, text])),
+        content=words.of_check(origin.content, text),
         certain=certain,
         origin_id=origin.id,
     )

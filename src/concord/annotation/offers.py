@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from concord.annotation import queue, records
-from concord.annotation.chain import canonical, sha256
+from concord.annotation import queue, records, words
 from concord.annotation.faults import Refusal
 from concord.annotation.tables import Candidate, Project, Prompt, Task
 from concord.annotation.values import MOST_CANDIDATES
@@ -54,7 +53,7 @@ class Offer:
     @property
     def content(self) -> str:
         """A digest by which the same task is known again."""
-        return sha256(canonical([self.prompt.id, list(self.texts), self.pairs]))
+        return words.of_task(self.prompt.id, list(self.texts), self.pairs)
 
 
 @dataclass
