@@ -55,6 +55,17 @@ def test_s10_bodies_have_a_limit_that_holds_before_they_are_read(light: Any) -> 
     assert light.browser().post("/api/v1/login", json={"token": "x" * 5000}).status_code == 413
 
 
+def test_s10_a_body_of_too_many_values_is_refused_before_each_is_found_wrong(light: Any) -> None:
+    light.project(tasks=1)
+    ada = light.guest("ada", projects=("one",))
+    many = {f"{number}": 0 for number in range(150_000)}
+    assert ada.post("/projects/one/judgements", many, 413)["error"]["code"] == "length"
+    assert light.owner.post("/projects/one/priorities", {"values": many}, 413)["error"]["code"] == "length"
+    told = light.owner.post("/projects/one/tasks", {"rows": [0] * 150_000}, 422)["error"]
+    assert told["field"] == "rows.0" and "more" not in told["message"]
+    ada.judge(ada.take()[0], comment=":," * 5_000)  # signs in a text are none between values
+
+
 BAD = {
     "nul": '{"text": "a\\u0000b"}',
     "half": '{"text": "\\ud800"}',

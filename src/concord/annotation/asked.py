@@ -201,7 +201,7 @@ class NewTasks(Closed):
 
     format: Annotated[str, Field(max_length=60)] | None = None
     """One of the formats of completions or rankings; recognised if not given."""
-    rows: Annotated[list[dict[str, object]], Field(max_length=100_000)] | None = None
+    rows: Annotated[list[dict[str, object]], Field(max_length=100_000, fail_fast=True)] | None = None
     """The rows themselves."""
     text: Annotated[str, Field(max_length=LONGEST_FILE)] | None = None
     """Or the content of a JSONL file."""
