@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from concord.annotation import clock, told
+from concord.annotation.portions import PORTION
 from concord.annotation.tables import Content, Judgement, Project, Prompt, Task
 from concord.annotation.words import Words, canonical, read, sha256
 
-PORTION = 500
 SALT = 16
 """Bytes that make a digest of few words one that nobody can guess the words by, once they are erased."""
 
@@ -71,10 +71,10 @@ def links(session: Session, project: Project) -> Iterator[tuple[Judgement, str |
         .limit(PORTION)
     )
     last = -1
+    words: dict[int, Words] = {}
     while portion := session.execute(rows.where(Judgement.number > last)).all():
-        words = read(
-            session, [row.task_id for row, body, erased in portion if erased is None or body is not None]
-        )
+        living = {row.task_id for row, body, erased in portion if erased is None or body is not None}
+        words |= read(session, living - words.keys())
         for row, body, _ in portion:
             yield row, body, words.get(row.task_id)
         last = portion[-1][0].number
