@@ -189,6 +189,9 @@ def test_s8_whoever_guesses_has_to_wait_longer_and_longer(
         back_off.note("somewhere", wrong=True)
         waits.append(back_off.wait("somewhere"))
     assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128] and back_off.wait("elsewhere") == 0
+    for _ in range(1_100):  # 2 to the power of 1,024 is beyond every float
+        back_off.note("somewhere", wrong=True)
+    assert back_off.wait("somewhere") == access.LONGEST_WAIT == 300
     back_off.note("somewhere", wrong=False)
     assert back_off.wait("somewhere") == 0
 

@@ -79,7 +79,7 @@ MOST_PARTS, MOST_PRIORITIES = 10_000, 200_100
 """Signs between the values of a body, and of one with a number for each prompt; rows of tasks have no such limit."""
 PATIENCE = 30.0
 """Seconds in which a body must have come."""
-TRIES, LONGEST_WAIT = 5, 300.0
+TRIES, DOUBLINGS, LONGEST_WAIT = 5, 16, 300.0
 
 
 @dataclass
@@ -94,7 +94,8 @@ class BackOff:
         count, last = self.failures.get(address, (0, 0.0))
         if count < TRIES:
             return 0.0
-        return max(0.0, last + min(2.0 ** (count - TRIES), LONGEST_WAIT) - time.monotonic())
+        longer = min(2.0 ** min(count - TRIES, DOUBLINGS), LONGEST_WAIT)
+        return max(0.0, last + longer - time.monotonic())
 
     def note(self, address: str, wrong: bool) -> None:
         """Remember a try; a right one makes up for all wrong ones."""
