@@ -222,6 +222,8 @@ def test_s25_an_erased_prompt_is_gone_and_leaves_a_tombstone(house: Any, tmp_pat
     told = house.owner.post("/projects/one/erase", {"prompt_id": "p00000", "reason": "asked for"})
     assert told == {"tasks": 1, "judgements": 2, "runs": ["/runs/first", "/runs/before", "/runs/second"]}
     assert house.owner.post("/projects/one/erase", {"prompt_id": "p00000", "reason": "again"}, 410)
+    nul = house.owner.post("/projects/one/erase", {"prompt_id": "p\0", "reason": "NUL"}, 422)["error"]
+    assert nul["field"] == "prompt_id" and "NUL" in nul["message"]
     with house.store.reading() as session:
         stone = session.scalars(select(Prompt).where(Prompt.name == "p00000")).one()
         everything = [

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from concord.annotation.values import (
     LONGEST_FILE,
@@ -24,6 +24,7 @@ from concord.annotation.values import (
     Text,
     Tiers,
 )
+from concord.records.text import storable
 
 
 class Login(Closed):
@@ -218,7 +219,7 @@ class NewTasks(Closed):
 class Erasure(Closed):
     """A prompt to be forgotten."""
 
-    prompt_id: Annotated[str, Field(min_length=1, max_length=1000)]
+    prompt_id: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(storable)]
     """As reviewers and exports know it."""
     reason: Annotated[Comment, Field(min_length=1)]
     """What the tombstone says; no personal data belongs in it."""
