@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -189,6 +190,9 @@ def test_s8_whoever_guesses_has_to_wait_longer_and_longer(
         back_off.note("somewhere", wrong=True)
         waits.append(back_off.wait("somewhere"))
     assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128] and back_off.wait("elsewhere") == 0
+    for _ in range(1_100):  # 2 to the power of 1,024 is beyond every float
+        back_off.note("somewhere", wrong=True)
+    assert back_off.wait("somewhere") == access.LONGEST_WAIT == 300
     back_off.note("somewhere", wrong=False)
     assert back_off.wait("somewhere") == 0
 
@@ -211,6 +215,15 @@ def test_a_closed_way_in_is_closed_at_once_and_somebody_always_keeps_the_keys(li
         assert (
             light.owner.post(f"/people/{light.owner.id}/{deed}", body, 409)["error"]["code"] == "last_admin"
         )
+
+
+def test_a_token_of_an_admin_reaches_their_projects_with_the_role_that_it_has(light: Any) -> None:
+    light.project(tasks=1)
+    made = light.owner.post("/tokens", {"name": "script", "role": "annotator"})
+    script = replace(light.owner, token=made["token"])
+    assert script.get("/me")["projects"] == ["one"] == [one["slug"] for one in script.get("/projects")]
+    script.judge(script.take()[0])
+    assert script.get("/projects/one/agreement", 403) and script.get("/projects/two", 404)
 
 
 def test_a_token_may_do_no_more_than_its_person_and_ends_when_revoked(light: Any) -> None:

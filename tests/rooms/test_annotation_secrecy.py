@@ -55,6 +55,17 @@ def test_s10_bodies_have_a_limit_that_holds_before_they_are_read(light: Any) -> 
     assert light.browser().post("/api/v1/login", json={"token": "x" * 5000}).status_code == 413
 
 
+def test_s10_a_body_of_too_many_values_is_refused_before_each_is_found_wrong(light: Any) -> None:
+    light.project(tasks=1)
+    ada = light.guest("ada", projects=("one",))
+    many = {f"{number}": 0 for number in range(150_000)}
+    assert ada.post("/projects/one/judgements", many, 413)["error"]["code"] == "length"
+    assert light.owner.post("/projects/one/priorities", {"values": many}, 413)["error"]["code"] == "length"
+    told = light.owner.post("/projects/one/tasks", {"rows": [0] * 150_000}, 422)["error"]
+    assert told["field"] == "rows.0" and "more" not in told["message"]
+    ada.judge(ada.take()[0], comment=":," * 5_000)  # signs in a text are none between values
+
+
 BAD = {
     "nul": '{"text": "a\\u0000b"}',
     "half": '{"text": "\\ud800"}',
@@ -112,6 +123,25 @@ def test_s6_nothing_tells_models_gold_or_scores_and_nobody_shares_an_order(light
     shared = [name for name in seen[0] if name in seen[1] and name.startswith("Question")]
     assert len(shared) == 12 and sum(seen[0][name] != seen[1][name] for name in shared) >= 9
     assert any(name.startswith("Known") for name in seen[0])
+
+
+@pytest.mark.slow
+def test_s6_no_number_tells_which_tasks_are_of_control(light: Any) -> None:
+    """Six tasks of work, and half of all are gold: twelve are expected, and each that is taken or judged is one."""
+    light.project(tasks=6, candidates=2, gold_share=0.5)
+    rows = [{"prompt": f"Known {one}", "completions": ["x", "y"], "tiers": [[0], [1]]} for one in range(6)]
+    light.owner.post("/projects/one/tasks", {"rows": rows, "gold": True})
+    ada = light.guest("ada", projects=("one",))
+    left, done, gold = [], [], 0
+    while (told := ada.post("/projects/one/leases", {"count": 1}))["tasks"]:
+        gold += told["tasks"][0]["prompt"]["messages"][0]["content"].startswith("Known")
+        left.append(told["left"])
+        now = ada.judge(told["tasks"][0])["progress"]
+        views = [ada.get("/projects")[0], ada.get("/projects/one/overview"), now]
+        done.append({(one["done"], one["total"]) for one in views})
+    assert gold >= 2 and left == [12 - number for number in range(1, 7 + gold)]
+    assert done == [{(number, 12)} for number in range(1, 6 + gold)] + [{(12, 12)}]
+    assert told["left"] == 0 and light.owner.get("/projects/one/progress")["total"] == 6
 
 
 def test_s6_over_1000_tasks_every_candidate_stands_first_as_often_as_any_other() -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from concord.annotation import chain, material
+from concord.annotation import chain, material, words
 from concord.annotation.tables import Content, Judgement, Project, Prompt, Table, Used
 
 
@@ -92,7 +92,10 @@ def test_all_that_was_said_is_kept_by_position_and_as_it_was_shown(house: Any) -
     }
     number = ada.judge(task, ["c0", "a0"], **more)["judgement"]
     order = ["a0", "b0", "c0"]
-    assert said(house, number) == {
+    about = words.canonical([[{"role": "user", "content": "Question 0"}], order])
+    found = said(house, number)
+    assert re.fullmatch("[0-9a-f]{32}", found.pop("salt"))
+    assert found == {
         "tiers": [[2], [0]],
         "all_bad": True,
         "skip": None,
@@ -105,6 +108,7 @@ def test_all_that_was_said_is_kept_by_position_and_as_it_was_shown(house: Any) -
         "first_seconds": 0.5,
         "keystrokes": 3,
         "guideline": 0,
+        "words": words.sha256(about),
     }
     rankings = [json.loads(line) for line in house.owner.get("/projects/one/export").text.splitlines()]
     assert [row["tiers"] for row in rankings] == [[[2], [0]], [[0], [1]]]
@@ -172,6 +176,9 @@ FORGERIES = {
     "UPDATE judgement SET person_id = 1 WHERE number = 3": "judgement 3 of the project .* was changed: its hash",
     "UPDATE content SET body = replace(body, '4.0', '4.1') WHERE judgement_id = 2": "judgement 2 .* another digest",
     "DELETE FROM content WHERE judgement_id = 1": "judgement 1 .* lost what it said",
+    "UPDATE candidate SET text = 'z' WHERE task_id = 2 AND position = 0": "judgement 2 .* texts of the answers",
+    'UPDATE candidate SET completions = \'[{"text": "z"}]\' WHERE task_id = 2': "judgement 2 .* texts of the",
+    "UPDATE prompt SET messages = '[]' WHERE name = 'p00001'": "judgement 2 .* prompt or the answers",
     "UPDATE project SET head = '', length = 0": "judgement 4 is missing",
 }
 
@@ -215,6 +222,8 @@ def test_s25_an_erased_prompt_is_gone_and_leaves_a_tombstone(house: Any, tmp_pat
     told = house.owner.post("/projects/one/erase", {"prompt_id": "p00000", "reason": "asked for"})
     assert told == {"tasks": 1, "judgements": 2, "runs": ["/runs/first", "/runs/before", "/runs/second"]}
     assert house.owner.post("/projects/one/erase", {"prompt_id": "p00000", "reason": "again"}, 410)
+    nul = house.owner.post("/projects/one/erase", {"prompt_id": "p\0", "reason": "NUL"}, 422)["error"]
+    assert nul["field"] == "prompt_id" and "NUL" in nul["message"]
     with house.store.reading() as session:
         stone = session.scalars(select(Prompt).where(Prompt.name == "p00000")).one()
         everything = [
@@ -231,6 +240,8 @@ def test_s25_an_erased_prompt_is_gone_and_leaves_a_tombstone(house: Any, tmp_pat
         assert not any(b"Question 0" in data for data in files) and any(
             b"Question 1" in data for data in files
         )
+    found = words.of_task("p00000", ["a0", "b0", "c0"], []), words.of_task("p00001", ["a1", "b1", "c1"], [])
+    assert [one in str(everything) for one in found] == [False, True]  # by it, the texts could be guessed
     assert house.owner.get("/projects/one/history")["flaw"] is None and count(house, Judgement) == 4
     assert len(house.owner.get("/projects/one/export").text.splitlines()) == 2
     assert len(ada.get("/projects/one/mine")["judgements"]) == 1
@@ -238,12 +249,48 @@ def test_s25_an_erased_prompt_is_gone_and_leaves_a_tombstone(house: Any, tmp_pat
     assert again["tasks"] == 0 and "erased" in again["left_out"][0]
 
 
+def test_a_text_that_was_changed_together_with_its_digest_is_named_by_what_was_said_of_it(light: Any) -> None:
+    """Only a judgement from before there was a digest of the words in each does not tell."""
+    light.project(tasks=1, candidates=2)
+    ada = light.guest("ada", projects=("one",))
+    ada.judge(ada.take()[0])
+    forged = words.of_task("p00000", ["b0", "a0"], [])
+    turned = "text = CASE text WHEN 'a0' THEN 'b0' ELSE 'a0' END, completions = '[]'"
+    unguarded(light, f"UPDATE candidate SET {turned}", f"UPDATE task SET content = '{forged}'")
+    assert "other words than were judged" in light.owner.get("/projects/one/history")["flaw"]
+    unguarded(light, "UPDATE prompt SET erased = 1")  # which hides nothing while what was said is there
+    assert "other words than were judged" in light.owner.get("/projects/one/history")["flaw"]
+    unguarded(light, "UPDATE prompt SET erased = NULL")
+    with light.store.writing() as session:
+        row, project = session.scalars(select(Judgement)).one(), session.scalars(select(Project)).one()
+        content = session.scalars(select(Content)).one()
+        old = {name: one for name, one in json.loads(content.body).items() if name not in ("words", "salt")}
+        content.body = words.canonical(old)
+        row.digest = words.sha256(content.body)
+        row.hash = project.head = chain.link(row)
+    assert light.owner.get("/projects/one/history")["flaw"] is None
+
+
+@pytest.mark.slow
+def test_a_check_of_attention_is_made_of_the_words_of_its_task(light: Any) -> None:
+    light.project(tasks=0, attention_share=0.5, overlap=2)
+    rows = [{"prompt": "q", "text": f"one two three four five six {number}"} for number in range(3)]
+    light.owner.post("/projects/one/tasks", {"rows": rows})
+    for name in ("ada", "bea", "cyd", "dan"):
+        guest = light.guest(name, projects=("one",))
+        while tasks := guest.take():
+            guest.judge(tasks[0])
+    assert light.owner.get("/projects/one/history")["flaw"] is None
+    unguarded(light, "UPDATE candidate SET text = 'z' WHERE task_id = 2 AND position = 2")
+    assert "other words than its task" in light.owner.get("/projects/one/history")["flaw"]
+
+
 def material_rows() -> list[dict[str, Any]]:
     prompt = {"id": "p00000", "messages": [{"role": "user", "content": "Question 0"}]}
     return [{"prompt": prompt, "text": name} for name in ("a", "b")]
 
 
-def test_the_chain_writes_json_in_one_way_only() -> None:
-    assert chain.canonical({"b": 1.5, "a": ["ü", None]}) == '{"a":["ü",null],"b":1.5}'
-    assert chain.sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+def test_digests_are_of_json_written_in_one_way_only() -> None:
+    assert words.canonical({"b": 1.5, "a": ["ü", None]}) == '{"a":["ü",null],"b":1.5}'
+    assert words.sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert material.SHOWN == 20

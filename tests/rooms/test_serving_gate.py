@@ -1,6 +1,7 @@
 """Serving: who is let in, what is refused and how fast, and what becomes of those who leave."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,28 @@ def test_s16_a_body_has_a_limit_that_holds_before_it_is_read() -> None:
         )
         kind = client.post("/v1/chat/completions", content=b"{}", headers={"content-type": "text/plain"})
     assert (told.status_code, untold.status_code, kind.status_code) == (413, 413, 415)
+
+
+CROWDED = {
+    "numbers": ("/v1/completions", {"prompt": [1.5] * 500_000}),
+    "messages": ("/v1/chat/completions", {"messages": [1] * 900_000}),
+    "lists": ("/v1/completions", {"prompt": [[]] * 600_000}),
+    "fields": ("/v1/chat/completions", {f"{number}": 0 for number in range(150_000)}),
+    "signs in a text": ("/v1/completions", {"prompt": "[{:," * 50_000}),
+}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_s16_what_is_wrong_with_a_body_is_not_told_a_hundred_thousand_times(name: str) -> None:
+    """To find all that is wrong with such a body took a second and half a gigabyte, in which nobody was answered."""
+    path, asked = CROWDED[name]
+    raw = json.dumps({"model": "echo", **asked}, separators=(",", ":")).encode()
+    assert len(raw) < app.MOST
+    with serving() as client:
+        reply = client.post(path, content=raw, headers={"content-type": "application/json"})
+    found = re.search(r"\((\d+) more\)", reply.json()["error"]["message"])
+    assert reply.status_code == 400 and (found is None or int(found[1]) < 5), reply.text
+    assert name != "signs in a text" or reply.json()["error"]["code"] == "context_length_exceeded"
 
 
 def test_addresses_and_methods_that_there_are_not() -> None:

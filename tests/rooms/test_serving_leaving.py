@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ import httpx2
 import pytest
 from tests.rooms.speakers import Echo, chat, serving
 
+from concord.records.growing import Growing
 from concord.serving import app, server, stream
 from concord.serving.asked import Chat
-from concord.serving.desk import Desk
+from concord.serving.desk import Desk, Done
 from concord.serving.log import Log
 from concord.serving.server import Front, Server
 from concord.serving.service import Offer, Service
@@ -86,6 +87,60 @@ def test_s16_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.Monke
         line.settimeout(10)
         assert line.recv(100).startswith(b"HTTP/1.1 408")
         line.close()
+
+
+class Slow(Growing):
+    """A file whose disk takes its time, or breaks in a way that nobody foresaw."""
+
+    broken = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.reached, self.goes_on = threading.Event(), threading.Event()
+
+    def add(self, lines: Iterable[str]) -> None:
+        if self.broken:
+            raise RuntimeError("the file turned to dust")
+        self.reached.set()
+        assert self.goes_on.wait(20)
+        super().add(lines)
+
+
+def test_who_leaves_while_the_row_is_written_neither_stops_the_log_nor_doubles_it(tmp_path: Path) -> None:
+    """The row of the first is on its way to the disk when the wait for it is given up; the second is answered."""
+    log = Log(tmp_path)
+    log.files["requests.jsonl"] = slow = Slow(tmp_path / "requests.jsonl")
+    service = Service(Desk(Echo()), Offer(8), log)
+
+    async def leave() -> None:
+        service.desk.begin()
+        errand = await service.chat(Chat.model_validate(chat("a", max_tokens=1)))
+        waiting = asyncio.ensure_future(service.result(errand))
+        assert await asyncio.to_thread(slow.reached.wait, 20)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        service.leave(errand)
+        slow.goes_on.set()
+        stays = await service.chat(Chat.model_validate(chat("b", max_tokens=1)))
+        assert isinstance(await service.result(stays), Done)
+        service.close()
+
+    asyncio.run(asyncio.wait_for(leave(), 20))
+    first, second = map(json.loads, (tmp_path / "requests.jsonl").read_text().splitlines())
+    assert [one["choices"][0]["text"] for one in (first, second)] == ["a", "b"]
+    assert "gone" not in first and first["id"] != second["id"]
+
+
+def test_a_log_that_broke_refuses_all_and_says_that_it_is_not_well(tmp_path: Path) -> None:
+    with serving(log=tmp_path) as client:
+        log = client.app.app.router.routes[1].endpoint.__self__.service.log  # type: ignore[attr-defined]
+        log.files["requests.jsonl"] = slow = Slow(tmp_path / "requests.jsonl")
+        slow.broken = True
+        replies = [client.post("/v1/chat/completions", json=chat(max_tokens=1)) for _ in range(2)]
+        health = client.get("/healthz")
+    assert [one.status_code for one in (*replies, health)] == [503, 503, 503]
+    assert [one.json()["error"]["code"] for one in replies] == ["no_log", "broken"]
+    assert "turned to dust" in replies[0].json()["error"]["message"]
 
 
 def test_a_client_that_does_not_read_is_as_good_as_gone(monkeypatch: pytest.MonkeyPatch) -> None:

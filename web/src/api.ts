@@ -1431,7 +1431,7 @@ export interface components {
             tasks: components["schemas"]["Task"][];
             /**
              * Left
-             * @description How many more there are for this person after these.
+             * @description About how many more there may be for this person after these; it never tells what kind of task one is.
              */
             left: number;
         };
@@ -2036,12 +2036,12 @@ export interface components {
             mine: number;
             /**
              * Done
-             * @description Judgements that the project's tasks have.
+             * @description Judgements that the project's tasks have; for annotators, with all that tell how somebody works.
              */
             done: number;
             /**
              * Total
-             * @description Judgements that they need.
+             * @description Judgements that they need; for annotators, with as many more as those are expected to be.
              */
             total: number;
             /**

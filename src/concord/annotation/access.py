@@ -20,6 +20,7 @@ from concord.annotation.replies import problem, with_manners
 from concord.annotation.store import Store
 from concord.annotation.values import LONGEST_FILE, ROLES, Role
 from concord.errors import StoreError
+from concord.records.text import crowded
 
 PUBLIC = frozenset({"health", "login"})
 """What needs no credentials, beside the pages' own files."""
@@ -74,9 +75,11 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST, MOST_OF_LOGIN = 2 * 2**20, 4 * 2**10
 """Bytes of a body; a file of tasks may be longer."""
 MOST_OF = {"login": MOST_OF_LOGIN, "add_tasks": LONGEST_FILE + MOST, "set_priorities": 16 * 2**20}
+MOST_PARTS, MOST_PRIORITIES = 10_000, 200_100
+"""Signs between the values of a body, and of one with a number for each prompt; rows of tasks have no such limit."""
 PATIENCE = 30.0
 """Seconds in which a body must have come."""
-TRIES, LONGEST_WAIT = 5, 300.0
+TRIES, DOUBLINGS, LONGEST_WAIT = 5, 16, 300.0
 
 
 @dataclass
@@ -91,7 +94,8 @@ class BackOff:
         count, last = self.failures.get(address, (0, 0.0))
         if count < TRIES:
             return 0.0
-        return max(0.0, last + min(2.0 ** (count - TRIES), LONGEST_WAIT) - time.monotonic())
+        longer = min(2.0 ** min(count - TRIES, DOUBLINGS), LONGEST_WAIT)
+        return max(0.0, last + longer - time.monotonic())
 
     def note(self, address: str, wrong: bool) -> None:
         """Remember a try; a right one makes up for all wrong ones."""
@@ -162,7 +166,13 @@ class Gate:
             raise Refusal(403, "role", f"This is for a {ACCESS[name]}; you are {visit.role} here.")
         scope.setdefault("state", {}).update(visit=visit, errand=name)
         scope["state"]["tried"] = lambda wrong: self.back_off.note(address(scope), wrong)
-        return receive if scope["method"] in SAFE else replayed(await whole(receive, most))
+        if scope["method"] in SAFE:
+            return receive
+        body = await whole(receive, most)
+        parts = MOST_PRIORITIES if name == "set_priorities" else MOST_PARTS
+        if name != "add_tasks" and crowded(body, b":,", parts):
+            raise Refusal(413, "length", "A body may not have so many values here.")
+        return replayed(body)
 
     def check_host(self, headers: Headers) -> None:
         """A page of another site may have had this server's address given to its own name."""

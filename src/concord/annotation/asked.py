@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from concord.annotation.values import (
     LONGEST_FILE,
@@ -24,6 +24,7 @@ from concord.annotation.values import (
     Text,
     Tiers,
 )
+from concord.records.text import storable
 
 
 class Login(Closed):
@@ -201,7 +202,7 @@ class NewTasks(Closed):
 
     format: Annotated[str, Field(max_length=60)] | None = None
     """One of the formats of completions or rankings; recognised if not given."""
-    rows: Annotated[list[dict[str, object]], Field(max_length=100_000)] | None = None
+    rows: Annotated[list[dict[str, object]], Field(max_length=100_000, fail_fast=True)] | None = None
     """The rows themselves."""
     text: Annotated[str, Field(max_length=LONGEST_FILE)] | None = None
     """Or the content of a JSONL file."""
@@ -218,7 +219,7 @@ class NewTasks(Closed):
 class Erasure(Closed):
     """A prompt to be forgotten."""
 
-    prompt_id: Annotated[str, Field(min_length=1, max_length=1000)]
+    prompt_id: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(storable)]
     """As reviewers and exports know it."""
     reason: Annotated[Comment, Field(min_length=1)]
     """What the tombstone says; no personal data belongs in it."""

@@ -1,7 +1,7 @@
 """The chain of judgements: each holds the hash of the one before, so that none can be changed unnoticed."""
 
-import hashlib
 import json
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,19 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from concord.annotation import clock, told
+from concord.annotation.portions import PORTION
 from concord.annotation.tables import Content, Judgement, Project, Prompt, Task
+from concord.annotation.words import Words, canonical, read, sha256
 
-PORTION = 1_000
-
-
-def canonical(value: Any) -> str:
-    """The one way to write a value as JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-
-
-def sha256(text: str) -> str:
-    """The sha256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
+SALT = 16
+"""Bytes that make a digest of few words one that nobody can guess the words by, once they are erased."""
 
 
 def link(row: Judgement) -> str:
@@ -36,10 +29,11 @@ def wait(session: Session, project: Project) -> None:
     session.refresh(project, with_for_update={"key_share": True})
 
 
-def append(session: Session, project: Project, row: Judgement, content: Any) -> Judgement:
-    """Put a judgement at the end of its project's chain."""
+def append(session: Session, project: Project, row: Judgement, content: dict[str, Any]) -> Judgement:
+    """Put a judgement at the end of its project's chain, with a digest of the words that it is about."""
     wait(session, project)
-    body = canonical(content)
+    about = read(session, [row.task_id])[row.task_id].digest
+    body = canonical({**content, "words": about, "salt": secrets.token_hex(SALT)})
     row.number, row.previous = project.length + 1, project.head
     row.made, row.digest = clock.now(), sha256(body)
     row.hash = link(row)
@@ -54,8 +48,8 @@ def append(session: Session, project: Project, row: Judgement, content: Any) -> 
 def verify(session: Session, project: Project) -> told.Verified:
     """Go through the chain from its first link and name the first that is not as it was written."""
     number, head = 0, ""
-    for row, body, erased in links(session, project):
-        flaw = wrong(row, body, erased, number, head)
+    for row, body, words in links(session, project):
+        flaw = wrong(row, body, words, number, head)
         if flaw:
             return told.Verified(judgements=number, head=head, flaw=flaw)
         number, head = row.number, row.hash
@@ -65,8 +59,8 @@ def verify(session: Session, project: Project) -> told.Verified:
     return told.Verified(judgements=number, head=head, flaw=None)
 
 
-def links(session: Session, project: Project) -> Iterator[tuple[Judgement, str | None, bool]]:
-    """Every judgement in the order of the chain, with what it says and whether its prompt was erased."""
+def links(session: Session, project: Project) -> Iterator[tuple[Judgement, str | None, Words | None]]:
+    """Every judgement in the order of the chain, with what it says and the words it is about; neither if erased."""
     rows = (
         select(Judgement, Content.body, Prompt.erased)
         .join(Content, Content.judgement_id == Judgement.id, isouter=True)
@@ -77,13 +71,16 @@ def links(session: Session, project: Project) -> Iterator[tuple[Judgement, str |
         .limit(PORTION)
     )
     last = -1
+    words: dict[int, Words] = {}
     while portion := session.execute(rows.where(Judgement.number > last)).all():
-        for row, body, erased in portion:
-            yield row, body, erased is not None
+        living = {row.task_id for row, body, erased in portion if erased is None or body is not None}
+        words |= read(session, living - words.keys())
+        for row, body, _ in portion:
+            yield row, body, words.get(row.task_id)
         last = portion[-1][0].number
 
 
-def wrong(row: Judgement, body: str | None, erased: bool, number: int, head: str) -> str | None:
+def wrong(row: Judgement, body: str | None, words: Words | None, number: int, head: str) -> str | None:
     """What about a link is not as it was written, if anything."""
     name = f"judgement {row.number} of the project (row {row.id})"
     if row.number != number + 1:
@@ -92,8 +89,12 @@ def wrong(row: Judgement, body: str | None, erased: bool, number: int, head: str
         return f"{name} does not follow the one before it"
     if link(row) != row.hash:
         return f"{name} was changed: its hash is not that of its row"
-    if body is None and not erased:
+    if body is None and words is not None:
         return f"{name} has lost what it said, though its prompt was never erased"
     if body is not None and sha256(body) != row.digest:
         return f"{name} was changed: what it says has another digest"
+    if words is not None and not words.own:
+        return f"{name} is about other words than its task was made of: the texts of the answers were changed"
+    if body is not None and words is not None and json.loads(body).get("words", words.digest) != words.digest:
+        return f"{name} is about other words than were judged: the prompt or the answers were changed"
     return None

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from concord.annotation import views
-from concord.annotation.chain import canonical, sha256
+from concord.annotation import views, words
 from concord.annotation.people import Visit
 from concord.annotation.tables import Candidate, Judgement, Place, Project, Showing, Task
 
@@ -61,8 +60,9 @@ def repeat(session: Session, project: Project, visit: Visit) -> Showing | None:
     """A task that this person answered a while ago, in another order and under other ids."""
     mine = Showing.project_id == project.id, Showing.person_id == visit.person
     again = select(Showing.task_id).where(*mine, Showing.occasion == 1)
-    last = select(Judgement.showing, func.max(Judgement.number).label("number")).group_by(Judgement.showing)
-    latest = last.subquery()
+    said = Judgement.person_id == visit.person, Judgement.project_id == project.id
+    last = select(Judgement.showing, func.max(Judgement.number).label("number")).where(*said)
+    latest = last.group_by(Judgement.showing).subquery()
     answered = (
         select(Showing.task_id)
         .join(latest, latest.c.showing == Showing.handle)
@@ -81,14 +81,14 @@ def attention(session: Session, project: Project, visit: Visit) -> Showing | Non
     """A task of which one candidate's words are shuffled, made from one that this person has not met."""
     met = select(Showing.task_id).where(Showing.person_id == visit.person)
     checks = select(Task.origin_id).where(Task.kind == "attention", Task.id.in_(met))
-    tasks = select(Task.id).where(
-        Task.project_id == project.id,
-        Task.kind == "work",
-        Task.id.not_in(met),
-        Task.id.not_in(checks),
-        Task.id.in_(select(Place.task_id)),
-    )
-    chance = by_lot(session.scalars(tasks).all(), project, visit)
+    work = Task.project_id == project.id, Task.kind == "work"
+    given = select(Place.id).where(Place.task_id == Task.id).exists()
+    tasks = select(Task.id).where(*work, Task.id.not_in(met), Task.id.not_in(checks), given).order_by(Task.id)
+    # From a place by lot on, then from the first: to draw among all would keep everybody waiting where they are many.
+    first, last = session.execute(select(func.min(Task.id), func.max(Task.id)).where(*work)).one()
+    count = session.scalar(select(func.count()).select_from(met.subquery())) or 0
+    start = first + int(views.keyed(project.salt, "lot", visit.person, count), 16) % (last - first + 1)
+    chance = session.scalar(tasks.where(Task.id >= start).limit(1)) or session.scalar(tasks.limit(1))
     if chance is None:
         return None
     spoiled = spoil(session, session.get_one(Task, chance))
@@ -118,7 +118,7 @@ def spoil(session: Session, origin: Task) -> Task | None:
         project_id=origin.project_id,
         prompt_id=origin.prompt_id,
         kind="attention",
-        content=sha256(canonical([origin.content, text])),
+        content=words.of_check(origin.content, text),
         certain=certain,
         origin_id=origin.id,
     )

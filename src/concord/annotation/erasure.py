@@ -1,6 +1,6 @@
 """Erasure: a prompt and all that was said of it are forgotten; a tombstone says when and why."""
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Text, cast, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from concord.annotation import asked, clock, queue, told
@@ -36,6 +36,9 @@ def erase(session: Session, project: Project, visit: Visit, asked: asked.Erasure
     prompt.erased, prompt.reason, prompt.erased_by = clock.now(), asked.reason, visit.person
     prompt.messages, prompt.tags = [], []
     session.flush()  # the database lets go of what was said only where the tombstone stands
+    # Nor may a digest of the words be left, from which short ones could be guessed.
+    nameless = literal("erased ") + cast(Task.id, Text)
+    session.execute(update(Task).where(Task.id.in_(tasks)).values(content=nameless))
     session.execute(delete(Content).where(Content.judgement_id.in_(said)))
     session.execute(update(Candidate).where(Candidate.task_id.in_(tasks)).values(text="", completions=[]))
     session.execute(delete(Place).where(Place.task_id.in_(tasks)))

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from concord.annotation import asked, clock, offers, projects, queue, records
+from concord.annotation.portions import portions
 from concord.annotation.store import Store
 from concord.annotation.tables import Place, Project, Used
 from concord.errors import StoreError
@@ -87,5 +88,5 @@ def withdraw(session: Session, project: Project, asked_for: frozenset[int]) -> N
     queue.alone(session, project)
     free = select(Place.task_id).where(Place.project_id == project.id, Place.filled.is_(False)).distinct()
     idle = [task for task in session.scalars(free) if task not in asked_for]
-    for some in offers.portions(idle):
+    for some in portions(idle):
         session.execute(delete(Place).where(Place.task_id.in_(some), Place.filled.is_(False)))

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from concord.annotation import asked, chain, past, queue, views
+from concord.annotation import asked, chain, past, queue, views, words
 from concord.annotation.asked import Aspect
 from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
@@ -19,18 +19,19 @@ MOST_REVISIONS = 1_000
 def store(session: Session, project: Project, visit: Visit, asked: asked.Said) -> Judgement:
     """Store a judgement, or find the one that the same request stored before."""
     queue.one_at_a_time(session, visit)
-    request = chain.sha256(chain.canonical(asked.model_dump(mode="json")))
+    request = words.sha256(words.canonical(asked.model_dump(mode="json")))
     known = replayed(session, project, visit, str(asked.key), request)
     if known is not None:
         return known
+    # Before a place is held: who holds one and waits here is waited for by whoever notes a conflict. And before the
+    # prompt is looked at: it may be erased meanwhile.
+    chain.wait(session, project)
     showing = meant(session, project, visit, asked.task)
     before = latest(session, showing)
     refuse_untimely(before, asked.revises)
     seen = views.seen(session, project, showing)
     content = translated(seen, asked)
     if showing.kind == "work":
-        # Before a place is held: who holds one and waits here is waited for by whoever notes a conflict.
-        chain.wait(session, project)
         (queue.vacate if asked.skip is not None else queue.fill)(session, showing)
     showing.judged, showing.expires = True, 0
     row = judgement(project, visit, showing.task_id, str(asked.key), request, showing.kind, showing.handle)

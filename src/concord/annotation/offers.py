@@ -2,22 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from concord.annotation import queue, records
-from concord.annotation.chain import canonical, sha256
+from concord.annotation import queue, records, words
 from concord.annotation.faults import Refusal
+from concord.annotation.portions import portions
 from concord.annotation.tables import Candidate, Project, Prompt, Task
 from concord.annotation.values import MOST_CANDIDATES
 from concord.records import Completion, Ranking
 from concord.records import Prompt as PromptRecord
-
-PORTION = 500
-"""Values that one query names."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Offer:
     @property
     def content(self) -> str:
         """A digest by which the same task is known again."""
-        return sha256(canonical([self.prompt.id, list(self.texts), self.pairs]))
+        return words.of_task(self.prompt.id, list(self.texts), self.pairs)
 
 
 @dataclass
@@ -135,7 +131,7 @@ def all_prompts(session: Session, project: Project, offers: Sequence[Offer]) -> 
     """The project's rows for the prompts of offers, by name; two prompts of one name are refused."""
     wanted = {offer.prompt.id: offer.prompt for offer in offers}
     found: dict[str, Prompt] = {}
-    for names in portions(list(wanted)):
+    for names in portions(wanted):
         rows = select(Prompt).where(Prompt.project_id == project.id, Prompt.name.in_(names))
         found |= {row.name: row for row in session.scalars(rows)}
     for offer in offers:
@@ -180,9 +176,3 @@ def candidate_rows(task: int, offer: Offer) -> Iterator[dict[str, Any]]:
     for number, (text, found) in enumerate(offer.texts.items()):
         said = [records.kept(offer.completions[position]) for position in found]
         yield {"task_id": task, "position": number, "text": text, "completions": said}
-
-
-def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """A long list in parts that one query can name."""
-    for start in range(0, len(values), PORTION):
-        yield values[start : start + PORTION]

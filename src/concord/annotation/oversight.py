@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from concord.annotation import asked, chain, clock, judging, past, queue, records, told, views
+from concord.annotation import asked, chain, clock, judging, past, queue, records, told, views, words
 from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
 from concord.annotation.tables import Judgement, Project, Prompt, Task
@@ -50,7 +50,7 @@ def adjudicate(
 ) -> Judgement:
     """Store a reviewer's decision as a judgement of its own kind."""
     queue.one_at_a_time(session, visit)
-    request = chain.sha256(chain.canonical([number, asked.model_dump(mode="json")]))
+    request = words.sha256(words.canonical([number, asked.model_dump(mode="json")]))
     known = judging.replayed(session, project, visit, str(asked.key), request)
     if known is not None:
         return known

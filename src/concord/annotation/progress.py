@@ -1,6 +1,7 @@
 """How far things are: of one person, of the project, of the loop that it is part of."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from statistics import median
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from concord.annotation import clock, past, quality, queue, told
 from concord.annotation.people import Visit
-from concord.annotation.tables import Content, Judgement, Place, Project, Task
+from concord.annotation.tables import Content, Judgement, Place, Project, Showing, Task
 from concord.errors import StoreError
 from concord.runs import Run
 
@@ -36,7 +37,7 @@ def progress(session: Session, project: Project, visit: Visit) -> told.Progress:
     mine = Judgement.person_id == visit.person, Judgement.project_id == project.id
     first = (*mine, Judgement.revision == 1, Judgement.kind != "adjudication")
     today = Judgement.made >= clock.midnight(clock.now())
-    done, total = queue.count(session, project)
+    done, total = count(session, project, visit)
     return told.Progress(
         today=session.scalar(select(func.count()).where(*first, today)) or 0,
         mine=session.scalar(select(func.count()).where(*first)) or 0,
@@ -45,6 +46,35 @@ def progress(session: Session, project: Project, visit: Visit) -> told.Progress:
         median_seconds=usual_seconds(session, *mine),
         agreement=quality.remembered(project),
     )
+
+
+def count(session: Session, project: Project, visit: Visit) -> tuple[int, int]:
+    """How many judgements there are, and how many are needed, as far as somebody may know it."""
+    return queue.count(session, project) if visit.role != "annotator" else alike(session, project)
+
+
+def alike(session: Session, project: Project) -> tuple[int, int]:
+    """The same two numbers with tasks of control counted like all others, so that nobody can tell which those are.
+
+    What was answered counts whatever it was, and needed are as many more as the project's shares let expect.
+    """
+    done, total = queue.count(session, project)
+    share = project.gold_share + project.repeat_share + project.attention_share
+    expected = round(total / (1 - share))
+    if share == 0 or done == total:
+        return expected - total + done, expected
+    first = Judgement.project_id == project.id, Judgement.revision == 1, Judgement.kind != "adjudication"
+    given = select(func.count()).select_from(Judgement).join(Content, Content.judgement_id == Judgement.id)
+    return min(session.scalar(given.where(*first)) or 0, expected - 1), expected
+
+
+def left(session: Session, project: Project, visit: Visit) -> int:
+    """About how many more tasks there may be for somebody; each that they meet counts, whatever its kind."""
+    done, total = alike(session, project)
+    mine = Showing.project_id == project.id, Showing.person_id == visit.person
+    met = Showing.judged | (Showing.expires > clock.now())
+    count = session.scalar(select(func.count()).select_from(Showing).where(*mine, met)) or 0
+    return max(0, min(total - done, math.ceil(total / project.overlap) - count))
 
 
 def usual_seconds(session: Session, *mine: Any) -> float | None:
@@ -61,9 +91,9 @@ def usual_seconds(session: Session, *mine: Any) -> float | None:
     return float(median(seconds)) if seconds else None
 
 
-def overview(session: Session, project: Project) -> told.Overview:
+def overview(session: Session, project: Project, visit: Visit) -> told.Overview:
     """The loop, what was judged on which day, and what to do next."""
-    done, total = queue.count(session, project)
+    done, total = count(session, project, visit)
     made = select(Judgement.made).where(Judgement.project_id == project.id, Judgement.revision == 1)
     days = Counter(clock.day(moment) for moment in session.scalars(made))
     latest = sorted(days)[-DAYS:]
@@ -72,7 +102,7 @@ def overview(session: Session, project: Project) -> told.Overview:
         done=done,
         total=total,
         per_day=[told.Day(day=day, count=days[day]) for day in latest],
-        advice=advice(session, project, done, total),
+        advice=advice(session, project, visit, done, total),
     )
 
 
@@ -107,7 +137,7 @@ def stage_state(run: str | None, stage: str) -> State:
     return "working" if place.partial(stage).exists() else "waiting"
 
 
-def advice(session: Session, project: Project, done: int, total: int) -> list[str]:
+def advice(session: Session, project: Project, visit: Visit, done: int, total: int) -> list[str]:
     """What to do next, the most useful first."""
     if not total:
         return [
@@ -119,7 +149,7 @@ def advice(session: Session, project: Project, done: int, total: int) -> list[st
     told = [f"{total - done} judgements are left."]
     differ = Place.project_id == project.id, Place.filled.is_(False), Place.conflict < 0
     hard = session.scalar(select(func.count(Place.task_id.distinct())).where(*differ)) or 0
-    if hard:
+    if hard and visit.role != "annotator":  # who contradicts somebody would see whether their answer counts
         told.append(f"{hard} tasks with judgements to come are ones on which people differ.")
     said = select(func.count()).select_from(Judgement).join(Content, Content.judgement_id == Judgement.id)
     mute = past.SKIPPED, Judgement.project_id == project.id, past.NEWEST

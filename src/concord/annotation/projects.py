@@ -5,7 +5,7 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from concord.annotation import asked, clock, guidelines, queue, told
+from concord.annotation import asked, clock, guidelines, people, progress, told
 from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
 from concord.annotation.tables import Member, Project
@@ -27,11 +27,11 @@ def make(session: Session, asked: asked.NewProject) -> Project:
 def lines(session: Session, visit: Visit) -> list[told.ProjectLine]:
     """The projects in which somebody takes part, by title."""
     rows = select(Project).order_by(Project.title, Project.slug)
-    if visit.role != "admin":
+    if not people.everywhere(session, visit):
         rows = rows.join(Member, Member.project_id == Project.id).where(Member.person_id == visit.person)
     found = []
     for project in session.scalars(rows).all():
-        done, total = queue.count(session, project)
+        done, total = progress.count(session, project, visit)
         found.append(told.ProjectLine(slug=project.slug, title=project.title, done=done, total=total))
     return found
 
@@ -39,7 +39,7 @@ def lines(session: Session, visit: Visit) -> list[told.ProjectLine]:
 def slugs(session: Session, visit: Visit) -> list[str]:
     """The names of those projects."""
     rows = select(Project.slug).order_by(Project.slug)
-    if visit.role != "admin":
+    if not people.everywhere(session, visit):
         rows = rows.join(Member, Member.project_id == Project.id).where(Member.person_id == visit.person)
     return list(session.scalars(rows))
 

@@ -62,21 +62,27 @@ def given(session: Session, project: Project) -> list[Given]:
 def certain(session: Session, project: Project) -> dict[str, list[tuple[str, str]]]:
     """The pairs of texts that are known to be right, by gold task."""
     found = {}
-    for task in session.scalars(select(Task).where(Task.project_id == project.id, Task.kind == "gold")).all():
-        known = records.ranked(session, task.id)
+    pairs = known_pairs(session, project, "gold")
+    for task, known in records.ranked(session, pairs).items():
         texts = [known.completions[group[0]].text for group in known.groups]
-        found[str(task.id)] = [(texts[better], texts[worse]) for better, worse in task.certain]
+        found[str(task)] = [(texts[better], texts[worse]) for better, worse in pairs[task]]
     return found
+
+
+def known_pairs(session: Session, project: Project, kind: str) -> dict[int, list[tuple[int, int]]]:
+    """The pairs of candidates that are known to be right, by task."""
+    rows = select(Task.id, Task.certain).where(Task.project_id == project.id, Task.kind == kind)
+    return {task: [(pair[0], pair[1]) for pair in certain] for task, certain in session.execute(rows)}
 
 
 def attention(session: Session, project: Project) -> dict[str, told.Tally]:
     """How many checks of attention each person passed: the spoiled candidate stands below all others."""
     counts: dict[str, list[int]] = {}
     checks = Judgement.project_id == project.id, Judgement.kind == "attention"
+    pairs = known_pairs(session, project, "attention")
     for row, said in past.answers(session, *checks):
         if said["skip"] is None:
-            pairs = {tuple(pair) for pair in session.get_one(Task, row.task_id).certain}
-            passed = pairs <= past.preferred(said["tiers"])
+            passed = set(pairs[row.task_id]) <= past.preferred(said["tiers"])
             counts.setdefault(records.pseudonym(project, row.person_id), []).append(passed)
     return {name: told.Tally(right=sum(passed), total=len(passed)) for name, passed in counts.items()}
 
@@ -123,15 +129,16 @@ def by_tag(outcomes: Outcomes, tags: Sequence[str]) -> list[told.TagAlpha]:
 
 def hardest(session: Session, found: Agreement) -> Sequence[told.Hard]:
     """The tasks on which a decision helps most."""
+    hard = [one for one in found.hardest if one.disagreement > 0]
+    known = records.ranked(session, [int(one.task) for one in hard])
     return [
         told.Hard(
             task=int(one.task),
             prompt=beginning(one.prompt),
-            prompt_id=records.ranked(session, int(one.task)).prompt.id,
+            prompt_id=known[int(one.task)].prompt.id,
             disagreement=one.disagreement,
         )
-        for one in found.hardest
-        if one.disagreement > 0
+        for one in hard
     ]
 
 
@@ -143,10 +150,11 @@ def skipped(session: Session, project: Project) -> list[told.Skipped]:
     )
     ids = session.scalars(latest.order_by(Judgement.id.desc()).limit(LATEST)).all()
     found = list(past.answers(session, Judgement.id.in_(ids)))
+    known = records.ranked(session, {row.task_id for row, _ in found})
     return [
         told.Skipped(
             task=row.task_id,
-            prompt=beginning(records.ranked(session, row.task_id).prompt.messages[-1].content),
+            prompt=beginning(known[row.task_id].prompt.messages[-1].content),
             by=records.pseudonym(project, row.person_id),
             reason=said["skip"],
         )

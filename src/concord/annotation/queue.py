@@ -3,12 +3,13 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from concord.annotation import asked, clock, controls, guidelines, told, views
 from concord.annotation.faults import Refusal
 from concord.annotation.people import Visit
+from concord.annotation.portions import portions
 from concord.annotation.tables import Person, Place, Project, Prompt, Showing, Task
 
 
@@ -28,7 +29,7 @@ def beside_others(session: Session, project: Project) -> None:
     session.refresh(project, with_for_update={"read": True, "key_share": True})
 
 
-def take(session: Session, project: Project, visit: Visit, asked: asked.Take) -> told.Leases:
+def take(session: Session, project: Project, visit: Visit, asked: asked.Take) -> list[told.Task]:
     """The tasks that somebody holds and whose page has lost them, then new ones, up to the number asked for."""
     one_at_a_time(session, visit)
     beside_others(session, project)
@@ -47,8 +48,7 @@ def take(session: Session, project: Project, visit: Visit, asked: asked.Take) ->
         given.append(showing)
         waits = False  # whoever holds a place and waits for another may be waited for by who holds that
     keep(session, held, until)
-    tasks = [views.view(session, views.seen(session, project, one), one.lease, one.expires) for one in given]
-    return told.Leases(tasks=tasks, left=left(session, project, visit, now))
+    return [views.view(session, views.seen(session, project, one), one.lease, one.expires) for one in given]
 
 
 def holds(session: Session, project: Project, visit: Visit, now: int) -> Sequence[Showing]:
@@ -129,21 +129,6 @@ def free_place(session: Session, project: Project, visit: Visit, now: int, waits
     return session.scalar(free.with_for_update()) if found is None and waits else found
 
 
-def left(session: Session, project: Project, visit: Visit, now: int) -> int:
-    """How many tasks somebody could still be given."""
-    return int(
-        session.scalar(
-            select(func.count(Place.task_id.distinct())).where(
-                Place.project_id == project.id,
-                Place.filled.is_(False),
-                Place.until <= now,
-                Place.task_id.not_in(not_mine(visit, now)),
-            )
-        )
-        or 0
-    )
-
-
 def own(session: Session, visit: Visit, lease: str) -> Showing:
     """The showing that a lease of this person is for."""
     found = session.scalar(
@@ -213,20 +198,21 @@ def vacate(session: Session, showing: Showing) -> None:
 
 def open_places(session: Session, project: Project, tasks: Sequence[int]) -> None:
     """Give tasks of work as many places as their project asks for, also where there were fewer or more before."""
-    known: dict[int, list[Place]] = {task: [] for task in tasks}
-    rows = select(Place).join(Task, Task.id == Place.task_id)
-    for place in session.scalars(rows.where(Task.project_id == project.id).order_by(Place.number)):
-        if place.task_id in known:
-            known[place.task_id].append(place)
-    new = []
+    known: dict[int, list[tuple[int, int, bool]]] = {task: [] for task in tasks}
+    for some in portions(tasks):
+        rows = select(Place.task_id, Place.id, Place.number, Place.filled).where(Place.task_id.in_(some))
+        for task, place, number, filled in session.execute(rows.order_by(Place.number)):
+            known[task].append((place, number, filled))
+    new: list[tuple[int, int]] = []
+    spare: list[int] = []
     for task, places in known.items():
-        numbers = {place.number for place in places}
-        room = project.overlap - sum(place.filled for place in places)
-        for place in [place for place in places if not place.filled][max(room, 0) :]:
-            session.delete(place)
+        numbers = {number for _, number, _ in places}
+        room = project.overlap - sum(filled for _, _, filled in places)
+        spare += [place for place, _, filled in places if not filled][max(room, 0) :]
         fresh = [number for number in range(project.overlap + len(places)) if number not in numbers]
         new += [(task, number) for number in fresh[: max(project.overlap - len(places), 0)]]
-    session.flush()
+    for gone in portions(spare):
+        session.execute(delete(Place).where(Place.id.in_(gone)))
     usual = {"project_id": project.id, "until": 0, "filled": False, "conflict": 0.0, "priority": 0.0}
     if new:
         session.execute(insert(Place), [{"task_id": task, "number": number, **usual} for task, number in new])
@@ -250,9 +236,11 @@ def prioritise(session: Session, project: Project, values: Mapping[str, float]) 
             f"{len(missing)} prompts are not in the project, such as {missing[0]!r}.",
             "values",
         )
-    for name, value in values.items():
-        waiting = Place.task_id.in_(known[name]), Place.filled.is_(False)
-        session.execute(update(Place).where(*waiting).values(priority=-value))
+    waiting = Place.task_id == bindparam("task"), Place.filled.is_(False)
+    rows = [{"task": task, "value": -value} for name, value in values.items() for task in known[name]]
+    if rows:
+        each = update(Place).where(*waiting).values(priority=bindparam("value"))
+        session.connection().execute(each, rows)
 
 
 def count(session: Session, project: Project) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Between the store and the records of the rest of the house: prompts, completions, rankings."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from concord.annotation import past, views
 from concord.annotation.past import ANSWERS, Said
+from concord.annotation.portions import portions
 from concord.annotation.tables import Candidate, Judgement, Project, Task
 from concord.annotation.tables import Prompt as PromptRow
 from concord.records import Completion, Demonstration, Message, Prompt, Ranking, Rating
@@ -87,18 +88,25 @@ def answered(
 ) -> Iterator[tuple[Judgement, Said, Candidates]]:
     """The newest answers of a project, skips left out, each with what was ranked."""
     known: dict[int, Candidates] = {}
-    for row, said in past.answers(session, Judgement.project_id == project.id, *where):
-        if said["skip"] is not None:
-            continue
-        if row.task_id not in known:
-            known[row.task_id] = ranked(session, row.task_id)
-        yield row, said, known[row.task_id]
+    for some in portions(past.answers(session, Judgement.project_id == project.id, *where)):
+        given = [(row, said) for row, said in some if said["skip"] is None]
+        known |= ranked(session, {row.task_id for row, _ in given} - known.keys())
+        for row, said in given:
+            yield row, said, known[row.task_id]
 
 
-def ranked(session: Session, task: int) -> Candidates:
-    """What stands to be ranked in a task."""
-    rows = select(PromptRow).join(Task, Task.prompt_id == PromptRow.id).where(Task.id == task)
-    return Candidates.of(prompt_of(session.scalars(rows).one()), views.candidates(session, task))
+def ranked(session: Session, tasks: Collection[int]) -> dict[int, Candidates]:
+    """What stands to be ranked in some tasks."""
+    found: dict[int, Candidates] = {}
+    for some in portions(tasks):
+        candidates: dict[int, list[Candidate]] = {task: [] for task in some}
+        here = select(Candidate).where(Candidate.task_id.in_(some)).order_by(Candidate.position)
+        for one in session.scalars(here):
+            candidates[one.task_id].append(one)
+        prompts = select(Task.id, PromptRow).join(PromptRow, PromptRow.id == Task.prompt_id)
+        for task, prompt in session.execute(prompts.where(Task.id.in_(some))):
+            found[task] = Candidates.of(prompt_of(prompt), candidates[task])
+    return found
 
 
 def rankings(session: Session, project: Project, tasks: frozenset[int] | None = None) -> Iterator[Ranking]:

@@ -7,14 +7,16 @@ import re
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from concord.errors import EndpointError, SettingsError
 
+S = TypeVar("S", bound=socket.socket)
 MOST_BYTES = 16 * 2**20
 """An answer that is longer than this is not read to its end."""
 WIDTH = 160
@@ -134,7 +136,7 @@ class Wire:
         clock = Deadline(self.seconds)
         try:
             with clock:
-                line.sock = clock.watched = self._connect()
+                line.sock = self._connect(clock)
                 line.request("POST", self.path + path, body, headers)
                 answer = line.getresponse()
                 raw = answer.read(MOST_BYTES + 1)
@@ -156,20 +158,29 @@ class Wire:
         finally:
             line.close()
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, clock: "Deadline") -> socket.socket:
         with self._lock:
             if not self._addresses:
                 found = addresses(self.host, self.port)
                 self._beware(found)
                 self._addresses = found
         failure: OSError | None = None
-        for address in self._addresses:
+        for number, address in enumerate(self._addresses):
+            share = clock.left() / (
+                len(self._addresses) - number
+            )  # or one that is silent would use up all the time
             try:
-                plain = socket.create_connection((address, self.port), self.seconds)
+                plain = socket.create_connection((address, self.port), share)
             except OSError as error:
                 failure = error
                 continue
-            return self._trust.wrap_socket(plain, server_hostname=self.host) if self._trust else plain
+            plain.settimeout(self.seconds)
+            if self._trust is None:
+                return clock.watch(plain)
+            safe = self._trust.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+            clock.watch(safe)
+            safe.do_handshake()
+            return safe
         raise failure or OSError("no address")
 
     def _beware(self, found: list[str]) -> None:
@@ -185,14 +196,28 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.over = False
         self.watched: socket.socket | None = None
+        self._end_at = time.monotonic() + seconds
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
+
+    def left(self) -> float:
+        """Seconds until then; a hundredth at least, for 0 would mean no limit."""
+        return max(0.01, self._end_at - time.monotonic())
+
+    def watch(self, line: S) -> S:
+        """Shut this connection when the time is over, if it is not over yet."""
+        self.watched = line
+        if self.over:
+            raise TimeoutError
+        return line
 
     def _end(self) -> None:
         self.over = True
         if self.watched is not None:
             with suppress(OSError):  # it may have ended by itself
-                self.watched.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(
+                    self.watched, socket.SHUT_RDWR
+                )  # beneath TLS, which another thread reads
 
     def __enter__(self) -> "Deadline":
         self._timer.start()
@@ -200,6 +225,8 @@ class Deadline:
 
     def __exit__(self, *failure: object) -> None:
         self._timer.cancel()
+        if self.watched is not None:
+            self.watched.close()
 
 
 def _refuse(name: str) -> float:

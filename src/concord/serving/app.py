@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from concord.records.text import crowded
 from concord.serving import told
 from concord.serving.asked import Chat, Feedback, Plain, Score
 from concord.serving.desk import Done
@@ -29,6 +30,8 @@ from concord.serving.stream import events
 M = TypeVar("M", bound=BaseModel)
 MOST, PATIENCE = 2 * 2**20, 30.0
 """Bytes of a body, and seconds in which it must have come."""
+MOST_PARTS = 20_000
+"""Lists, objects and fields of a body."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 GONE = Response(status_code=499)
 """What is sent to a client that left, and never arrives."""
@@ -139,7 +142,7 @@ class Routes:
 
     async def health(self, _: Request) -> Response:
         """Whether the server answers; nothing else is told."""
-        well = self.service.desk.failure is None
+        well = self.service.failure is None
         return JSONResponse({"status": "ok" if well else "broken"}, 200 if well else 503)
 
     async def models(self, _: Request) -> Response:
@@ -251,6 +254,8 @@ async def body(request: Request) -> bytes:
                     raise too_long()
     except TimeoutError:
         raise Refusal(408, f"The request did not come within {PATIENCE:.0f} seconds.", "slow") from None
+    if crowded(found, b"[{:", MOST_PARTS):
+        raise Refusal(400, f"A body may have {MOST_PARTS:,} lists, objects and fields.", "too_many")
     return bytes(found)
 
 

@@ -28,7 +28,10 @@ Count = Annotated[int, Field(ge=1, le=MOST_CHOICES)]
 Limit = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 """A knob that may stand at 0 alone: what it would do, this server does not."""
-Tokens = Annotated[list[Annotated[int, Field(ge=0, le=2**31)]], Field(min_length=1, max_length=MOST_TOKENS)]
+Tokens = Annotated[
+    list[Annotated[int, Field(ge=0, le=2**31)]], Field(min_length=1, max_length=MOST_TOKENS, fail_fast=True)
+]
+"""Lists are given up at the first wrong value: to tell of each in a long one would keep all others waiting."""
 
 
 class Part(Closed):
@@ -42,7 +45,7 @@ class Turn(Closed):
     """One message of a dialogue."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Text | Annotated[list[Part], Field(min_length=1, max_length=64)]
+    content: Text | Annotated[list[Part], Field(min_length=1, max_length=64, fail_fast=True)]
     name: Short | None = None
     """Taken and not used: templates have no place for it."""
     type: Literal["text"] | None = None
@@ -90,7 +93,7 @@ class Asked(Closed):
     """Share of the likeliest tokens that are drawn from; all if not given."""
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     """The same request with the same seed gets the same answer, whatever else is asked; random if not given."""
-    stop: Ending | Annotated[list[Ending], Field(max_length=MOST_ENDS)] | None = None
+    stop: Ending | Annotated[list[Ending], Field(max_length=MOST_ENDS, fail_fast=True)] | None = None
     """Texts that end an answer and are no part of it."""
     stream: bool | None = None
     """Whether to send the answer as it comes."""
@@ -111,7 +114,7 @@ class Asked(Closed):
 class Chat(Asked):
     """A dialogue to be answered."""
 
-    messages: Annotated[list[Turn], Field(min_length=1, max_length=1000)]
+    messages: Annotated[list[Turn], Field(min_length=1, max_length=1000, fail_fast=True)]
     """Ends before the assistant's turn."""
     max_tokens: Limit | None = None
     max_completion_tokens: Limit | None = None
@@ -149,8 +152,8 @@ class Plain(Asked):
     prompt: (
         Text
         | Tokens
-        | Annotated[list[Text], Field(min_length=1, max_length=MOST_CHOICES)]
-        | Annotated[list[Tokens], Field(min_length=1, max_length=MOST_CHOICES)]
+        | Annotated[list[Text], Field(min_length=1, max_length=MOST_CHOICES, fail_fast=True)]
+        | Annotated[list[Tokens], Field(min_length=1, max_length=MOST_CHOICES, fail_fast=True)]
     )
     """Texts, or their ids; an id is what it is, also where it is a control token."""
     max_tokens: Annotated[int, Field(ge=0, le=MOST_TOKENS)] | None = 16

@@ -1,9 +1,10 @@
 """What was asked, answered and thought of it: two files that only grow, for `concord drift` and for people."""
 
 import json
+import logging
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ class Log:
 
     def __init__(self, folder: Path, texts: bool = True) -> None:
         self.texts = texts
+        self.failure: StoreError | None = None
+        """Why nothing is written down any more."""
         self.files = {name: Growing(folder / name) for name in (REQUESTS, FEEDBACK)}
         self.known: dict[str, int] = {}
         for row in rows(self.files[REQUESTS]):
@@ -35,6 +38,7 @@ class Log:
         if name == REQUESTS:
             self._learn(row)
         promise: Future[None] = Future()
+        promise.set_running_or_notify_cancel()  # whoever leaves gives up waiting; the row is written all the same
         self._waiting.put((name, dumps(row), promise))
         return promise
 
@@ -61,16 +65,25 @@ class Log:
                 lines = [one for one in found if one is not None and one[0] == name]
                 if not lines:
                     continue
-                failure = None
-                try:
-                    file.add(line for _, line, _ in lines)
-                except StoreError as error:
-                    failure = error
+                failure = self._put(file, [line for _, line, _ in lines])
                 for _, _, promise in lines:
                     if failure:
                         promise.set_exception(failure)
                     else:
                         promise.set_result(None)
+
+    def _put(self, file: Growing, lines: Sequence[str]) -> StoreError | None:
+        """Put lines on the disk; why they are not there, if they are not."""
+        if self.failure is not None:
+            return self.failure
+        try:
+            file.add(lines)
+        except StoreError as error:  # the disk may have room again
+            return error
+        except Exception as error:  # whatever it is, all who wait must hear of it
+            logging.getLogger("uvicorn.error").error("The log ended.", exc_info=error)
+            self.failure = StoreError(f"{file.path} can be written no more: {error}. Start the server anew.")
+        return self.failure
 
 
 def rows(file: Growing) -> Iterator[dict[str, Any]]:

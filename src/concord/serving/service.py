@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -88,6 +88,11 @@ class Service:
         self._reader = ThreadPoolExecutor(1, "reader")
         self._reading = 0
 
+    @property
+    def failure(self) -> Exception | None:
+        """Why nothing is answered any more."""
+        return self.desk.failure or (self.log.failure if self.log is not None else None)
+
     async def chat(self, asked: Chat) -> Errand:
         """Take on a dialogue."""
         best_of = self._best_of(asked)
@@ -145,8 +150,8 @@ class Service:
             raise Refusal(500, told, "broken" if self.desk.failure else "failed")
         if isinstance(news, Done):
             self.pace += 0.1 * (rows.since(errand.began) - self.pace)
+            errand.noted = True  # whoever leaves while the row is written adds no second one
             await self._kept(REQUESTS, self._row(errand, errand.choices(news)))
-            errand.noted = True
         return news
 
     def leave(self, errand: Errand) -> None:
@@ -199,10 +204,9 @@ class Service:
 
     def _room(self, wanted: int) -> None:
         """Refuse what there is no room for, before anything is done for it."""
-        if self.desk.failure is not None:
-            raise Refusal(
-                503, "The model cannot answer any more; whoever runs this server was told why.", "broken"
-            )
+        if self.failure is not None:
+            told = "Nothing can be answered any more; whoever runs this server was told why."
+            raise Refusal(503, told, "broken")
         if wanted > MOST_CHOICES:
             raise Refusal(
                 400, f"{wanted} answers are asked for; {MOST_CHOICES} are the most.", "too_many", "n"
@@ -262,9 +266,8 @@ class Service:
 
     async def _kept(self, name: str, row: dict[str, Any]) -> None:
         if self.log is not None:
-            promise: Future[None] = self.log.add(name, row)
             try:
-                await asyncio.wrap_future(promise)
+                await asyncio.wrap_future(self.log.add(name, row))
             except ConcordError as error:
                 raise Refusal(
                     503, f"The log cannot be written, so nothing is answered: {error}", "no_log"

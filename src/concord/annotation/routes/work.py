@@ -29,7 +29,12 @@ def get_project(p: Slug, desk: At) -> told.Project:
 def take_leases(p: Slug, body: asked.Take, desk: At) -> told.Leases:
     """Tasks to work on, kept for whoever asks until the leases end."""
     with desk.writing() as session:
-        return queue.take(session, desk.project(session, p), desk.visit, body)
+        project = desk.project(session, p)
+        tasks = queue.take(session, project, desk.visit, body)
+    with desk.reading() as session:  # nobody else has to wait for this
+        some = tasks or body.holding
+        left = progress.left(session, project, desk.visit) if some else 0
+    return told.Leases(tasks=tasks, left=left)
 
 
 @router.post("/leases/{lease}/renew")
@@ -76,4 +81,4 @@ def get_progress(p: Slug, desk: At) -> told.Progress:
 def get_overview(p: Slug, desk: At) -> told.Overview:
     """The loop, and what to do next."""
     with desk.reading() as session:
-        return progress.overview(session, desk.project(session, p))
+        return progress.overview(session, desk.project(session, p), desk.visit)

@@ -103,7 +103,7 @@ class Leases(Closed):
     tasks: list[Task]
     """Those that the page does not have yet."""
     left: int
-    """How many more there are for this person after these."""
+    """About how many more there may be for this person after these; it never tells what kind of task one is."""
 
 
 class Renewed(Closed):
@@ -136,9 +136,9 @@ class Progress(Closed):
     mine: int
     """All of theirs."""
     done: int
-    """Judgements that the project's tasks have."""
+    """Judgements that the project's tasks have; for annotators, with all that tell how somebody works."""
     total: int
-    """Judgements that they need."""
+    """Judgements that they need; for annotators, with as many more as those are expected to be."""
     median_seconds: float | None
     """This person's active seconds a task, over their last hundred."""
     agreement: Range | None
