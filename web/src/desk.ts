@@ -1,9 +1,10 @@
 /** One person at work on one project: the task in hand, two more ahead, and what was sent before. */
 
 import { pass, reading, start, touch, type Clock } from "./clock";
+import { forget, keep, kept } from "./kept";
 import { Fault, get, post, unique, type Schema } from "./net";
 import type { News, Outbox } from "./outbox";
-import { answer, begin, missing, type Answer, type Rules, type State } from "./ranking";
+import { answer, begin, missing, resume, type Answer, type Rules, type State } from "./ranking";
 import { reduce, type Action } from "./reduce";
 
 type Task = Schema<"Task">;
@@ -115,7 +116,7 @@ export class Desk {
     };
     void this.outbox.add({ key, project: this.project.slug, body, replaces: hand.revises?.letter ?? null });
     this.answered.add(hand.task.task);
-    sessionStorage.removeItem(draft(hand.task.task));
+    forget(sessionStorage, hand.task.task);
     this.past = [...this.past.filter((one) => one.task.task !== hand.task.task)];
     this.past.push({ task: hand.task, said, judgement: null, letter: key });
     this.undone = 0;
@@ -218,7 +219,7 @@ export class Desk {
     else if (task) {
       this.ahead = this.ahead.slice(1);
       const ids = task.candidates.map((one) => one.id);
-      this.take(task, begin(this.rules, ids, this.drafted(task.task)), null);
+      this.take(task, this.drafted(task.task, ids), null);
     } else this.situation = this.outbox.failing ? "unreachable" : "loading";
     if (this.hand) this.situation = "task";
     this.changed();
@@ -251,20 +252,18 @@ export class Desk {
     }
   }
 
-  /** What is begun stays begun through a reload of the page, in this tab. */
+  /** What is begun stays begun through a reload of the page, in this tab: all that is said, half or whole. */
   keepDraft(): void {
     const hands = [...this.kept, ...(this.hand && !this.hand.revises ? [this.hand] : [])];
-    for (const hand of hands) sessionStorage.setItem(draft(hand.task.task), JSON.stringify(answer(hand.state)));
+    for (const hand of hands) keep(sessionStorage, hand.task.task, hand.state);
   }
 
-  private drafted(task: string): Answer | undefined {
-    const kept = sessionStorage.getItem(draft(task));
-    return kept === null ? undefined : (JSON.parse(kept) as Answer);
+  private drafted(task: string, ids: readonly string[]): State {
+    const left = kept<State>(sessionStorage, task);
+    return left === null ? begin(this.rules, ids) : resume(this.rules, ids, left);
   }
 
   private visible(): boolean {
     return document.visibilityState === "visible" && document.hasFocus();
   }
 }
-
-const draft = (task: string): string => `concord:draft:${task}`;

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { meaning } from "../src/keys";
-import { answer, begin, missing, order, placed, rank, type Mode, type Rules, type State } from "../src/ranking";
+import { answer, begin, missing, order, placed, rank, resume, type Mode, type Rules, type State } from "../src/ranking";
 import { reduce, type Action } from "../src/reduce";
 
 const ASPECTS = [
@@ -98,6 +98,19 @@ describe("worked out by hand", () => {
     const said = answer(type("2", asked));
     expect(said).toMatchObject({ skip: "The prompt makes no sense", tiers: [], all_bad: false });
     expect(shown(type("2⎋", asked))).toBe("2>1>3>4");
+  });
+
+  test("half an answer that was left comes back as half an answer", () => {
+    const left = (state: State): State => resume(state.rules, state.ids, JSON.parse(JSON.stringify(state)) as State);
+    for (const state of [typed("1", "best-worst"), typed("1b1")]) {
+      expect(left(state)).toMatchObject({ mode: "best-worst", best: "c1", worst: null });
+      expect(missing(left(state))).toBe("Which one is the worst?");
+      expect(shown(type("4", left(state)))).toBe("1>2=3>4");
+    }
+    expect(shown(type("4", left(typed("12=3"))))).toBe("1>2=3>4");
+    expect(missing(left(typed("213s")))).toBeNull();
+    expect(resume(rules("order"), some(3), typed("213"))).toEqual(begin(rules("order"), some(3)));
+    expect(resume(rules("best-worst"), some(4), typed("213"))).toEqual(begin(rules("best-worst"), some(4)));
   });
 
   test("marks run through the aspects, then to the next candidate", () => {
