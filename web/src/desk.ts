@@ -3,7 +3,7 @@
 import { pass, reading, start, touch, type Clock } from "./clock";
 import { forget, keep, kept } from "./kept";
 import { Fault, get, post, unique, type Schema } from "./net";
-import type { News, Outbox } from "./outbox";
+import { UNNEEDED, type News, type Outbox } from "./outbox";
 import { answer, begin, missing, resume, type Answer, type Rules, type State } from "./ranking";
 import { reduce, type Action } from "./reduce";
 
@@ -146,6 +146,7 @@ export class Desk {
     this.hand = null;
     this.notice = "Left as it was.";
     this.next();
+    if (!this.hand) void this.top();
   }
 
   say(words: string): void {
@@ -233,7 +234,7 @@ export class Desk {
   private hear(news: News | null): void {
     if (news?.letter.project === this.project.slug) {
       if (news.stored) this.progress = news.stored.progress;
-      else this.notice = "Others had finished that task before your answer came; it was not needed.";
+      else if (news.why === UNNEEDED) this.notice = "Others had finished that task before your answer came; it was not needed.";
       if (!this.hand || this.ahead.length < AHEAD) void this.top();
     }
     this.changed();
