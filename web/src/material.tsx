@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { file, get, post, type Schema } from "./net";
+import { Fault, file, get, post, type Schema } from "./net";
 import { count, Outcome, useDeed, useLoaded } from "./parts";
 
 /** Tasks from a file; what was left out is told row by row. */
@@ -14,7 +14,7 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
     deed.run(async () => {
       setTold(null);
       const text = await file.text();
-      const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold });
+      const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold }).catch(uncertain);
       setTold(imported);
       done();
       return `${count(imported.rows)} rows read, ${count(imported.tasks)} new tasks.`;
@@ -38,6 +38,7 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
           event.currentTarget.value = "";
         }}
       />
+      {deed.busy && <p role="status">The rows are being read and stored. A big file takes minutes.</p>}
       <Outcome of={deed} />
       {told && [...told.left_out, ...told.warnings].length > 0 && (
         <ul>
@@ -48,6 +49,13 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
       )}
     </section>
   );
+}
+
+/** Without an answer nobody knows whether the rows are there. */
+function uncertain(error: unknown): never {
+  if (!(error instanceof Fault && error.passing)) throw error;
+  const what = "Whether the rows are stored is not known. Load this page again in a while and look at the numbers above, or";
+  throw new Error(`${error.message} ${what} choose the file again: tasks that are there are not added twice.`);
 }
 
 const SAID: Readonly<Record<Schema<"Written">["kind"], string>> = {
