@@ -91,3 +91,13 @@ def test_a_decision_outlives_the_session_in_which_it_was_begun(served: Served, a
     said = admin.get_by_role("region", name="What was said").locator("tbody tr")
     expect(said.filter(has_text="adjudication: slip")).to_contain_text("2 \u203a 1 = 3 \u203a 4")
     assert admin.evaluate("Object.keys(localStorage)") == []
+
+
+def test_a_file_in_another_encoding_is_refused_and_nothing_of_it_added(served: Served, admin: Page) -> None:
+    served.ask("POST", "/projects", {"slug": "latin", "title": "Latin"})
+    admin.goto(f"{served.origin}/#/p/latin")
+    upload(admin, encoded("latin-1"))
+    expect(admin.get_by_role("alert")).to_contain_text("tasks.jsonl is not text in UTF-8: line 1")
+    assert served.ask("GET", "/projects/latin/progress")["total"] == 0
+    upload(admin, encoded("utf-8"))
+    expect(admin.get_by_text("2 rows read, 1 new tasks.")).to_be_visible()

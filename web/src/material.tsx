@@ -13,7 +13,7 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
   const add = (file: File): void =>
     deed.run(async () => {
       setTold(null);
-      const text = await file.text();
+      const text = decoded(file.name, await file.arrayBuffer());
       const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold }).catch(uncertain);
       setTold(imported);
       done();
@@ -49,6 +49,34 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
       )}
     </section>
   );
+}
+
+/** The text of a file; one in another encoding would come in with its letters destroyed. */
+export function decoded(name: string, bytes: ArrayBuffer): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    const why = `${name} is not text in UTF-8: line ${broken(new Uint8Array(bytes))} holds bytes that mean nothing there.`;
+    throw new Error(`${why} Nothing was added. Save the file as UTF-8 and choose it again.`);
+  }
+}
+
+/** The number of the first line that is not UTF-8; no sign but a line break holds the byte of one. */
+function broken(bytes: Uint8Array): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 1;
+  for (let from = 0; from < bytes.length; line++) {
+    const found = bytes.indexOf(10, from);
+    const end = found < 0 ? bytes.length : found;
+    try {
+      decoder.decode(bytes.subarray(from, end));
+    } catch {
+      return line;
+    }
+    from = end + 1;
+  }
+  return line;
 }
 
 /** Without an answer nobody knows whether the rows are there. */
