@@ -2,12 +2,11 @@
 
 import json
 import statistics
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from tests.pages.conftest import Open
-from tests.pages.hands import drag, finger, keys, next_task, place_of, stored, texts, tiers
+from tests.pages.hands import drag, finger, keys, mine, next_task, place_of, stored, texts, tiers
 from tests.pages.served import Served, until
 
 pytestmark = pytest.mark.slow
@@ -70,15 +69,6 @@ def test_all_bad_skip_comment_and_marks(served: Served, open_page: Open) -> None
     (marked,) = [one for one in mine(page) if one["aspects"]]
     shown = [one["id"] for one in marked["task"]["candidates"]]
     assert [marked["aspects"]["helpful"][one] for one in shown] == [5, 4, 3, 2]
-
-
-def mine(page: Page) -> list[dict[str, Any]]:
-    """What the person of this page has said, by the API."""
-    slug = page.url.split("/")[-2]
-    told = page.evaluate(
-        "path => fetch(path).then(reply => reply.json())", f"/api/v1/projects/{slug}/mine?limit=20"
-    )
-    return list(told["judgements"])
 
 
 def test_undo_opens_the_task_before_and_stores_a_revision(served: Served, open_page: Open) -> None:

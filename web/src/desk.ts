@@ -4,8 +4,9 @@ import { pass, reading, start, touch, type Clock } from "./clock";
 import { forget, keep, kept } from "./kept";
 import { Fault, get, post, unique, type Schema } from "./net";
 import { UNNEEDED, type News, type Outbox } from "./outbox";
-import { answer, begin, missing, resume, type Answer, type Rules, type State } from "./ranking";
+import { answer, begin, missing, resume, type Rules, type State } from "./ranking";
 import { reduce, type Action } from "./reduce";
+import { Sent, type Past } from "./sent";
 
 type Task = Schema<"Task">;
 
@@ -17,14 +18,6 @@ export interface Hand {
   readonly revises: { readonly judgement: number | null; readonly letter: string | null } | null;
 }
 
-/** Something sent: enough to open it again. */
-interface Past {
-  readonly task: Task;
-  readonly said: Answer;
-  readonly judgement: number | null;
-  readonly letter: string | null;
-}
-
 export type Situation = "loading" | "task" | "finished" | "unreachable" | "guideline" | "refused";
 
 const AHEAD = 2;
@@ -32,6 +25,9 @@ const RETRY = 2_000;
 const RENEW = 60_000;
 /** What the server calls it when the guideline has to be confirmed first. */
 const UNREAD = "guideline";
+/** What it calls an answer that does not follow its author's newest: another tab was faster. */
+const OVERTAKEN: readonly string[] = ["not_latest", "already_judged"];
+const NOTHING = "There is nothing sent before this.";
 
 export class Desk {
   hand: Hand | null = null;
@@ -41,8 +37,7 @@ export class Desk {
   progress: Schema<"Progress"> | null = null;
   left = 0;
   private ahead: Task[] = [];
-  private past: Past[] = [];
-  private undone = 0;
+  private readonly sent: Sent;
   private kept: Hand[] = [];
   private readonly answered = new Set<string>();
   private asking = false;
@@ -57,6 +52,7 @@ export class Desk {
     private readonly outbox: Outbox,
     private readonly changed: () => void,
   ) {
+    this.sent = new Sent(project.slug);
     this.stopListening = outbox.listen((news) => this.hear(news));
     this.renewing = setInterval(() => this.hand && this.visible() && void this.top(true), RENEW);
   }
@@ -117,9 +113,7 @@ export class Desk {
     void this.outbox.add({ key, project: this.project.slug, body, replaces: hand.revises?.letter ?? null });
     this.answered.add(hand.task.task);
     forget(sessionStorage, hand.task.task);
-    this.past = [...this.past.filter((one) => one.task.task !== hand.task.task)];
-    this.past.push({ task: hand.task, said, judgement: null, letter: key });
-    this.undone = 0;
+    this.sent.add({ task: hand.task, said, judgement: null, letter: key });
     this.notice = hand.revises ? "Changed. Back to where you were." : "Sent.";
     this.hand = null;
     this.next();
@@ -127,11 +121,14 @@ export class Desk {
 
   /** Opens what was sent before, to change it; again and again, further back. */
   async undo(): Promise<void> {
-    if (this.past.length <= this.undone) await this.remember();
-    const past = this.past[this.past.length - 1 - this.undone];
-    if (!past) return this.say("There is nothing sent before this.");
+    let past: Past | null;
+    try {
+      past = await this.sent.before(() => (this.hand?.revises ? this.hand.task.task : null));
+    } catch (error) {
+      return this.say(error instanceof Fault ? error.message : String(error));
+    }
+    if (!past) return this.say(this.sent.more ? "Answers before this one are too long ago to be opened here." : NOTHING);
     if (this.hand && !this.hand.revises) this.kept.push(this.hand);
-    this.undone += 1;
     const letter = past.letter;
     const judgement = past.judgement ?? (letter === null ? null : this.outbox.judgement(letter));
     const ids = past.task.candidates.map((one) => one.id);
@@ -142,7 +139,6 @@ export class Desk {
   /** Leaves an opened earlier task as it was. */
   leave(): void {
     if (!this.hand?.revises) return;
-    this.undone = 0;
     this.hand = null;
     this.notice = "Left as it was.";
     this.next();
@@ -235,22 +231,18 @@ export class Desk {
     if (news?.letter.project === this.project.slug) {
       if (news.stored) this.progress = news.stored.progress;
       else if (news.why === UNNEEDED) this.notice = "Others had finished that task before your answer came; it was not needed.";
+      if (news.why !== null && OVERTAKEN.includes(news.why)) void this.overtaken(news.letter.body.task);
       if (!this.hand || this.ahead.length < AHEAD) void this.top();
     }
     this.changed();
   }
 
-  private async remember(): Promise<void> {
-    try {
-      const told = await get("/api/v1/projects/{p}/mine", { p: this.project.slug, limit: "20" });
-      const here = new Set(this.past.map((one) => one.task.task));
-      const earlier = told.judgements
-        .filter((one) => !here.has(one.task.task) && one.task.task !== this.hand?.task.task)
-        .map((one): Past => ({ task: one.task, said: { ...one }, judgement: one.judgement, letter: null }));
-      this.past = [...earlier.reverse(), ...this.past];
-    } catch (error) {
-      this.say(error instanceof Fault ? error.message : String(error));
-    }
+  /** What another tab said of this task stands; from now on it is what can be changed here. */
+  private async overtaken(task: string): Promise<void> {
+    const judgement = await this.sent.renew(task).catch(() => null);
+    if (judgement === null || !this.hand?.revises || this.hand.task.task !== task) return;
+    this.hand = { ...this.hand, revises: { judgement, letter: null } };
+    this.say("You have changed this answer on another page; what you send now replaces that.");
   }
 
   /** What is begun stays begun through a reload of the page, in this tab: all that is said, half or whole. */
