@@ -82,8 +82,8 @@ function broken(bytes: Uint8Array): number {
 /** Without an answer nobody knows whether the rows are there. */
 function uncertain(error: unknown): never {
   if (!(error instanceof Fault && error.passing)) throw error;
-  const what = "Whether the rows are stored is not known. Load this page again in a while and look at the numbers above, or";
-  throw new Error(`${error.message} ${what} choose the file again: tasks that are there are not added twice.`);
+  const unknown = "Whether the rows are stored is not known. Load this page again in a while and look at the numbers above,";
+  throw new Error(`${error.message} ${unknown} or choose the file again: tasks that are there are not added twice.`);
 }
 
 const SAID: Readonly<Record<Schema<"Written">["kind"], string>> = {

@@ -100,6 +100,15 @@ describe("worked out by hand", () => {
     expect(shown(type("2⎋", asked))).toBe("2>1>3>4");
   });
 
+  test("who edits or marks after giving a reason to skip has answered, who comments has not", () => {
+    const skipped = typed("123s1");
+    const edited = reduce(type("e", skipped), { do: "edit", id: "c1", text: "better" });
+    expect(answer(type("⎋", edited))).toMatchObject({ skip: null, edits: { c1: "better" } });
+    expect(shown(edited)).toBe("1>2>3>4");
+    expect(answer(reduce(skipped, { do: "score", id: "c1", aspect: "helpful", value: 4 })).skip).toBeNull();
+    expect(answer(type("c⎋", skipped)).skip).toBe("I do not know enough about this");
+  });
+
   test("half an answer that was left comes back as half an answer", () => {
     const left = (state: State): State => resume(state.rules, state.ids, JSON.parse(JSON.stringify(state)) as State);
     for (const state of [typed("1", "best-worst"), typed("1b1")]) {
