@@ -18,6 +18,9 @@ export interface Hand {
   readonly revises: { readonly judgement: number | null; readonly letter: string | null } | null;
 }
 
+/** An earlier answer that is being changed, as it outlives the page. */
+type Change = Pick<Hand, "task" | "state" | "revises">;
+
 export type Situation = "loading" | "task" | "finished" | "unreachable" | "guideline" | "refused";
 
 const AHEAD = 2;
@@ -27,6 +30,8 @@ const RENEW = 60_000;
 const UNREAD = "guideline";
 /** What it calls an answer that does not follow its author's newest: another tab was faster. */
 const OVERTAKEN: readonly string[] = ["not_latest", "already_judged"];
+const OPENED = "What you sent before. Change it and press Enter, or Escape to leave it as it is.";
+const TOO_OLD = "Answers before this one are too long ago to be opened here.";
 const NOTHING = "There is nothing sent before this.";
 
 export class Desk {
@@ -63,6 +68,12 @@ export class Desk {
   }
 
   async open(): Promise<void> {
+    const change = kept<Change>(sessionStorage, this.changing);
+    if (change) {
+      const ids = change.task.candidates.map((one) => one.id);
+      this.take(change.task, resume(this.rules, ids, change.state), change.revises);
+      this.say(OPENED);
+    }
     await Promise.all([this.top(), this.count()]);
   }
 
@@ -112,7 +123,7 @@ export class Desk {
     };
     void this.outbox.add({ key, project: this.project.slug, body, replaces: hand.revises?.letter ?? null });
     this.answered.add(hand.task.task);
-    forget(sessionStorage, hand.task.task);
+    forget(sessionStorage, hand.revises ? this.changing : hand.task.task);
     this.sent.add({ task: hand.task, said, judgement: null, letter: key });
     this.notice = hand.revises ? "Changed. Back to where you were." : "Sent.";
     this.hand = null;
@@ -127,18 +138,19 @@ export class Desk {
     } catch (error) {
       return this.say(error instanceof Fault ? error.message : String(error));
     }
-    if (!past) return this.say(this.sent.more ? "Answers before this one are too long ago to be opened here." : NOTHING);
+    if (!past) return this.say(this.sent.more ? TOO_OLD : NOTHING);
     if (this.hand && !this.hand.revises) this.kept.push(this.hand);
     const letter = past.letter;
     const judgement = past.judgement ?? (letter === null ? null : this.outbox.judgement(letter));
     const ids = past.task.candidates.map((one) => one.id);
     this.take(past.task, begin(this.rules, ids, past.said), { judgement, letter: judgement === null ? letter : null });
-    this.say("What you sent before. Change it and press Enter, or Escape to leave it as it is.");
+    this.say(OPENED);
   }
 
   /** Leaves an opened earlier task as it was. */
   leave(): void {
     if (!this.hand?.revises) return;
+    forget(sessionStorage, this.changing);
     this.hand = null;
     this.notice = "Left as it was.";
     this.next();
@@ -249,6 +261,16 @@ export class Desk {
   keepDraft(): void {
     const hands = [...this.kept, ...(this.hand && !this.hand.revises ? [this.hand] : [])];
     for (const hand of hands) keep(sessionStorage, hand.task.task, hand.state);
+    if (!this.hand?.revises) return forget(sessionStorage, this.changing);
+    const { task, state, revises } = this.hand;
+    const stored = revises.letter === null ? null : this.outbox.judgement(revises.letter);
+    const change: Change = { task, state, revises: stored === null ? revises : { judgement: stored, letter: null } };
+    keep(sessionStorage, this.changing, change);
+  }
+
+  /** The name under which a change in hand is kept: task and numbers are this person's own. */
+  private get changing(): string {
+    return `change:${this.outbox.who}:${this.project.slug}`;
   }
 
   private drafted(task: string, ids: readonly string[]): State {
