@@ -1,6 +1,6 @@
 /** One person at work on one project: the task in hand, two more ahead, and what was sent before. */
 
-import { pass, reading, start, touch, type Clock } from "./clock";
+import { goOn, pass, reading, start, touch, type Clock } from "./clock";
 import { forget, keep, kept } from "./kept";
 import { Fault, get, post, unique, type Schema } from "./net";
 import { UNNEEDED, type News, type Outbox } from "./outbox";
@@ -14,6 +14,8 @@ export interface Hand {
   readonly task: Task;
   readonly state: State;
   readonly clock: Clock;
+  /** The version of the guideline by which it is answered: in force when the task came, or read since. */
+  readonly guideline: number;
   /** What this answer will replace: a judgement that the server told of, or a letter of this page. */
   readonly revises: { readonly judgement: number | null; readonly letter: string | null } | null;
 }
@@ -41,7 +43,9 @@ export class Desk {
   notice = "";
   progress: Schema<"Progress"> | null = null;
   left = 0;
-  private ahead: Task[] = [];
+  /** The newest version of the guideline that the page knows of. */
+  private guideline: number;
+  private ahead: Pick<Hand, "task" | "guideline">[] = [];
   private readonly sent: Sent;
   private kept: Hand[] = [];
   private readonly answered = new Set<string>();
@@ -58,6 +62,7 @@ export class Desk {
     private readonly changed: () => void,
   ) {
     this.sent = new Sent(project.slug);
+    this.guideline = project.guideline;
     this.stopListening = outbox.listen((news) => this.hear(news));
     this.renewing = setInterval(() => this.hand && this.visible() && void this.top(true), RENEW);
   }
@@ -94,6 +99,12 @@ export class Desk {
     this.changed();
   }
 
+  /** The guideline was read beside the task: what is said from now on is said by it. */
+  read(version: number): void {
+    this.guideline = version;
+    if (this.hand) this.hand = { ...this.hand, guideline: version };
+  }
+
   /** A sign of life; `said`: one that counts as a key or click. */
   alive(said: boolean, seen: boolean): void {
     if (!this.hand) return;
@@ -118,7 +129,7 @@ export class Desk {
       tiers: said.tiers.map((tier) => [...tier]),
       shown: [...hand.state.ids],
       ...reading(clock),
-      guideline: this.project.guideline,
+      guideline: hand.guideline,
       revises: hand.revises?.judgement ?? null,
     };
     void this.outbox.add({ key, project: this.project.slug, body, replaces: hand.revises?.letter ?? null });
@@ -139,6 +150,7 @@ export class Desk {
       return this.say(error instanceof Fault ? error.message : String(error));
     }
     if (!past) return this.say(this.sent.more ? TOO_OLD : NOTHING);
+    this.alive(false, this.visible());
     if (this.hand && !this.hand.revises) this.kept.push(this.hand);
     const letter = past.letter;
     const judgement = past.judgement ?? (letter === null ? null : this.outbox.judgement(letter));
@@ -182,11 +194,13 @@ export class Desk {
     this.asking = true;
     this.wanted = false;
     clearTimeout(this.timer);
-    const here = [...this.kept, ...(this.hand ? [this.hand] : [])].map((one) => one.task);
-    const holding = [...here, ...this.ahead].flatMap((task) => (task.lease ? [task.lease] : [])).slice(0, 8);
+    const here = [...this.kept, ...(this.hand ? [this.hand] : []), ...this.ahead];
+    const holding = here.flatMap(({ task }) => (task.lease ? [task.lease] : [])).slice(0, 8);
+    const p = { p: this.project.slug };
     try {
-      const told = await post("/api/v1/projects/{p}/leases", { p: this.project.slug }, { count: 1 + AHEAD, holding });
-      this.receive(told);
+      const leases = post("/api/v1/projects/{p}/leases", p, { count: 1 + AHEAD, holding });
+      const [told, project] = await Promise.all([leases, get("/api/v1/projects/{p}", p)]);
+      this.receive(told, project.guideline);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -196,11 +210,13 @@ export class Desk {
     this.changed();
   }
 
-  private receive(told: Schema<"Leases">): void {
-    const known = new Set([...this.answered, ...this.ahead.map((one) => one.task), this.hand?.task.task]);
+  private receive(told: Schema<"Leases">, guideline: number): void {
+    if (guideline > this.guideline) this.notice = "There is a new guideline: g shows it.";
+    this.guideline = guideline;
+    const known = new Set([...this.answered, ...this.ahead.map((one) => one.task.task), this.hand?.task.task]);
     this.kept.forEach((one) => known.add(one.task.task));
     const fresh = told.tasks.filter((task) => !known.has(task.task) && !this.onItsWay(task.task));
-    this.ahead.push(...fresh);
+    this.ahead.push(...fresh.map((task) => ({ task, guideline })));
     this.left = told.left;
     if (this.hand) return;
     if (this.ahead.length || this.kept.length) return this.next();
@@ -223,19 +239,19 @@ export class Desk {
 
   private next(): void {
     const kept = this.kept.pop();
-    const task = this.ahead[0];
-    if (kept) this.hand = { ...kept, clock: pass(kept.clock, performance.now(), this.visible()) };
-    else if (task) {
+    const ready = this.ahead[0];
+    if (kept) this.hand = { ...kept, clock: goOn(kept.clock, performance.now(), this.visible()) };
+    else if (ready) {
       this.ahead = this.ahead.slice(1);
-      const ids = task.candidates.map((one) => one.id);
-      this.take(task, this.drafted(task.task, ids), null);
+      const ids = ready.task.candidates.map((one) => one.id);
+      this.take(ready.task, this.drafted(ready.task.task, ids), null, ready.guideline);
     } else this.situation = this.outbox.failing ? "unreachable" : "loading";
     if (this.hand) this.situation = "task";
     this.changed();
   }
 
-  private take(task: Task, state: State, revises: Hand["revises"]): void {
-    this.hand = { task, state, clock: start(performance.now(), this.visible()), revises };
+  private take(task: Task, state: State, revises: Hand["revises"], guideline = this.guideline): void {
+    this.hand = { task, state, clock: start(performance.now(), this.visible()), guideline, revises };
     this.situation = "task";
   }
 

@@ -1,7 +1,7 @@
 /** What people are told to look for: the version in force, older ones, and a confirmation that it was read. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { forget, keep, kept } from "./kept";
 import { get, post, type Schema } from "./net";
 import { Outcome, Pending, useDeed, useLoaded, when } from "./parts";
@@ -10,8 +10,11 @@ import { Prose } from "./prose";
 const NONE = "There is no guideline yet. Rank by your own judgement: the best answer first.";
 
 /** The guideline alone, beside the tasks. */
-export function Guide({ slug }: { slug: string }): JSX.Element {
+export function Guide({ slug, read }: { slug: string; read: (version: number) => void }): JSX.Element {
   const told = useLoaded(() => get("/api/v1/projects/{p}/guideline", { p: slug }), slug);
+  useEffect(() => {
+    if (told.value) read(told.value.version);
+  }, [told.value]);
   if (!told.value) return <p class="soft">{told.fault ? told.fault.message : "One moment …"}</p>;
   return told.value.version === 0 ? <p>{NONE}</p> : <Prose text={told.value.text} />;
 }
@@ -115,7 +118,7 @@ function Write({ slug, now, who, done }: OfWrite): JSX.Element {
     await post("/api/v1/projects/{p}/guideline", { p: slug }, said);
     forget(localStorage, name);
     done();
-    return "Published. Every answer from now on carries the new version.";
+    return "Published. Whoever takes a task from now on answers it by the new version.";
   };
   return (
     <details class="write" open={open}>

@@ -47,7 +47,7 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   return (
     <main class="rank" onMouseDown={keepFocus}>
       <h1 class="hidden">{project.title}</h1>
-      {side && <Side kind={side} project={project} close={() => setSide(null)} />}
+      {side && <Side kind={side} desk={at} close={() => setSide(null)} />}
       <Prompt key={hand.task.task} messages={hand.task.prompt.messages} />
       <Board key={`b${hand.task.task}`} state={hand.state} candidates={hand.task.candidates} act={act} />
       <Dock desk={at} state={hand.state} act={act} carryOut={(said) => carryOut(at, said, side, setSide)} />
@@ -150,12 +150,12 @@ function Prompt({ messages }: { messages: readonly Schema<"Turn">[] }): JSX.Elem
 
 interface OfSide {
   kind: "help" | "guideline";
-  project: Schema<"Project">;
+  desk: Desk;
   close: () => void;
 }
 
-function Side({ kind, project, close }: OfSide): JSX.Element {
-  const keys = project.mode === "compare" ? HELP_TO_COMPARE : HELP;
+function Side({ kind, desk, close }: OfSide): JSX.Element {
+  const keys = desk.project.mode === "compare" ? HELP_TO_COMPARE : HELP;
   return (
     <aside class="side" aria-label={kind === "help" ? "Help" : "Guideline"}>
       <button type="button" class="small" onClick={close}>
@@ -180,7 +180,7 @@ function Side({ kind, project, close }: OfSide): JSX.Element {
           </p>
         </>
       ) : (
-        <Guide slug={project.slug} />
+        <Guide slug={desk.project.slug} read={(version) => desk.read(version)} />
       )}
     </aside>
   );
