@@ -1,7 +1,9 @@
 """Ranking in a real browser: the grammar by keys, taps and drags, and what the server stores of it."""
 
 import json
+import random
 import statistics
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -224,3 +226,25 @@ def test_the_next_task_is_painted_at_once(served: Served, open_page: Open) -> No
     print(f"from Enter to the next task on the screen: median {median:.0f} ms of {len(times)}")
     assert len(times) == 21
     assert median < 600  # 150 is the bar on a machine that does nothing else
+
+
+def test_differences_of_nine_long_answers_are_found_once_and_not_at_every_key(
+    served: Served, open_page: Open
+) -> None:
+    draw = random.Random(1)
+    texts = [" ".join(str(draw.randrange(500)) for _ in range(1_900)) for _ in range(9)]
+    served.ask("POST", "/projects", {"slug": "lengthy", "title": "Lengthy"})
+    served.add("lengthy", [{"prompt": "Which?", "text": text} for text in texts])
+    page = open_page("lengthy")
+    keys(page, "1 d")
+    expect(page.locator(".card ins").first).to_be_attached()
+    for field, last in (("c", "Enter"), ("e", "Escape")):
+        keys(page, field)
+        begun = time.monotonic()
+        page.keyboard.type("ten signs.")
+        page.evaluate("0")
+        took = time.monotonic() - begun
+        print(f"ten letters beside nine compared answers: {took:.2f} s")
+        assert took < 4
+        keys(page, last)
+    expect(page.locator(".card del", has_text="signs.")).to_have_count(8)

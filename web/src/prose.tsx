@@ -1,7 +1,8 @@
 /** Foreign text on the page: always text nodes, never markup of its own. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { difference, words } from "./difference";
+import { useMemo } from "preact/hooks";
+import { difference, words, type Piece } from "./difference";
 
 /** A model's text as it was said: line breaks stand, marks of markdown are shown, code is evenly spaced. */
 export function Said({ text, dim = 0 }: { text: string; dim?: number }): JSX.Element {
@@ -20,18 +21,21 @@ export function Said({ text, dim = 0 }: { text: string; dim?: number }): JSX.Ele
 const coded = (text: string): ComponentChildren[] =>
   text.split(/(^```[^\n]*\n[\s\S]*?^```[^\n]*$)/m).map((part, i) => (i % 2 ? <code>{part}</code> : part));
 
-/** The same text with what it has more or less than another. */
+/** The same text with what it has more or less than another; found once, not at every key. */
 export function Differs({ text, other }: { text: string; other: string }): JSX.Element {
+  const pieces = useMemo(() => difference(text, other).map(shownPiece), [text, other]);
   return (
     <p class="said" dir="auto">
-      {difference(text, other).map((piece) => {
-        if (piece.kind === "same") return <span class="shared">{piece.text}</span>;
-        const mark = piece.text.trimStart();
-        const space = piece.text.slice(0, piece.text.length - mark.length);
-        return [space, piece.kind === "more" ? <ins>{mark}</ins> : <del>{mark}</del>];
-      })}
+      {pieces}
     </p>
   );
+}
+
+function shownPiece(piece: Piece): ComponentChildren {
+  if (piece.kind === "same") return <span class="shared">{piece.text}</span>;
+  const mark = piece.text.trimStart();
+  const space = piece.text.slice(0, piece.text.length - mark.length);
+  return [space, piece.kind === "more" ? <ins>{mark}</ins> : <del>{mark}</del>];
 }
 
 const FENCE = /^```.*\n([\s\S]*?)\n?^```[ \t]*$/m;
