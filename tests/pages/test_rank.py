@@ -6,7 +6,7 @@ import statistics
 import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from tests.pages.conftest import Open
 from tests.pages.hands import drag, finger, keys, mine, next_task, place_of, stored, texts, tiers
 from tests.pages.served import Served, until
@@ -236,15 +236,21 @@ def test_differences_of_nine_long_answers_are_found_once_and_not_at_every_key(
     served.ask("POST", "/projects", {"slug": "lengthy", "title": "Lengthy"})
     served.add("lengthy", [{"prompt": "Which?", "text": text} for text in texts])
     page = open_page("lengthy")
+    alone = typing(page, "c", "Enter")
     keys(page, "1 d")
     expect(page.locator(".card ins").first).to_be_attached()
     for field, last in (("c", "Enter"), ("e", "Escape")):
-        keys(page, field)
-        begun = time.monotonic()
-        page.keyboard.type("ten signs.")
-        page.evaluate("0")
-        took = time.monotonic() - begun
-        print(f"ten letters beside nine compared answers: {took:.2f} s")
-        assert took < 4
-        keys(page, last)
+        assert typing(page, field, last) < 5 * alone + 0.5
     expect(page.locator(".card del", has_text="signs.")).to_have_count(8)
+
+
+def typing(page: Page, field: str, last: str) -> float:
+    """How many seconds ten letters take in a field that is opened by one key and left by another."""
+    keys(page, field)
+    begun = time.monotonic()
+    page.keyboard.type("ten signs.")
+    page.evaluate("0")
+    took = time.monotonic() - begun
+    print(f"ten letters: {took:.2f} s")
+    keys(page, last)
+    return took
