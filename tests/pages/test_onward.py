@@ -127,3 +127,20 @@ def test_undo_says_when_there_was_nothing_before(served: Served, open_page: Open
     next_task(page, "1 2 3 Enter")
     keys(page, "u u")
     expect(page.locator(".dock .notice")).to_have_text("There is nothing sent before this.")
+
+
+def test_focus_that_was_in_a_text_goes_to_the_heading_of_the_next_task(
+    served: Served, open_page: Open
+) -> None:
+    served.project("heard", tasks=2)
+    page = open_page("heard")
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    page.locator(".card .body").nth(2).focus()
+    next_task(page, "1 2 3 Enter")
+    heading = page.get_by_role("heading", name="Heard: heard, question")
+    expect(heading).to_be_focused()
+    expect(heading).to_contain_text(page.locator(".prompt .said").last.inner_text())
+    keys(page, "Tab")
+    expect(page.get_by_role("region", name="Prompt")).to_be_focused()
+    next_task(page, "3 2 1 Enter")
+    expect(page.get_by_role("heading", name="All done")).to_be_focused()

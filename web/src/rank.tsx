@@ -6,7 +6,7 @@ import { Board } from "./board";
 import { Desk } from "./desk";
 import { Dock } from "./dock";
 import { Guide } from "./guideline";
-import { HELP, HELP_TO_COMPARE, meaning, type Meaning } from "./keys";
+import { HELP, HELP_TO_COMPARE, meaning, plain, type Meaning } from "./keys";
 import type { Schema } from "./net";
 import type { Outbox } from "./outbox";
 import { Empty } from "./parts";
@@ -37,6 +37,7 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   useEffect(() => progressed(at.progress), [at.progress]);
   useKeys(at, side, setSide);
   usePaintTime(at.hand?.task.task);
+  useFocus(at.hand?.task.task ?? at.situation);
 
   const hand = at.hand;
   if (!hand) return <Waiting desk={at} project={project} />;
@@ -46,7 +47,9 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   };
   return (
     <main class="rank" onMouseDown={keepFocus}>
-      <h1 class="hidden">{project.title}</h1>
+      <h1 class="hidden" tabIndex={-1}>
+        {project.title}: {hand.task.prompt.messages.at(-1)?.content.slice(0, 200)}
+      </h1>
       {side && <Side kind={side} desk={at} close={() => setSide(null)} />}
       <Prompt key={hand.task.task} messages={hand.task.prompt.messages} />
       <Board key={`b${hand.task.task}`} state={hand.state} candidates={hand.task.candidates} act={act} />
@@ -84,7 +87,7 @@ function useKeys(desk: Desk, side: "help" | "guideline" | null, setSide: SetSide
       const state = desk.hand?.state;
       const target = event.target instanceof HTMLElement ? event.target : document.body;
       if (event.isComposing) return;
-      if (!state) return event.key === "u" && !event.ctrlKey && !event.metaKey ? void desk.undo() : undefined;
+      if (!state) return plain(event) === "u" && !event.ctrlKey && !event.metaKey ? void desk.undo() : undefined;
       desk.alive(true, true);
       if (target.matches("input, textarea, select")) {
         const done = event.key === "Escape" || (event.key === "Enter" && (target.matches("input") || event.ctrlKey));
@@ -126,6 +129,19 @@ function usePaintTime(task: string | undefined): void {
       painted.port2.postMessage(null);
     });
   }, [task]);
+}
+
+/** Focus that went away with the task before goes to the heading, which tells the new one: a screen reader hears it. */
+function useFocus(shown: string): void {
+  const before = useRef(shown);
+  const begun = useRef(false);
+  useLayoutEffect(() => {
+    if (before.current === shown) return;
+    before.current = shown;
+    const lost = document.activeElement === null || document.activeElement === document.body;
+    if (begun.current && lost) document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
+    begun.current = true;
+  }, [shown]);
 }
 
 function Prompt({ messages }: { messages: readonly Schema<"Turn">[] }): JSX.Element {

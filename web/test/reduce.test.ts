@@ -122,6 +122,15 @@ describe("worked out by hand", () => {
     expect(resume(rules("best-worst"), some(4), typed("213"))).toEqual(begin(rules("best-worst"), some(4)));
   });
 
+  test("Caps Lock changes no letter, Shift does", () => {
+    const press = { code: "KeyS", shiftKey: false, ctrlKey: false, altKey: false, metaKey: false };
+    const skip = { do: "open", panel: "skip" };
+    expect(meaning({ ...press, key: "S" }, typed(""))).toEqual(skip);
+    expect(meaning({ ...press, key: "s" }, typed(""))).toEqual(skip);
+    expect(meaning({ ...press, key: "Z" }, typed(""))).toEqual({ do: "zoom", at: 0 });
+    expect(meaning({ ...press, key: "S", shiftKey: true }, typed(""))).toBeNull();
+  });
+
   test("marks run through the aspects, then to the next candidate", () => {
     expect(answer(typed("a4531")).aspects).toEqual({ helpful: { c1: 4, c2: 3 }, honest: { c1: 5, c2: 1 } });
     expect(answer(typed("a9")).aspects).toEqual({});
