@@ -254,3 +254,35 @@ def typing(page: Page, field: str, last: str) -> float:
     print(f"ten letters: {took:.2f} s")
     keys(page, last)
     return took
+
+
+SIDES = """
+element => {
+  const text = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode();
+  const box = element.getBoundingClientRect();
+  const side = at => {
+    const range = document.createRange();
+    range.setStart(text, at);
+    range.setEnd(text, at + 1);
+    const sign = range.getBoundingClientRect();
+    return sign.left - box.left < box.right - sign.right ? "left" : "right";
+  };
+  return [side(0), side(text.data.indexOf("\\n") + 1)];
+}
+"""
+
+
+def test_signs_that_turn_the_writing_are_seen_and_lines_have_their_own_direction(
+    served: Served, open_page: Open
+) -> None:
+    served.ask("POST", "/projects", {"slug": "turned", "title": "Turned"})
+    texts = ["left\n\u05e9\u05dc\u05d5\u05dd", "safe \u202eelif\u202c \u2066x\u2069", "plain"]
+    served.add("turned", [{"prompt": "Which \u202eone?", "text": text} for text in texts])
+    page = open_page("turned")
+    expect(page.locator(".prompt .said")).to_have_text("Which U+202Eone?")
+    turned = page.locator(".card .said", has_text="safe")
+    expect(turned).to_have_text("safe U+202EelifU+202C U+2066xU+2069")
+    assert page.locator(".card .said", has_text="left").evaluate(SIDES) == ["left", "right"]
+    keys(page, "1 d")
+    expect(page.locator("ins .sign, del .sign, .said > .sign")).not_to_have_count(0)
+    assert "\u202e" not in str(page.locator("main").text_content())

@@ -7,6 +7,7 @@ import { forget, keep, kept } from "./kept";
 import { meaning } from "./keys";
 import { get, post, unique, type Schema } from "./net";
 import { Outcome, Pending, useDeed, useLoaded } from "./parts";
+import { signs } from "./prose";
 import { answer, begin, missing, placed, resume, type Rules, type State } from "./ranking";
 import { reduce } from "./reduce";
 
@@ -99,7 +100,7 @@ function Decide({ project, who, number, told, again }: Given): JSX.Element {
           <div class="turn">
             <span class="role">{turn.role}</span>
             <p class="said" dir="auto">
-              {turn.content}
+              {signs(turn.content)}
             </p>
           </div>
         ))}

@@ -10,6 +10,7 @@ import { HELP, HELP_TO_COMPARE, meaning, plain, type Meaning } from "./keys";
 import type { Schema } from "./net";
 import type { Outbox } from "./outbox";
 import { Empty } from "./parts";
+import { signs } from "./prose";
 import type { Action } from "./reduce";
 
 interface Given {
@@ -48,7 +49,7 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   return (
     <main class="rank" onMouseDown={keepFocus}>
       <h1 class="hidden" tabIndex={-1}>
-        {project.title}: {hand.task.prompt.messages.at(-1)?.content.slice(0, 200)}
+        {project.title}: {signs(hand.task.prompt.messages.at(-1)?.content.slice(0, 200) ?? "")}
       </h1>
       {side && <Side kind={side} desk={at} close={() => setSide(null)} />}
       <Prompt key={hand.task.task} messages={hand.task.prompt.messages} />
@@ -156,7 +157,7 @@ function Prompt({ messages }: { messages: readonly Schema<"Turn">[] }): JSX.Elem
         <div class="turn">
           <span class="role">{turn.role}</span>
           <p class="said" dir="auto">
-            {turn.content}
+            {signs(turn.content)}
           </p>
         </div>
       ))}
