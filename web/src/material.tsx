@@ -22,7 +22,7 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
   return (
     <section>
       <h2>Add tasks</h2>
-      <p class="soft">A JSONL file of prompts with their answers, in any format that <code>concord import</code> reads.</p>
+      <p class="soft">A JSONL file in UTF-8 of prompts with their answers, in any format that <code>concord import</code> reads.</p>
       <label class="check">
         <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} />
         <span>The rankings in it are known to be right: people are measured by them</span>
