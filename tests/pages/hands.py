@@ -54,6 +54,15 @@ def place_of(page: Page, number: int) -> Locator:
     return page.locator(".card").nth(number - 1).locator(".place")
 
 
+def mine(page: Page) -> list[dict[str, Any]]:
+    """What the person of this page has said, by the API."""
+    slug = page.url.split("/")[-2]
+    told = page.evaluate(
+        "path => fetch(path).then(reply => reply.json())", f"/api/v1/projects/{slug}/mine?limit=20"
+    )
+    return list(told["judgements"])
+
+
 def drag(page: Page, grip: Locator, zone: str) -> None:
     """As a hand does: take it, see where it may go, let it go there."""
     at = grip.bounding_box()

@@ -1,13 +1,14 @@
 """Ranking in a real browser: the grammar by keys, taps and drags, and what the server stores of it."""
 
 import json
+import random
 import statistics
-from typing import Any
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
 from tests.pages.conftest import Open
-from tests.pages.hands import drag, finger, keys, next_task, place_of, stored, texts, tiers
+from tests.pages.hands import drag, finger, keys, mine, next_task, place_of, stored, texts, tiers
 from tests.pages.served import Served, until
 
 pytestmark = pytest.mark.slow
@@ -70,15 +71,6 @@ def test_all_bad_skip_comment_and_marks(served: Served, open_page: Open) -> None
     (marked,) = [one for one in mine(page) if one["aspects"]]
     shown = [one["id"] for one in marked["task"]["candidates"]]
     assert [marked["aspects"]["helpful"][one] for one in shown] == [5, 4, 3, 2]
-
-
-def mine(page: Page) -> list[dict[str, Any]]:
-    """What the person of this page has said, by the API."""
-    slug = page.url.split("/")[-2]
-    told = page.evaluate(
-        "path => fetch(path).then(reply => reply.json())", f"/api/v1/projects/{slug}/mine?limit=20"
-    )
-    return list(told["judgements"])
 
 
 def test_undo_opens_the_task_before_and_stores_a_revision(served: Served, open_page: Open) -> None:
@@ -234,3 +226,63 @@ def test_the_next_task_is_painted_at_once(served: Served, open_page: Open) -> No
     print(f"from Enter to the next task on the screen: median {median:.0f} ms of {len(times)}")
     assert len(times) == 21
     assert median < 600  # 150 is the bar on a machine that does nothing else
+
+
+def test_differences_of_nine_long_answers_are_found_once_and_not_at_every_key(
+    served: Served, open_page: Open
+) -> None:
+    draw = random.Random(1)
+    texts = [" ".join(str(draw.randrange(500)) for _ in range(1_900)) for _ in range(9)]
+    served.ask("POST", "/projects", {"slug": "lengthy", "title": "Lengthy"})
+    served.add("lengthy", [{"prompt": "Which?", "text": text} for text in texts])
+    page = open_page("lengthy")
+    alone = typing(page, "c", "Enter")
+    keys(page, "1 d")
+    expect(page.locator(".card ins").first).to_be_attached()
+    for field, last in (("c", "Enter"), ("e", "Escape")):
+        assert typing(page, field, last) < 5 * alone + 0.5
+    expect(page.locator(".card del", has_text="signs.")).to_have_count(8)
+
+
+def typing(page: Page, field: str, last: str) -> float:
+    """How many seconds ten letters take in a field that is opened by one key and left by another."""
+    keys(page, field)
+    begun = time.monotonic()
+    page.keyboard.type("ten signs.")
+    page.evaluate("0")
+    took = time.monotonic() - begun
+    print(f"ten letters: {took:.2f} s")
+    keys(page, last)
+    return took
+
+
+SIDES = """
+element => {
+  const text = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode();
+  const box = element.getBoundingClientRect();
+  const side = at => {
+    const range = document.createRange();
+    range.setStart(text, at);
+    range.setEnd(text, at + 1);
+    const sign = range.getBoundingClientRect();
+    return sign.left - box.left < box.right - sign.right ? "left" : "right";
+  };
+  return [side(0), side(text.data.indexOf("\\n") + 1)];
+}
+"""
+
+
+def test_signs_that_turn_the_writing_are_seen_and_lines_have_their_own_direction(
+    served: Served, open_page: Open
+) -> None:
+    served.ask("POST", "/projects", {"slug": "turned", "title": "Turned"})
+    texts = ["left\n\u05e9\u05dc\u05d5\u05dd", "safe \u202eelif\u202c \u2066x\u2069", "plain"]
+    served.add("turned", [{"prompt": "Which \u202eone?", "text": text} for text in texts])
+    page = open_page("turned")
+    expect(page.locator(".prompt .said")).to_have_text("Which U+202Eone?")
+    turned = page.locator(".card .said", has_text="safe")
+    expect(turned).to_have_text("safe U+202EelifU+202C U+2066xU+2069")
+    assert page.locator(".card .said", has_text="left").evaluate(SIDES) == ["left", "right"]
+    keys(page, "1 d")
+    expect(page.locator("ins .sign, del .sign, .said > .sign")).not_to_have_count(0)
+    assert "\u202e" not in str(page.locator("main").text_content())

@@ -3,10 +3,12 @@
 import type { JSX } from "preact";
 import { useEffect, useReducer, useState } from "preact/hooks";
 import { Board, Strip } from "./board";
+import { forget, keep, kept } from "./kept";
 import { meaning } from "./keys";
 import { get, post, unique, type Schema } from "./net";
 import { Outcome, Pending, useDeed, useLoaded } from "./parts";
-import { answer, begin, missing, type Rules } from "./ranking";
+import { signs } from "./prose";
+import { answer, begin, missing, placed, resume, type Rules, type State } from "./ranking";
 import { reduce } from "./reduce";
 
 const REASONS = {
@@ -17,28 +19,50 @@ const REASONS = {
 } as const;
 type Reason = keyof typeof REASONS;
 
-export function Adjudicate({ project, task }: { project: Schema<"Project">; task: string }): JSX.Element {
+interface OfTask {
+  project: Schema<"Project">;
+  who: number;
+  task: string;
+}
+
+export function Adjudicate({ project, who, task }: OfTask): JSX.Element {
   const told = useLoaded(
     () => get("/api/v1/projects/{p}/tasks/{task}", { p: project.slug, task }),
     `${project.slug}/${task}`,
   );
   if (!told.value) return <Pending of={told} />;
-  return <Decide key={told.value.task.task} project={project} number={task} told={told.value} again={told.again} />;
+  const shown = told.value.task.task;
+  return <Decide key={shown} project={project} who={who} number={task} told={told.value} again={told.again} />;
 }
 
 interface Given {
   project: Schema<"Project">;
+  who: number;
   number: string;
   told: Schema<"Opinions">;
   again: () => void;
 }
 
-function Decide({ project, number, told, again }: Given): JSX.Element {
+/** A decision that was begun. */
+interface Begun {
+  readonly state: State;
+  readonly reason: Reason | null;
+  readonly comment: string;
+}
+
+function Decide({ project, who, number, told, again }: Given): JSX.Element {
   const ids = told.task.candidates.map((one) => one.id);
   const rules: Rules = { mode: "order", partial: project.partial_allowed, difference: false, aspects: [] };
-  const [state, act] = useReducer(reduce, begin(rules, ids));
-  const [reason, setReason] = useState<Reason | null>(null);
-  const [comment, setComment] = useState("");
+  const name = `decision:${who}:${project.slug}/${number}`;
+  const [left] = useState(() => kept<Begun>(localStorage, name));
+  const [state, act] = useReducer(reduce, left ? resume(rules, ids, left.state) : begin(rules, ids));
+  const [reason, setReason] = useState<Reason | null>(left?.reason ?? null);
+  const [comment, setComment] = useState(left?.comment ?? "");
+  useEffect(() => {
+    const begun: Begun = { state, reason, comment };
+    if (placed(state).length || state.allBad || reason || comment) keep(localStorage, name, begun);
+    else forget(localStorage, name);
+  }, [state, reason, comment]);
   const deed = useDeed();
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
@@ -61,6 +85,7 @@ function Decide({ project, number, told, again }: Given): JSX.Element {
       reason: reason!,
       comment: comment.trim() || null,
     });
+    forget(localStorage, name);
     again();
     return "Decided. It stands beside the other answers and replaces none.";
   };
@@ -75,7 +100,7 @@ function Decide({ project, number, told, again }: Given): JSX.Element {
           <div class="turn">
             <span class="role">{turn.role}</span>
             <p class="said" dir="auto">
-              {turn.content}
+              {signs(turn.content)}
             </p>
           </div>
         ))}

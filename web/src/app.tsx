@@ -254,11 +254,11 @@ function Inside({ project, me, outbox, place, again, progressed }: OfInside): JS
     case "agreement":
       return <Agreement slug={slug} />;
     case "task":
-      return <Adjudicate project={project} task={place[3] ?? ""} />;
+      return <Adjudicate project={project} who={me.id} task={place[3] ?? ""} />;
     case "compare":
       return <Compare project={project} reviewer={reviewer} />;
     case "guideline":
-      return <GuidelinePage slug={slug} admin={me.role === "admin"} changed={again} />;
+      return <GuidelinePage slug={slug} me={me} changed={again} />;
     default:
       return (
         <Empty title="Nothing is here">

@@ -115,9 +115,13 @@ function Card({ state, one, at, act, edits, shared, all }: OfCard): JSX.Element 
 function Text({ state, one, shared, all }: Omit<OfCard, "at" | "act" | "edits">): JSX.Element {
   const text = state.edits[one.id] ?? one.text;
   const best = leader(state);
+  const now = best === null ? "" : (state.edits[best] ?? all.find((other) => other.id === best)?.text ?? "");
+  const against = useRef({ best, text: now });
+  // While the best is edited, the others stay compared with it as it was: to compare long texts takes a while.
+  if (state.panel !== "edit" || against.current.best !== best) against.current = { best, text: now };
   if (!state.difference) return <Said text={text} />;
   if (best === null || best === one.id) return <Said text={text} dim={shared} />;
-  return <Differs text={text} other={state.edits[best] ?? all.find((other) => other.id === best)?.text ?? ""} />;
+  return <Differs text={text} other={against.current.text} />;
 }
 
 interface OfEdit {

@@ -36,6 +36,11 @@ export function pass(clock: Clock, now: number, seen: boolean): Clock {
   };
 }
 
+/** Goes on after time that was spent on something else: it is nobody's here. */
+export function goOn(clock: Clock, now: number, seen: boolean): Clock {
+  return { ...clock, started: clock.started + Math.max(0, now - clock.last), last: Math.max(clock.last, now), seen };
+}
+
 /** A key or click that says something about the task. */
 export function touch(clock: Clock, now: number): Clock {
   const passed = pass(clock, now, true);

@@ -22,13 +22,18 @@ const DIGIT = /^(?:Digit|Numpad)([1-9])$/;
 export function meaning(press: Press, state: State): Meaning | null {
   if (press.ctrlKey || press.altKey || press.metaKey) return null;
   if (/^[1-9]$/.test(press.key)) return { do: "digit", digit: Number(press.key) };
-  const fixed = FIXED[press.key];
+  const key = plain(press);
+  const fixed = FIXED[key];
   if (fixed) return fixed;
   const digit = DIGIT.exec(press.code)?.[1];
   if (digit && press.shiftKey) return { do: "zoom", at: Number(digit) - 1 };
   if (digit && press.code.startsWith("Digit")) return { do: "digit", digit: Number(digit) };
-  return moving(press.key, state);
+  return moving(key, state);
 }
+
+/** Caps Lock makes no other key of a letter, Shift does. */
+export const plain = ({ key, shiftKey }: Pick<Press, "key" | "shiftKey">): string =>
+  key.length === 1 && !shiftKey ? key.toLowerCase() : key;
 
 const FIXED: Readonly<Record<string, Meaning>> = {
   Enter: "send",

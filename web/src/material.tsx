@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { file, get, post, type Schema } from "./net";
+import { Fault, file, get, post, type Schema } from "./net";
 import { count, Outcome, useDeed, useLoaded } from "./parts";
 
 /** Tasks from a file; what was left out is told row by row. */
@@ -13,8 +13,8 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
   const add = (file: File): void =>
     deed.run(async () => {
       setTold(null);
-      const text = await file.text();
-      const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold });
+      const text = decoded(file.name, await file.arrayBuffer());
+      const imported = await post("/api/v1/projects/{p}/tasks", { p: slug }, { text, gold }).catch(uncertain);
       setTold(imported);
       done();
       return `${count(imported.rows)} rows read, ${count(imported.tasks)} new tasks.`;
@@ -22,7 +22,7 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
   return (
     <section>
       <h2>Add tasks</h2>
-      <p class="soft">A JSONL file of prompts with their answers, in any format that <code>concord import</code> reads.</p>
+      <p class="soft">A JSONL file in UTF-8 of prompts with their answers, in any format that <code>concord import</code> reads.</p>
       <label class="check">
         <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} />
         <span>The rankings in it are known to be right: people are measured by them</span>
@@ -38,6 +38,7 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
           event.currentTarget.value = "";
         }}
       />
+      {deed.busy && <p role="status">The rows are being read and stored. A big file takes minutes.</p>}
       <Outcome of={deed} />
       {told && [...told.left_out, ...told.warnings].length > 0 && (
         <ul>
@@ -48,6 +49,41 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
       )}
     </section>
   );
+}
+
+/** The text of a file; one in another encoding would come in with its letters destroyed. */
+export function decoded(name: string, bytes: ArrayBuffer): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    const why = `${name} is not text in UTF-8: line ${broken(new Uint8Array(bytes))} holds bytes that mean nothing there.`;
+    throw new Error(`${why} Nothing was added. Save the file as UTF-8 and choose it again.`);
+  }
+}
+
+/** The number of the first line that is not UTF-8; no sign but a line break holds the byte of one. */
+function broken(bytes: Uint8Array): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 1;
+  for (let from = 0; from < bytes.length; line++) {
+    const found = bytes.indexOf(10, from);
+    const end = found < 0 ? bytes.length : found;
+    try {
+      decoder.decode(bytes.subarray(from, end));
+    } catch {
+      return line;
+    }
+    from = end + 1;
+  }
+  return line;
+}
+
+/** Without an answer nobody knows whether the rows are there. */
+function uncertain(error: unknown): never {
+  if (!(error instanceof Fault && error.passing)) throw error;
+  const unknown = "Whether the rows are stored is not known. Load this page again in a while and look at the numbers above,";
+  throw new Error(`${error.message} ${unknown} or choose the file again: tasks that are there are not added twice.`);
 }
 
 const SAID: Readonly<Record<Schema<"Written">["kind"], string>> = {

@@ -32,8 +32,9 @@ export class Fault extends Error {
   }
 }
 
-/** What is only read may take its time; what is sent is sent again. */
-const PATIENCE = { read: 120_000, write: 20_000 } as const;
+/** What is only read may take its time; what is sent is sent again; a big file or a big store takes many minutes. */
+const PATIENCE = { read: 120_000, write: 20_000, long: 1_800_000 } as const;
+const LONG = /\/(tasks|export|losses|agreement|comparison)$/;
 let signedOut: () => void = () => {};
 
 /** What is to happen when the server no longer knows who asks. */
@@ -75,8 +76,8 @@ async function answer(method: string, path: string, at: Record<string, string>, 
     return encodeURIComponent(at[name] ?? "");
   });
   const query = new URLSearchParams(Object.entries(at).filter(([name]) => !used.has(name))).toString();
-  const signal = AbortSignal.timeout(method === "GET" ? PATIENCE.read : PATIENCE.write);
-  const options: RequestInit = { method, credentials: "same-origin", signal };
+  const wait = patience(method, path);
+  const options: RequestInit = { method, credentials: "same-origin", signal: AbortSignal.timeout(wait) };
   if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
     if (body !== null) options.body = JSON.stringify(body);
@@ -84,12 +85,25 @@ async function answer(method: string, path: string, at: Record<string, string>, 
   let reply: Response;
   try {
     reply = await fetch(query ? `${filled}?${query}` : filled, options);
-  } catch {
-    throw new Fault(0, "unreachable", "The server cannot be reached.");
+  } catch (error) {
+    throw unanswered(error, wait);
   }
   if (reply.ok) return reply;
   if (reply.status === 401 && path !== "/api/v1/login") signedOut();
   throw await fault(reply);
+}
+
+/** How many milliseconds an answer may take. */
+export const patience = (method: string, path: string): number =>
+  LONG.test(path) ? PATIENCE.long : method === "GET" ? PATIENCE.read : PATIENCE.write;
+
+/** Why there was no answer; a server that is only slow is not called away. */
+export function unanswered(error: unknown, wait: number): Fault {
+  if (!(error instanceof Error) || error.name !== "TimeoutError") {
+    return new Fault(0, "unreachable", "The server cannot be reached.");
+  }
+  const time = wait < 60_000 ? `${wait / 1000} seconds` : `${wait / 60_000} minutes`;
+  return new Fault(0, "late", `The server has not answered for ${time}; it may still be at work.`);
 }
 
 async function fault(reply: Response): Promise<Fault> {

@@ -22,7 +22,10 @@ export interface Drawer {
 }
 
 export type Carry = (letter: Letter) => Promise<Schema<"Stored">>;
-export type News = { letter: Letter; stored: Schema<"Stored"> | null };
+/** A letter's way has ended: it is stored, or `why` names the server's reason. */
+export type News = { letter: Letter; stored: Schema<"Stored"> | null; why: string | null };
+/** Others had finished the task first: there is nothing to decide for the person. */
+export const UNNEEDED = "task_full";
 
 const carryOverHttp: Carry = (letter) =>
   post("/api/v1/projects/{p}/judgements", { p: letter.project }, { ...letter.body });
@@ -134,11 +137,11 @@ export class Outbox {
         await this.delivered(next, stored);
       } catch (error) {
         const fault = error instanceof Fault ? error : new Fault(0, "unknown", String(error));
-        if (fault.code === "task_full") await this.delivered(next, null);
+        if (fault.code === UNNEEDED) await this.delivered(next, null);
         else if (fault.passing || fault.status === 401) {
           this.later(fault.status === 401);
           break;
-        } else await this.refuse(next, fault.message);
+        } else await this.refuse(next, fault);
       }
     }
     this.sending = false;
@@ -154,14 +157,14 @@ export class Outbox {
         : one,
     );
     await this.keep(this.letters.filter((one, i) => one !== others[i]), letter.key);
-    this.tell({ letter, stored });
+    this.tell({ letter, stored, why: stored ? null : UNNEEDED });
   }
 
-  private async refuse(letter: Letter, why: string): Promise<void> {
-    const refused = { ...letter, refused: why };
+  private async refuse(letter: Letter, why: Fault): Promise<void> {
+    const refused = { ...letter, refused: why.message };
     this.letters = this.letters.map((one) => (one.key === letter.key ? refused : one));
     await this.keep([refused]);
-    this.tell(null);
+    this.tell({ letter: refused, stored: null, why: why.code });
   }
 
   private later(signedOut: boolean): void {

@@ -1,7 +1,17 @@
 /** Foreign text on the page: always text nodes, never markup of its own. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { difference, words } from "./difference";
+import { useMemo } from "preact/hooks";
+import { difference, words, type Piece } from "./difference";
+
+/** Embeddings, overrides and isolates: unseen, they make a reader see other words than there are. */
+const TURNS = /([\u202a-\u202e\u2066-\u2069])/;
+
+/** A text in which the signs that turn the direction of writing are shown and do nothing. */
+export const signs = (text: string): ComponentChildren[] =>
+  text.split(TURNS).map((part, i) => (i % 2 ? <span class="sign">{named(part)}</span> : part));
+
+const named = (sign: string): string => `U+${sign.codePointAt(0)!.toString(16).toUpperCase()}`;
 
 /** A model's text as it was said: line breaks stand, marks of markdown are shown, code is evenly spaced. */
 export function Said({ text, dim = 0 }: { text: string; dim?: number }): JSX.Element {
@@ -10,7 +20,7 @@ export function Said({ text, dim = 0 }: { text: string; dim?: number }): JSX.Ele
   const all = words(text);
   return (
     <p class="said" dir="auto">
-      <span class="shared">{all.slice(0, dim).join("")}</span>
+      <span class="shared">{signs(all.slice(0, dim).join(""))}</span>
       {coded(all.slice(dim).join(""))}
     </p>
   );
@@ -18,20 +28,23 @@ export function Said({ text, dim = 0 }: { text: string; dim?: number }): JSX.Ele
 
 /** Fenced code in its own face, with its fences. */
 const coded = (text: string): ComponentChildren[] =>
-  text.split(/(^```[^\n]*\n[\s\S]*?^```[^\n]*$)/m).map((part, i) => (i % 2 ? <code>{part}</code> : part));
+  text.split(/(^```[^\n]*\n[\s\S]*?^```[^\n]*$)/m).map((part, i) => (i % 2 ? <code>{signs(part)}</code> : signs(part)));
 
-/** The same text with what it has more or less than another. */
+/** The same text with what it has more or less than another; found once, not at every key. */
 export function Differs({ text, other }: { text: string; other: string }): JSX.Element {
+  const pieces = useMemo(() => difference(text, other).map(shownPiece), [text, other]);
   return (
     <p class="said" dir="auto">
-      {difference(text, other).map((piece) => {
-        if (piece.kind === "same") return <span class="shared">{piece.text}</span>;
-        const mark = piece.text.trimStart();
-        const space = piece.text.slice(0, piece.text.length - mark.length);
-        return [space, piece.kind === "more" ? <ins>{mark}</ins> : <del>{mark}</del>];
-      })}
+      {pieces}
     </p>
   );
+}
+
+function shownPiece(piece: Piece): ComponentChildren {
+  if (piece.kind === "same") return <span class="shared">{signs(piece.text)}</span>;
+  const mark = piece.text.trimStart();
+  const space = piece.text.slice(0, piece.text.length - mark.length);
+  return [space, piece.kind === "more" ? <ins>{signs(mark)}</ins> : <del>{signs(mark)}</del>];
 }
 
 const FENCE = /^```.*\n([\s\S]*?)\n?^```[ \t]*$/m;
@@ -41,7 +54,7 @@ export function Prose({ text }: { text: string }): JSX.Element {
   const parts: ComponentChildren[] = [];
   let rest = text.replace(/\r\n?/g, "\n");
   for (let found = FENCE.exec(rest); found; found = FENCE.exec(rest)) {
-    parts.push(...blocks(rest.slice(0, found.index)), <pre>{found[1]}</pre>);
+    parts.push(...blocks(rest.slice(0, found.index)), <pre>{signs(found[1]!)}</pre>);
     rest = rest.slice(found.index + found[0].length);
   }
   return <div class="prose">{[...parts, ...blocks(rest)]}</div>;
@@ -72,7 +85,7 @@ const items = (lines: string[]): JSX.Element[] =>
 /** `code` and **bold** within a line. */
 export function marked(text: string): ComponentChildren[] {
   return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part) => {
-    if (/^`.+`$/.test(part)) return <code>{part.slice(1, -1)}</code>;
-    return /^\*\*.+\*\*$/.test(part) ? <strong>{part.slice(2, -2)}</strong> : part;
+    if (/^`.+`$/.test(part)) return <code>{signs(part.slice(1, -1))}</code>;
+    return /^\*\*.+\*\*$/.test(part) ? <strong>{signs(part.slice(2, -2))}</strong> : signs(part);
   });
 }

@@ -6,10 +6,11 @@ import { Board } from "./board";
 import { Desk } from "./desk";
 import { Dock } from "./dock";
 import { Guide } from "./guideline";
-import { HELP, HELP_TO_COMPARE, meaning, type Meaning } from "./keys";
+import { HELP, HELP_TO_COMPARE, meaning, plain, type Meaning } from "./keys";
 import type { Schema } from "./net";
 import type { Outbox } from "./outbox";
 import { Empty } from "./parts";
+import { signs } from "./prose";
 import type { Action } from "./reduce";
 
 interface Given {
@@ -37,6 +38,7 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   useEffect(() => progressed(at.progress), [at.progress]);
   useKeys(at, side, setSide);
   usePaintTime(at.hand?.task.task);
+  useFocus(at.hand?.task.task ?? at.situation);
 
   const hand = at.hand;
   if (!hand) return <Waiting desk={at} project={project} />;
@@ -46,8 +48,10 @@ export function Rank({ project, outbox, progressed }: Given): JSX.Element {
   };
   return (
     <main class="rank" onMouseDown={keepFocus}>
-      <h1 class="hidden">{project.title}</h1>
-      {side && <Side kind={side} project={project} close={() => setSide(null)} />}
+      <h1 class="hidden" tabIndex={-1}>
+        {project.title}: {signs(hand.task.prompt.messages.at(-1)?.content.slice(0, 200) ?? "")}
+      </h1>
+      {side && <Side kind={side} desk={at} close={() => setSide(null)} />}
       <Prompt key={hand.task.task} messages={hand.task.prompt.messages} />
       <Board key={`b${hand.task.task}`} state={hand.state} candidates={hand.task.candidates} act={act} />
       <Dock desk={at} state={hand.state} act={act} carryOut={(said) => carryOut(at, said, side, setSide)} />
@@ -84,7 +88,7 @@ function useKeys(desk: Desk, side: "help" | "guideline" | null, setSide: SetSide
       const state = desk.hand?.state;
       const target = event.target instanceof HTMLElement ? event.target : document.body;
       if (event.isComposing) return;
-      if (!state) return event.key === "u" && !event.ctrlKey && !event.metaKey ? void desk.undo() : undefined;
+      if (!state) return plain(event) === "u" && !event.ctrlKey && !event.metaKey ? void desk.undo() : undefined;
       desk.alive(true, true);
       if (target.matches("input, textarea, select")) {
         const done = event.key === "Escape" || (event.key === "Enter" && (target.matches("input") || event.ctrlKey));
@@ -128,6 +132,19 @@ function usePaintTime(task: string | undefined): void {
   }, [task]);
 }
 
+/** Focus that went away with the task before goes to the heading, which tells the new one: a screen reader hears it. */
+function useFocus(shown: string): void {
+  const before = useRef(shown);
+  const begun = useRef(false);
+  useLayoutEffect(() => {
+    if (before.current === shown) return;
+    before.current = shown;
+    const lost = document.activeElement === null || document.activeElement === document.body;
+    if (begun.current && lost) document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
+    begun.current = true;
+  }, [shown]);
+}
+
 function Prompt({ messages }: { messages: readonly Schema<"Turn">[] }): JSX.Element {
   const box = useRef<HTMLElement>(null);
   useLayoutEffect(() => {
@@ -140,7 +157,7 @@ function Prompt({ messages }: { messages: readonly Schema<"Turn">[] }): JSX.Elem
         <div class="turn">
           <span class="role">{turn.role}</span>
           <p class="said" dir="auto">
-            {turn.content}
+            {signs(turn.content)}
           </p>
         </div>
       ))}
@@ -150,12 +167,12 @@ function Prompt({ messages }: { messages: readonly Schema<"Turn">[] }): JSX.Elem
 
 interface OfSide {
   kind: "help" | "guideline";
-  project: Schema<"Project">;
+  desk: Desk;
   close: () => void;
 }
 
-function Side({ kind, project, close }: OfSide): JSX.Element {
-  const keys = project.mode === "compare" ? HELP_TO_COMPARE : HELP;
+function Side({ kind, desk, close }: OfSide): JSX.Element {
+  const keys = desk.project.mode === "compare" ? HELP_TO_COMPARE : HELP;
   return (
     <aside class="side" aria-label={kind === "help" ? "Help" : "Guideline"}>
       <button type="button" class="small" onClick={close}>
@@ -180,7 +197,7 @@ function Side({ kind, project, close }: OfSide): JSX.Element {
           </p>
         </>
       ) : (
-        <Guide slug={project.slug} />
+        <Guide slug={desk.project.slug} read={(version) => desk.read(version)} />
       )}
     </aside>
   );

@@ -97,6 +97,12 @@ export function begin(rules: Rules, ids: readonly string[], said?: Answer): Stat
   return rules.mode === "best-worst" && tiers.length ? { ...fresh, mode: "order", tiers } : { ...fresh, tiers };
 }
 
+/** A task as it was left, half said as it may be; with other answers or in another mode it begins anew. */
+export function resume(rules: Rules, ids: readonly string[], left: State): State {
+  const same = left.rules.mode === rules.mode && left.ids.join() === ids.join();
+  return same ? { ...left, rules, panel: null } : begin(rules, ids);
+}
+
 /** Best first, the tiers as they will be sent: in best-worst mode what lies between the ends is one tier. */
 export function order(state: State): Tiers {
   if (state.mode !== "best-worst") return state.tiers;

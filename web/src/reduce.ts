@@ -49,7 +49,7 @@ export function reduce(state: State, action: Action): State {
     case "comment":
       return { ...state, comment: action.text };
     case "edit":
-      return { ...state, edits: put(state.edits, action.id, action.text) };
+      return { ...state, edits: put(state.edits, action.id, action.text), skip: null };
     case "score":
       return score(state, action.id, action.aspect, action.value);
     case "focus":
@@ -156,12 +156,13 @@ function pick(state: State, end: "best" | "worst"): State {
   return { ...here, pick: here.pick === end ? null : end };
 }
 
-/** To edit is to edit the best, if there is one and no other was pointed at. */
+/** To edit is to edit the best, if there is one and no other was pointed at. What answers a task ends its skip. */
 function open(state: State, panel: Panel, at?: number): State {
   if (panel === "aspects" && state.rules.aspects.length === 0) return state;
   const best = panel === "edit" ? state.ids.indexOf(leader(state) ?? "") : -1;
   const focus = at !== undefined && at in state.ids ? at : best < 0 ? state.focus : best;
-  return { ...state, panel, focus, aspect: 0 };
+  const skip = panel === "edit" || panel === "aspects" ? null : state.skip;
+  return { ...state, panel, focus, aspect: 0, skip };
 }
 
 function close(state: State): State {
@@ -184,7 +185,7 @@ function score(state: State, id: string, aspect: string, value: number | null): 
   if (!asked || !state.ids.includes(id)) return state;
   if (value !== null && !(value >= asked.low && value <= asked.high)) return state;
   const scores = put(state.aspects[aspect] ?? {}, id, value);
-  return { ...state, aspects: put(state.aspects, aspect, Object.keys(scores).length ? scores : null) };
+  return { ...state, aspects: put(state.aspects, aspect, Object.keys(scores).length ? scores : null), skip: null };
 }
 
 /** Scoring by keys: digit after digit runs through the aspects of a candidate, then to the next candidate. */

@@ -120,12 +120,12 @@ test("what the server will not have is kept and told, and does not hold up the r
     if (one.key === "late") throw new Fault(409, "task_full", "others were faster");
     return server.carry(one);
   });
-  const unneeded: string[] = [];
-  box.listen((news) => news?.stored === null && unneeded.push(news.letter.key));
+  const ends: (string | null)[][] = [];
+  box.listen((news) => news && ends.push([news.letter.key, news.why]));
   for (const key of ["bad", "late", "good"]) await box.add(letter(key));
   await vi.waitFor(() => expect([...server.stored.keys()]).toEqual(["good"]));
   expect(box.refused.map((one) => [one.key, one.refused])).toEqual([["bad", "tiers: name each candidate once"]]);
-  expect(unneeded).toEqual(["late"]);
+  expect(ends).toEqual([["bad", "invalid"], ["late", "task_full"], ["good", null]]);
   await box.forget("bad");
   expect(box.refused).toEqual([]);
 });

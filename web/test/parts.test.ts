@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pass, reading, start, touch } from "../src/clock";
+import { goOn, pass, reading, start, touch } from "../src/clock";
 import { difference, sharedPrefix, words } from "../src/difference";
 
 describe("difference", () => {
@@ -60,6 +60,12 @@ describe("clock", () => {
       first_seconds: 30,
       keystrokes: 2,
     });
+  });
+
+  test("time spent elsewhere counts neither as active nor as idle, nor before the first key", () => {
+    let clock = pass(start(0, true), 2_000, true);
+    clock = touch(goOn(clock, 62_000, true), 63_000);
+    expect(reading(clock)).toMatchObject({ active_seconds: 3, idle_seconds: 0, first_seconds: 3 });
   });
 
   test("active and idle make up all the time there was", () => {

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { meaning } from "../src/keys";
-import { answer, begin, missing, order, placed, rank, type Mode, type Rules, type State } from "../src/ranking";
+import { answer, begin, missing, order, placed, rank, resume, type Mode, type Rules, type State } from "../src/ranking";
 import { reduce, type Action } from "../src/reduce";
 
 const ASPECTS = [
@@ -98,6 +98,37 @@ describe("worked out by hand", () => {
     const said = answer(type("2", asked));
     expect(said).toMatchObject({ skip: "The prompt makes no sense", tiers: [], all_bad: false });
     expect(shown(type("2⎋", asked))).toBe("2>1>3>4");
+  });
+
+  test("who edits or marks after giving a reason to skip has answered, who comments has not", () => {
+    const skipped = typed("123s1");
+    const edited = reduce(type("e", skipped), { do: "edit", id: "c1", text: "better" });
+    expect(answer(type("⎋", edited))).toMatchObject({ skip: null, edits: { c1: "better" } });
+    expect(shown(edited)).toBe("1>2>3>4");
+    expect(answer(reduce(skipped, { do: "score", id: "c1", aspect: "helpful", value: 4 })).skip).toBeNull();
+    expect(answer(type("c⎋", skipped)).skip).toBe("I do not know enough about this");
+  });
+
+  test("half an answer that was left comes back as half an answer", () => {
+    const left = (state: State): State => resume(state.rules, state.ids, JSON.parse(JSON.stringify(state)) as State);
+    for (const state of [typed("1", "best-worst"), typed("1b1")]) {
+      expect(left(state)).toMatchObject({ mode: "best-worst", best: "c1", worst: null });
+      expect(missing(left(state))).toBe("Which one is the worst?");
+      expect(shown(type("4", left(state)))).toBe("1>2=3>4");
+    }
+    expect(shown(type("4", left(typed("12=3"))))).toBe("1>2=3>4");
+    expect(missing(left(typed("213s")))).toBeNull();
+    expect(resume(rules("order"), some(3), typed("213"))).toEqual(begin(rules("order"), some(3)));
+    expect(resume(rules("best-worst"), some(4), typed("213"))).toEqual(begin(rules("best-worst"), some(4)));
+  });
+
+  test("Caps Lock changes no letter, Shift does", () => {
+    const press = { code: "KeyS", shiftKey: false, ctrlKey: false, altKey: false, metaKey: false };
+    const skip = { do: "open", panel: "skip" };
+    expect(meaning({ ...press, key: "S" }, typed(""))).toEqual(skip);
+    expect(meaning({ ...press, key: "s" }, typed(""))).toEqual(skip);
+    expect(meaning({ ...press, key: "Z" }, typed(""))).toEqual({ do: "zoom", at: 0 });
+    expect(meaning({ ...press, key: "S", shiftKey: true }, typed(""))).toBeNull();
   });
 
   test("marks run through the aspects, then to the next candidate", () => {
