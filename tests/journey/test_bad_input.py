@@ -121,8 +121,7 @@ def test_a_model_that_is_not_there(tiny: Any, said: Said, setting: str, asked: s
     assert f"{tiny.recipe}: `{setting}` is nowhere, but {tiny.folder / 'nowhere'} is not a folder." in words
     (tiny.folder / "nowhere").mkdir()
     code, words = said(asked)
-    assert code == 4
-    assert "holds no config.json" in words
+    assert code == 4 and "holds no config.json" in words
 
 
 def test_held_out_prompts_that_were_learned_from(tiny: Any, said: Said) -> None:

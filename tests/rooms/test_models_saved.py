@@ -108,6 +108,6 @@ def test_a_family_without_classifiers_is_named(tmp_path: Path) -> None:
     words.save_pretrained(str(tmp_path))
     Policy.load(tmp_path, families.CPU)
     with pytest.raises(
-        ModelError, match=r"family granite, of which .* no classifier .*begin with another family"
+        ModelError, match=r"family granite, of which .* no classifier .*Begin with a model of another family"
     ):
         RewardModel.load(tmp_path, families.CPU)

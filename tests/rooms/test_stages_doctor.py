@@ -1,7 +1,6 @@
 """The doctor of recipes: each fault that is planted is told, with where and what to do; a sound recipe has no error."""
 
 import json
-import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,6 @@ from concord.runs import Run, load
 from concord.scoring import Rubric
 from concord.scoring.wording import dialogue
 from concord.stages.doctor import checkup
-from concord.stages.doctor.budget import weights
 from concord.stages.plan import bundled
 
 RECIPE = "rank: {by: file, rankings: data/rankings.jsonl}\nevaluate: {judge: other}\n"
@@ -48,6 +46,8 @@ def ranking(prompt: str, *texts: str, by: str = "ann", **more: Any) -> dict[str,
 def sound(folder: Path, **files: Sequence[Any]) -> Path:
     """A recipe with sound data, but for the files that are given."""
     (folder / "data").mkdir(parents=True)
+    (folder / "other").mkdir()
+    (folder / "other" / "config.json").write_text("{}", encoding="utf-8")
     (folder / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     spelled = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
     data: Mapping[str, Sequence[Any]] = {
@@ -261,15 +261,6 @@ def test_steps_are_counted_as_they_will_be(tmp_path: Path) -> None:
     """40 demonstrations, 3 passes, 32 in a step: two steps a pass, the second of 8."""
     told = [one.what for one in of(said(sound(tmp_path)), "arithmetic")]
     assert "sft reads 40 records 3 times, 32 in a step, 8 in the last of a pass: 6 steps." in told
-
-
-def test_weights_are_counted_by_their_headers_alone() -> None:
-    """As many as the network has that is made of them; tied ones once."""
-    from safetensors import safe_open
-
-    with safe_open(bundled() / "model.safetensors", "np") as file:
-        count = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    assert weights(bundled()) == count == 2_066_112
 
 
 def test_two_answers_with_the_same_words_are_a_fault_of_their_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The doctor knows who reads a file: what is compared or shown to a judge teaches no reward model."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from tests.rooms.test_stages_doctor import of, ranking, rows, said, sound
 
 from concord.cli.main import main
+from concord.stages.doctor.budget import weights
+from concord.stages.plan import bundled
 
 COMPARED = [
     ranking(f"When does the baker called {name} wake?", "At 4.", "I say no.") for name in ("one", "two")
@@ -60,3 +63,12 @@ def test_rankings_that_a_run_has_collected_are_counted_once(
     assert read("rank.by=panel") == ["18"]  # the run's rankings begin with the file's
     assert main(["doctor", str(recipe), "--run", str(tmp_path / "run")]) == 0
     assert "reward reads 9 records" in capsys.readouterr().out
+
+
+def test_weights_are_counted_by_their_headers_alone() -> None:
+    """As many as the network has that is made of them; tied ones once."""
+    from safetensors import safe_open
+
+    with safe_open(bundled() / "model.safetensors", "np") as file:
+        count = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    assert weights(bundled()) == count == 2_066_112

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from concord.cli.parser import Parser, Verb
 from concord.cli.voice import Voice
-from concord.errors import ModelError, RecordError, SettingsError
+from concord.errors import JudgeError, ModelError, RecordError, SettingsError
 
 PRECISIONS = ("float32", "bfloat16")
+ALONE = {"model": ModelError, "judge": JudgeError}
+"""Checks whose errors, if there are no others, are not of the data."""
 ASKED = {"arithmetic", "cost"}
 """Checks whose errors are of the recipe and not of its data."""
 
@@ -48,8 +50,8 @@ def ahead(args: argparse.Namespace, voice: Voice) -> int:
     wrong = {one.check for one in found if one.level == "error"}
     if not wrong:
         return 0
-    if wrong == {"model"}:
-        return ModelError.exit_code
+    if len(wrong) == 1 and wrong <= ALONE.keys():
+        return ALONE[wrong.pop()].exit_code
     return SettingsError.exit_code if wrong <= ASKED else RecordError.exit_code
 
 

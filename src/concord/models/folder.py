@@ -71,15 +71,7 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what it would warn of is checked below, and is an error
-    check(folder)
-    for file in folder.glob("*.safetensors"):
-        with (
-            storing(file),
-            file.open("rb"),
-        ):  # the libraries say of a file without rights that it is not there
-            pass
-    if scoring and (why := unscored(folder)):
-        raise ModelError(why)
+    readable(folder, scoring)
     family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
     extra: dict[str, Any] = {"num_labels": len(heads)} if scoring else {}
     if scoring and len(heads) > 1:
@@ -118,6 +110,16 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
     return result
 
 
+def readable(folder: Path, scoring: bool) -> None:
+    """Refuse a folder that the libraries would refuse in other words, or would not."""
+    check(folder)
+    for file in folder.glob("*.safetensors"):
+        with storing(file), file.open("rb"):
+            pass  # the libraries say of a file without rights that it is not there
+    if scoring and (why := unscored(folder)):
+        raise ModelError(why)
+
+
 def unscored(folder: Path) -> str:
     """Why no reward model can be made of this folder's family; nothing if one can."""
     from transformers.models.auto import modeling_auto
@@ -131,7 +133,7 @@ def unscored(folder: Path) -> str:
         return ""
     return (
         f"{folder} is of the family {family}, of which transformers makes no classifier with one layer for a head, as "
-        "a reward model is. Learn without one (`align.method: dpo` and its kin), or begin with another family."
+        "a reward model is, and every recipe learns one. Begin with a model of another family."
     )
 
 

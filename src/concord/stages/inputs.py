@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from concord import __version__, formats
-from concord.errors import JudgeError, ModelError, RecordError, StoreError
+from concord.errors import JudgeError, RecordError, StoreError
 from concord.formats.shape import Kind
 from concord.records import Prompt, Rating, StepLabels, digest
 from concord.records.files import read_json, write_json
 from concord.runs import Loaded
-from concord.settings import SFT, Distill, RightAnswer
-from concord.stages.contestants import IN_CONTEXT, ai_judge, contestants, rivals
+from concord.settings import SFT, RightAnswer
+from concord.stages.contestants import IN_CONTEXT, ai_judge, rivals
+from concord.stages.named import models, refuse_missing
 from concord.stages.plan import content, plan
 from concord.stages.release import release
 from concord.stages.seats import refuse_unready_judges
@@ -70,7 +71,7 @@ def check(loaded: Loaded, names: Iterable[str], say: Callable[[str], None], cach
     suites(loaded.recipe.evaluate.suites, loaded.folder)  # says what is wrong with a name or a file
     for setting, named, needed in models(loaded, judged, watched):
         if needed & wanted or judged:
-            model_folder(loaded, setting, named)
+            refuse_missing(loaded, setting, named)
     refuse_unready_judges(loaded, "rank" in wanted, judged)
     check_release(loaded, wanted)
     counts: dict[str, int] = {}
@@ -210,53 +211,6 @@ def guidance(loaded: Loaded) -> Iterator[Source]:
         for one in recipe.rank.rules:
             if isinstance(one, RightAnswer):
                 yield Source("right results", folder / one.answers, "demonstrations", ("rank",))
-
-
-def models(loaded: Loaded, judged: bool, watched: set[str]) -> Iterator[tuple[str, str, set[str]]]:
-    """The models that a recipe names, each with its setting and the task that needs it."""
-    rank, evaluate = loaded.recipe.rank, loaded.recipe.evaluate
-    yield "base", loaded.recipe.base, {"sft"}
-    yield from teachers(loaded)
-    if judged:
-        if isinstance(evaluate.judge, str):
-            yield "evaluate.judge", evaluate.judge, set()
-        elif evaluate.judge.model:
-            yield "evaluate.judge.model", evaluate.judge.model, set()
-        for name, one in contestants(loaded).items():
-            if one.endpoint is None:
-                setting = f"evaluate.contestants.{name}.{'folder' if one.run is None else 'run'}"
-                named = one.folder if one.run is None else f"{one.run}/{one.policy}/model"
-                yield setting, str(named), set()
-    if (judge := loaded.recipe.learning.watch.judge) is not None:
-        yield "learning.watch.judge", judge, watched
-    if rank.by == "scorer" and rank.scorer:
-        yield "rank.scorer", rank.scorer, {"rank"}
-    if rank.by == "judge" and rank.judge.model:
-        yield "rank.judge.model", rank.judge.model, {"rank"}
-
-
-def teachers(loaded: Loaded) -> Iterator[tuple[str, str, set[str]]]:
-    """The models that the candidate and its rivals are taught by."""
-    learners = {
-        "align": loaded.recipe.align,
-        **{f"rivals/{name}": one for name, one in rivals(loaded).items()},
-    }
-    for task, method in learners.items():
-        if isinstance(method, Distill):
-            yield f"{task.replace('/', '.')}.teacher", method.teacher, {task}
-
-
-def model_folder(loaded: Loaded, setting: str, named: str) -> None:
-    """Refuse a model that is plainly not there; its weights are looked at when they are loaded."""
-    if named == "starter":
-        return
-    folder = loaded.folder / named
-    missing = "a folder" if not folder.is_dir() else "a Hugging Face model folder: it holds no config.json"
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{loaded.source}: `{setting}` is {named}, but {folder} is not {missing}. "
-            "Give the path of a Hugging Face model folder, counted from the recipe, or `starter`."
-        )
 
 
 def of_milford(loaded: Loaded, path: Path, seen: Seen, judged: bool, watched: bool) -> None:
