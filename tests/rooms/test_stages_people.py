@@ -49,8 +49,8 @@ def bench(folder: Path, completions: list[Completion], **asked: Any) -> Any:
     )
 
 
-def annotator(one: Any, most: int = 100) -> threading.Thread:
-    """Somebody who comes in by the link that the stage prints, and ranks by the alphabet."""
+def annotator(one: Any, most: int = 100, passes: str = "") -> threading.Thread:
+    """Somebody who comes in by the link that the stage prints, and ranks by the alphabet, or passes a text over."""
 
     def work() -> None:
         while not any("/#/login/" in line for line in one.said):
@@ -72,11 +72,9 @@ def annotator(one: Any, most: int = 100) -> threading.Thread:
                 if not tasks:
                     return
                 named = sorted(tasks[0]["candidates"], key=lambda one: one["text"])
-                body = {
-                    "key": str(uuid.uuid4()),
-                    "task": tasks[0]["task"],
-                    "tiers": [[one["id"]] for one in named],
-                }
+                skip = any(one["text"] == passes for one in named)
+                said = {"skip": "unclear"} if skip else {"tiers": [[one["id"]] for one in named]}
+                body = {"key": str(uuid.uuid4()), "task": tasks[0]["task"], **said}
                 post("/projects/rank/judgements", body | {"active_seconds": 3, "idle_seconds": 0})
 
     def until_it_ends() -> None:
@@ -115,6 +113,22 @@ def test_it_serves_until_every_list_is_ranked_and_keeps_what_was_sampled(tmp_pat
     with closing(Store.open(str(tmp_path / "run" / "people"))) as store, store.reading() as session:
         used = session.scalars(select(Used)).one()
     assert (used.folder, used.length) == (str(tmp_path / "run"), 2)
+
+
+@pytest.mark.slow
+def test_a_list_that_everybody_skipped_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    """One person, three lists, one of them skipped: nobody is left who could rank it."""
+    lists = [*answers("b", "a"), *answers("y", "x", name="p2"), *answers("d", "c", name="p3")]
+    one = bench(tmp_path, lists)
+    thread = annotator(one, passes="y")
+    found = people.ask(one)
+    thread.join()
+    assert sorted(ranking.prompt.id for ranking in found) == ["p1", "p3"]
+    assert one.said[-1].startswith("1 judgements are missing: everybody who takes part has met those lists")
+    two = bench(tmp_path, lists, overlap=2)
+    with closing(Store.open(str(tmp_path / "run" / "people"))) as store:
+        queue, _ = people.fill(store, people.wanted(two), str(two.run.folder), two.completions)
+        assert (queue.left(), queue.waiting()) == (4, 4)  # the two that were ranked wait for somebody else
 
 
 def test_versions_of_the_guideline_are_told_with_their_counts() -> None:
@@ -158,7 +172,7 @@ def stored(folder: Path) -> list[Any]:
 def test_a_store_that_another_server_serves_is_waited_for_and_belongs_to_one_run(tmp_path: Path) -> None:
     one = bench(tmp_path, answers("b", "a"), store="shared", project="mine")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people.Queue, "left", counted([1, 1, 1, 0]))
+        patch.setattr(people.Queue, "waiting", counted([1, 1, 1, 0]))
         with pytest.raises(JudgeError, match="Nobody has ranked"):
             people.ask(one)
     assert "project mine" in one.said[0] and (tmp_path / "shared" / "store.sqlite").exists()

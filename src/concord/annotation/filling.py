@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, union
 from sqlalchemy.orm import Session
 
 from concord.annotation import asked, clock, offers, projects, queue, records
 from concord.annotation.portions import portions
 from concord.annotation.store import Store
-from concord.annotation.tables import Place, Project, Used
+from concord.annotation.tables import Member, Person, Place, Project, Showing, Used
 from concord.errors import StoreError
 from concord.records import Completion, Ranking
 
@@ -31,6 +31,13 @@ class Queue:
         """How many judgements are missing."""
         done, total = self.count()
         return total - done
+
+    def waiting(self) -> int:
+        """How many judgements are missing that somebody who takes part could still give."""
+        with self.store.reading() as session:
+            project = session.get_one(Project, self.project)
+            done, total = queue.count(session, project)
+            return total - done if total - done > passed_over(session, project) else 0
 
     def guidelines(self) -> dict[int, int]:
         """How many answers were given under which version of the guideline; 0 stands for none."""
@@ -81,6 +88,36 @@ def set_up(session: Session, project: Project, new: asked.NewProject) -> None:
     ).items():
         setattr(project, name, value)
     session.flush()
+
+
+def passed_over(session: Session, project: Project) -> int:
+    """How many judgements nobody who takes part can give: they all have met the task, and somebody skipped it."""
+    judged = (Showing.project_id == project.id, Showing.kind == "work", Showing.judged)
+    invited = (
+        select(Member.person_id)
+        .join(Person, Person.id == Member.person_id)
+        .where(Member.project_id == project.id, Person.role == "annotator", Person.disabled.is_(None))
+    )
+    people = union(select(Showing.person_id).where(*judged), invited).subquery()
+    met = (
+        select(Showing.task_id, func.count(Showing.person_id.distinct()).label("people"))
+        .where(*judged)
+        .group_by(Showing.task_id)
+        .subquery()
+    )
+    places = (
+        select(
+            Place.task_id,
+            func.count().filter(Place.filled).label("filled"),
+            func.count().filter(Place.filled.is_(False)).label("free"),
+        )
+        .where(Place.project_id == project.id)
+        .group_by(Place.task_id)
+        .subquery()
+    )
+    everybody = select(func.count()).select_from(people).scalar_subquery()
+    found = select(func.sum(places.c.free)).join(met, met.c.task_id == places.c.task_id)
+    return session.scalar(found.where(met.c.people > places.c.filled, met.c.people == everybody)) or 0
 
 
 def withdraw(session: Session, project: Project, asked_for: frozenset[int]) -> None:

@@ -32,9 +32,14 @@ def ask(bench: Bench) -> list[Ranking]:
             bench.say(f"{line}.")
         if len(left_out) > SHOWN:
             bench.say(f"{len(left_out)} of the lists of answers are not ranked, for such reasons.")
-        if queue.left():
+        if queue.waiting():
             with telling(bench, queue):
                 (serve if own else wait)(bench, queue)
+        if missing := queue.left():
+            bench.say(
+                f"{missing} judgements are missing: everybody who takes part has met those lists, and somebody "
+                "skipped them. What was ranked counts."
+            )
         found = queue.rankings(str(bench.run.folder.absolute()))
         bench.facts["guidelines"] = under(queue.guidelines())
     if not found:
@@ -79,7 +84,7 @@ def serve(bench: Bench, queue: Queue) -> None:
     """Serve the pages on this machine until the queue is done."""
     server = Server(queue.store, Front())
     bench.say(f"{queue.left()} judgements to give. Come in once by {server.way_in(always=True)}")
-    server.run(done=lambda: queue.left() == 0)
+    server.run(done=lambda: queue.waiting() == 0)
 
 
 def wait(bench: Bench, queue: Queue) -> None:
@@ -87,7 +92,7 @@ def wait(bench: Bench, queue: Queue) -> None:
     bench.say(
         f"{queue.left()} judgements to give in {queue.store.name}, project {bench.recipe.rank.people.project}."
     )
-    while queue.left():
+    while queue.waiting():
         time.sleep(PAUSE)
 
 
