@@ -128,9 +128,9 @@ def test_drift_looks_at_its_numbers_before_the_log(
 
 def test_a_log_that_is_written_by_another_is_named_with_its_option(tmp_path: Path) -> None:
     with (
-        lock(tmp_path / ".lock", of=tmp_path, option="--log"),
+        lock(tmp_path / ".lock", of=tmp_path, instead="folder with --log"),
         pytest.raises(StoreError, match="name another folder with --log"),
-        lock(tmp_path / ".lock", of=tmp_path, option="--log"),
+        lock(tmp_path / ".lock", of=tmp_path, instead="folder with --log"),
     ):
         pass
 

@@ -121,6 +121,38 @@ def test_t5_a_record_of_another_pool_is_refused(tmp_path: Path) -> None:
         grow(SEEDS, Growth(size=8, alike=0.1), Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
 
 
+def test_t5_a_pool_of_another_size_is_told_so_with_the_way_out(tmp_path: Path) -> None:
+    """The first round adds more than one item, so a pool of 4 is full within it."""
+    record = tmp_path / "a.jsonl"
+    pool = grow(SEEDS, Growth(size=4), Writer, record, lambda line: None, WHO)
+    assert len(pool.items) == 4 and pool.outcomes["full"]
+    with pytest.raises(StoreError, match=r"holds 4 items and was not to be one of 9\. Give --size 4"):
+        grow(SEEDS, Growth(size=9), Writer, record, lambda line: None, WHO)
+    larger = grow(pool.items, Growth(size=9), Writer, tmp_path / "b.jsonl", lambda line: None, WHO)
+    assert larger.items[:4] == pool.items and len(larger.items) == 9
+    with pytest.raises(StoreError, match="Give --size 9 to have it as it is"):
+        grow(pool.items, Growth(size=8), Writer, tmp_path / "b.jsonl", lambda line: None, WHO)
+
+
+def test_t5_one_process_at_a_time_grows_a_pool(tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    class Two(Writer):
+        """While it speaks, somebody else gives the same command."""
+
+        def sample(self, prompts: Sequence[Prompt], k: int) -> list[Completion]:
+            with pytest.raises(
+                StoreError, match=r"a\.jsonl is in use by process .* file with --out"
+            ) as caught:
+                grow(SEEDS, Growth(size=8), Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
+            refused.append(str(caught.value))
+            return super().sample(prompts, k)
+
+    pool = grow(SEEDS, Growth(size=8), Two, tmp_path / "a.jsonl", lambda line: None, WHO)
+    again = grow(SEEDS, Growth(size=8), Writer, tmp_path / "a.jsonl", lambda line: None, WHO)
+    assert refused and again.items == pool.items
+
+
 @pytest.mark.parametrize(
     ("other", "growth"), [({"model": "b"}, {}), ({"temperature": 0.5}, {}), ({}, {"seed": 9})]
 )
@@ -182,6 +214,8 @@ def test_t6_what_a_choice_adds_by_hand() -> None:
     for share in (0, 1.1):
         with pytest.raises(SettingsError, match="The share is"):
             best_places(even, marks, share)
+    with pytest.raises(SettingsError, match="no demonstrations to choose from"):
+        best_share([], [], 0.5)
     with pytest.raises(SettingsError, match="no number"):
         best_places([1, 2, math.nan, 3], marks, 0.5)
 

@@ -22,6 +22,8 @@ def best_places(worth: Sequence[float], marks: Any, share: float) -> list[int]:
     """
     if not 0 < share <= 1:
         raise SettingsError(f"The share is {share}; it must be above 0 and at most 1.")
+    if not len(worth):
+        raise SettingsError("There are no demonstrations to choose from. Give one at least.")
     rank = ranks(worth)
     stood = np.zeros(len(rank))
     first = rank * np.asarray(marks @ marks.sum(axis=0)).reshape(-1)

@@ -18,6 +18,7 @@ from concord.making.likeness import rouge_l, words
 from concord.records import Demonstration, Message, Prompt, prompt_key, seed_of
 from concord.records.files import dumps, storing
 from concord.roles import Sampler
+from concord.runs.lock import lock
 
 ADDED = "added"
 NEW = "Here are some tasks.\n\n{shown}\n\nWrite one more task, of another kind. Write the task alone."
@@ -25,6 +26,7 @@ INVERTED = (
     "Here are some questions whose right answer is: {answer}\n\n{shown}\n\n"
     "Write one more question whose right answer is: {answer}\n\nWrite the question alone."
 )
+OTHERWISE = "with other seeds or settings. Give the same ones to go on, or another --out to begin anew."
 AGAIN = "A model that asks for the same again and again fills no pool"
 
 
@@ -119,9 +121,20 @@ def grow(
 ) -> Pool:
     """Grow a pool until it is full; the record of attempts is read first, and what is whole of it counts.
 
-    `speaker` says who speaks and how: the record begins with it, and whoever goes on must be the same.
+    `speaker` says who speaks and how: the record begins with it, and whoever goes on must be the same. One process at
+    a time: the rounds of two would stand among each other, and nobody could go on from there.
     """
-    pool = Pool(seeds, growth)
+    with storing(record):
+        record.parent.mkdir(parents=True, exist_ok=True)
+    with lock(record.with_name(f".{record.name}.lock"), of=record, instead="file with --out"):
+        return grown(Pool(seeds, growth), speaks, record, say, speaker)
+
+
+def grown(
+    pool: Pool, speaks: Speaks, record: Path, say: Callable[[str], None], speaker: Mapping[str, Any]
+) -> Pool:
+    """The same pool when it is full, and nobody else at work on its record."""
+    growth = pool.growth
     origin = {**speaker, "seed": growth.seed, "inverted": growth.inverted}
     rounds = replayed(pool, record, origin)
     if not rounds:
@@ -235,15 +248,23 @@ def replayed(pool: Pool, record: Path, origin: Mapping[str, Any]) -> int:
             made = Demonstration(asked(row["prompt"]), row["completion"], by=row["by"])
             expected = "full" if pool.full else pool.judged(made, row["outcome"] == "cut off")
             if row["round"] != number or row["outcome"] != expected:
-                raise StoreError(
-                    f"{record}:{number * size + 2}: round {number} was made with other seeds or settings. "
-                    "Give the same ones to go on, or another --out to begin anew."
-                )
+                sized = row["round"] == number and "full" in (row["outcome"], expected)
+                why = of_size(pool, rows) if sized else f"round {number} was made {OTHERWISE}"
+                raise StoreError(f"{record}:{number * size + 2}: {why}")
             pool.take(made, row["outcome"])
         pool.idle = 0 if len(pool.items) > before else pool.idle + 1
     with storing(record), record.open("rb+") as file:
         file.truncate(sum(len(text) + 1 for text in [head, *raw[: whole * size]]))
     return whole
+
+
+def of_size(pool: Pool, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What to say of a record of a pool that was to hold more, or less."""
+    held = len(pool.seeds) + sum(row["outcome"] == ADDED for row in rows)
+    return (
+        f"the pool on record holds {held} items and was not to be one of {pool.growth.size}. Give --size {held} to "
+        "have it as it is; for a larger one give what it holds as seeds, and another --out."
+    )
 
 
 def append(record: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -17,11 +17,13 @@ PAUSE = 0.05
 
 
 @contextlib.contextmanager
-def lock(path: Path, wait: float = 0.0, of: Path | None = None, option: str = "--run") -> Iterator[None]:
+def lock(
+    path: Path, wait: float = 0.0, of: Path | None = None, instead: str = "folder with --run"
+) -> Iterator[None]:
     """Hold a lock file; whoever else wants it is told at once, or after `wait` seconds, who has it.
 
-    `of` is what the lock stands for, to be named in the message: the file's folder if not given; `option` is what
-    another one is named with.
+    `of` is what the lock stands for, to be named in the message: the file's folder if not given; `instead` says
+    what else may be named, and how.
 
     The lock is the kernel's, not the file's content: that only says who holds it, so what a killed
     process left in it blocks nobody. The file is never deleted, because a waiting process may have
@@ -30,7 +32,7 @@ def lock(path: Path, wait: float = 0.0, of: Path | None = None, option: str = "-
     with storing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _take(descriptor, path, time.monotonic() + wait, of or path.parent, option)
+        _take(descriptor, path, time.monotonic() + wait, of or path.parent, instead)
         with storing(path):
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, _signature(), 0)
@@ -43,7 +45,7 @@ def lock(path: Path, wait: float = 0.0, of: Path | None = None, option: str = "-
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path, until: float, what: Path, option: str) -> None:
+def _take(descriptor: int, path: Path, until: float, what: Path, instead: str) -> None:
     while True:
         try:
             with storing(path):
@@ -53,7 +55,7 @@ def _take(descriptor: int, path: Path, until: float, what: Path, option: str) ->
             if not isinstance(error.__cause__, BlockingIOError):
                 raise
             if time.monotonic() >= until:
-                raise StoreError(_taken(descriptor, what, option)) from None
+                raise StoreError(_taken(descriptor, what, instead)) from None
         time.sleep(PAUSE)
 
 
@@ -62,10 +64,10 @@ def _signature() -> bytes:
     return json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now}).encode()
 
 
-def _taken(descriptor: int, what: Path, option: str) -> str:
+def _taken(descriptor: int, what: Path, instead: str) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "another process, which has not yet said which"
-    return f"{what} is in use by {who}. Wait for it to end or stop it, or name another folder with {option}."
+    return f"{what} is in use by {who}. Wait for it to end or stop it, or name another {instead}."

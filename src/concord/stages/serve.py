@@ -123,4 +123,4 @@ def held(log: Path | None) -> Any:
     if log.exists() and not log.is_dir():
         raise StoreError(f"{log} is a file. Name a folder for the log.")
     log.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return lock(log / ".lock", of=log, option="--log")
+    return lock(log / ".lock", of=log, instead="folder with --log")
