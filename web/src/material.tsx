@@ -22,7 +22,9 @@ export function Add({ slug, done }: { slug: string; done: () => void }): JSX.Ele
   return (
     <section>
       <h2>Add tasks</h2>
-      <p class="soft">A JSONL file in UTF-8 of prompts with their answers, in any format that <code>concord import</code> reads.</p>
+      <p class="soft">
+        A JSONL file in UTF-8 of prompts with their answers, in any format that <code>concord import</code> reads.
+      </p>
       <label class="check">
         <input type="checkbox" checked={gold} onChange={(event) => setGold(event.currentTarget.checked)} />
         <span>The rankings in it are known to be right: people are measured by them</span>
@@ -57,7 +59,8 @@ export function decoded(name: string, bytes: ArrayBuffer): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    const why = `${name} is not text in UTF-8: line ${broken(new Uint8Array(bytes))} holds bytes that mean nothing there.`;
+    const line = broken(new Uint8Array(bytes));
+    const why = `${name} is not text in UTF-8: line ${line} holds bytes that mean nothing there.`;
     throw new Error(`${why} Nothing was added. Save the file as UTF-8 and choose it again.`);
   }
 }
@@ -82,8 +85,8 @@ function broken(bytes: Uint8Array): number {
 /** Without an answer nobody knows whether the rows are there. */
 function uncertain(error: unknown): never {
   if (!(error instanceof Fault && error.passing)) throw error;
-  const unknown = "Whether the rows are stored is not known. Load this page again in a while and look at the numbers above,";
-  throw new Error(`${error.message} ${unknown} or choose the file again: tasks that are there are not added twice.`);
+  const look = "Whether the rows are stored is not known. Load this page in a while again and look at the numbers,";
+  throw new Error(`${error.message} ${look} or choose the file again: tasks that are there are not added twice.`);
 }
 
 const SAID: Readonly<Record<Schema<"Written">["kind"], string>> = {
