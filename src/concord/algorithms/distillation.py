@@ -11,10 +11,11 @@ from concord.algorithms.course import Bench, Course
 from concord.algorithms.experience import spoken
 from concord.algorithms.feeds import Ahead, Rounds
 from concord.batches import Rendered, Sequences, pack
-from concord.errors import ModelError, SettingsError
+from concord.errors import ModelError, RecordError, SettingsError
 from concord.maths.distillation import forward_kl, jensen_shannon, reverse_kl
 from concord.maths.sequence import masked_mean
 from concord.models import Policy
+from concord.models.folder import context
 from concord.models.vocabulary import over_vocabulary
 from concord.settings import Distill
 from concord.training import Loss, Notes
@@ -93,6 +94,16 @@ def common(policy: Policy, teacher: Policy) -> int | None:
     return None if len(sizes) == 1 else max(words.values()) + 1
 
 
+def held(row: Rendered, limit: int, name: str) -> Rendered:
+    """An answer as far as the student's context reaches, as if it had been cut off there."""
+    if row.opening >= limit:
+        raise RecordError(
+            f"Prompt {name} has {row.opening} tokens in the student's words, which leaves no room for an answer in its "
+            f"context of {limit}. Shorten it or leave it out, or use a student with a longer context."
+        )
+    return Rendered(row.tokens[:limit], row.scored[:limit])
+
+
 def build(settings: Distill, bench: Bench) -> Course:
     """The student reads one answer to each prompt a round; the teacher looks over its shoulder."""
     policy, teacher = bench.policy, bench.other(settings.teacher)
@@ -102,15 +113,21 @@ def build(settings: Distill, bench: Bench) -> Course:
             "`weight`, `last_weight` and `nll` are all 0, so there is nothing to learn. Set one."
         )
     size = common(policy, teacher) if weighs else None
-    alike = policy.template.same_ids(teacher.template)
+    alike, limit = policy.template.same_ids(teacher.template), context(policy.network)
+    if context(teacher.network) > limit:
+        bench.say(
+            f"answers end where the student's context of {limit} tokens does, if the teacher goes on beyond."
+        )
 
     def answers(turn: int) -> list[Rendered]:
         speaker = teacher if settings.answers == "teacher" else policy
         said = bench.speaker(speaker, settings.answers, f"distill {turn}", 1.0, settings.longest)
         completions = said.sample(bench.prompts, 1)
         if alike or speaker is policy:
-            return [spoken(completion, policy) for completion in completions]
-        return policy.template.completions(completions)  # read anew, in the student's own tokens
+            rows = [spoken(completion, policy) for completion in completions]
+        else:
+            rows = policy.template.completions(completions)  # read anew, in the student's own tokens
+        return [held(row, limit, one.prompt.id) for row, one in zip(rows, completions, strict=True)]
 
     feed = Rounds(
         answers,

@@ -186,7 +186,8 @@ def gather(
 
     name = digest(FORMAT, fit.what, records.name, template.digest(), fit.limit, *settings)
     folder = records.cache / f"{fit.what}-{name}"
-    store = stored.existing(folder) or stored.made(folder, len(template.tokenizer) <= 2**16, fill)
+    narrow = max(template.tokenizer.get_vocab().values()) < 2**16
+    store = stored.existing(folder) or stored.made(folder, narrow, fill)
     Fit(**store.facts).say(say)
     return store
 

@@ -10,6 +10,8 @@ from concord.algorithms.looking import Onlooker, shown
 from concord.algorithms.watched import Watched
 from concord.errors import GateRefused, SettingsError
 from concord.evaluation.reward_fit import fit
+from concord.models import Policy
+from concord.models.folder import context
 from concord.records import Prompt, Ranking, digest
 from concord.records.files import read_json
 from concord.roles import Scorer
@@ -92,9 +94,15 @@ def watch_on(bench: Bench) -> list[tuple[Prompt, Ranking | None]]:
             "learn on. Watch fewer, or bring more prompts."
         )
     _, kept = kept_back(bench)(bench.rankings)
-    telling = {one.prompt.id: one for one in kept if len(one.tiers) > 1}
+    telling = {one.prompt.id: one for one in kept if len(one.tiers) > 1 and fits(one, bench.policy)}
     order = sorted(prompts, key=lambda prompt: (prompt.id not in telling, digest("watch", prompt.id)))
     return [(prompt, telling.get(prompt.id)) for prompt in order[:count]]
+
+
+def fits(ranking: Ranking, policy: Policy) -> bool:
+    """Whether the policy can read all of a ranking's answers."""
+    rows = policy.template.completions(ranking.completions)
+    return max(map(len, rows)) <= context(policy.network)
 
 
 def watched(course: Course, settings: Any, bench: Bench, folder: Path, onlooker: Onlooker | None) -> Course:
