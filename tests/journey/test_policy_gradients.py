@@ -48,7 +48,6 @@ def test_t22_every_method_goes_from_recipe_to_folder(tiny: Any, begun: Path, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_beside_adapters_the_reference_is_the_policy_without_them(begun: Path, cut: Path) -> None:
     """No second copy in memory; it says what the supervised policy says, whatever the adapters have learned."""
     pytest.importorskip("peft")

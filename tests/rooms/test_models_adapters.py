@@ -5,18 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 from tests.rooms import families
+from transformers import MambaConfig, MambaForCausalLM
 
 from concord.batches import collate
-from concord.models import Policy, RewardModel
+from concord.errors import ModelError
+from concord.models import Policy, RewardModel, adapters
 from concord.records import Completion
 
 pytest.importorskip("peft")
 torch.set_num_threads(1)
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # peft's
-    pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False:UserWarning"),  # peft's, for GPT-2
-]
 SAID = [
     Completion(families.asked("hello"), "the sea was calm", finish="stop"),
     Completion(families.asked("a", "b", "c"), "it is far away", finish="stop"),
@@ -87,3 +85,11 @@ def test_adapted_reward_model_keeps_its_head(family: str, tmp_path: Path) -> Non
     again = RewardModel.load(tmp_path / "saved", families.CPU)
     torch.testing.assert_close(again.scores(batch), scores, atol=1e-5, rtol=1e-5)
     assert [name for name in again.network.state_dict() if "score" in name] == ["score.weight"]
+
+
+def test_a_network_that_adapters_do_not_fit_is_named() -> None:
+    network = MambaForCausalLM(MambaConfig(vocab_size=30, hidden_size=16, state_size=4, num_hidden_layers=1))
+    with pytest.raises(
+        ModelError, match=r"MambaForCausalLM cannot learn by adapters: .*Set `learning.adapter` to 0"
+    ):
+        adapters.add(network, 2)

@@ -186,8 +186,6 @@ def test_scores_and_values_are_those_of_rows_alone(variant: str, reading: str, w
     agree(network, twin, model.scores(batch), ends)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's
-@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False:UserWarning")  # peft's, for GPT-2
 @pytest.mark.parametrize("reading", ["packed", "padded"])
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2", "gemma3", "gpt2", "mistral", "gemma"])
 @pytest.mark.slow

@@ -72,7 +72,6 @@ def test_t8_a_longer_head_is_cut_to_the_tokens_there_are(tmp_path: Path) -> None
         over_vocabulary([student, teacher], rows, forward_kl)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_t8_adapters_learn_from_a_teacher(tmp_path: Path) -> None:
     """Only they get a gradient, and it is not nothing."""
     pytest.importorskip("peft")

@@ -1,6 +1,7 @@
 """LoRA adapters: learn a few small matrices, leave the network as it is."""
 
 import copy
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,19 @@ def add(network: nn.Module, rank: int, head: str | None = None) -> nn.Module:
         bias="none",
     )
     network.requires_grad_(False)
-    adapted: nn.Module = get_peft_model(network, config)
+    try:
+        with warnings.catch_warnings():
+            # peft asks the network by a name that transformers has given up, and says how it reads GPT-2's layers:
+            # nobody who learns can do anything about either
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            warnings.filterwarnings("ignore", "fan_in_fan_out is set to", UserWarning)
+            adapted: nn.Module = get_peft_model(network, config)
+    except ValueError as error:
+        what = next(iter(str(error).splitlines()), "")
+        raise ModelError(
+            f"{type(network).__name__} cannot learn by adapters: {what} Set `learning.adapter` to 0, or begin with "
+            "another model."
+        ) from error
     return adapted
 
 
