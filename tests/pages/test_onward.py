@@ -1,9 +1,9 @@
 """The ranking page goes on by itself: after a refusal, after a look back, and whatever another tab did."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.pages.conftest import Open
-from tests.pages.hands import keys, mine, next_task, place_of
+from tests.pages.hands import keys, mine, next_task, place_of, texts
 from tests.pages.served import Served, Visitor, until
 
 pytestmark = pytest.mark.slow
@@ -92,6 +92,7 @@ def test_the_second_tab_can_change_what_the_first_one_said(served: Served, open_
     page = open_page("second")
     other = beside(page)
     next_task(page, "1 2 3 Enter")
+    until(lambda: done(served, "second") == 1)
     overtaken(other, "4 3 2 Enter")
     keys(other, "u")
     expect(place_of(other, 1)).to_have_text("#1 best")
@@ -144,3 +145,31 @@ def test_focus_that_was_in_a_text_goes_to_the_heading_of_the_next_task(
     expect(page.get_by_role("region", name="Prompt")).to_be_focused()
     next_task(page, "3 2 1 Enter")
     expect(page.get_by_role("heading", name="All done")).to_be_focused()
+
+
+def test_what_a_reloaded_page_still_had_to_send_is_not_asked_again(served: Served, open_page: Open) -> None:
+    """The tasks were told before the answer was stored, and come after it."""
+    served.project("late", tasks=2)
+    page = open_page("late")
+    told: list[bool] = []
+    page.route("**/judgements", lambda route: route.continue_() if told else route.abort())
+    shown = next_task(page, "1 2 3 Enter")
+    expect(page.locator(".unsent")).to_contain_text("1 answer waits")
+
+    def late(route: Route) -> None:
+        reply = route.fetch()
+        told.append(True)
+        until(lambda: page.wait_for_timeout(300) or done(served, "late") > 0)
+        route.fulfill(response=reply)
+
+    page.route("**/leases", late)
+    page.reload()
+    expect(page.locator(".card").first).to_be_visible()
+    assert set(texts(page)).isdisjoint(shown)
+    next_task(page, "1 2 3 Enter")
+    finished(page)
+    until(lambda: done(served, "late") == 2)
+
+
+def done(served: Served, slug: str) -> int:
+    return int(served.ask("GET", f"/projects/{slug}/progress")["done"])

@@ -60,8 +60,7 @@ export function App(): JSX.Element {
     void drawer().then((kept) => {
       const box = new Outbox(me.id, kept ?? memory());
       box.lasting = kept !== null;
-      setOutbox(box);
-      void box.open();
+      void box.open().then(() => setOutbox(box)); // what lies in it has to be known before tasks are asked for
     });
   }, [me]);
 

@@ -3,6 +3,9 @@
 /** Reading a long text moves nothing; a longer silence than this is not reading. */
 export const SILENCE = 120_000;
 
+/** Whether the page is in view and in focus. */
+export const seen = (): boolean => document.visibilityState === "visible" && document.hasFocus();
+
 export interface Clock {
   readonly started: number;
   readonly last: number;

@@ -1,6 +1,6 @@
 /** One person at work on one project: the task in hand, two more ahead, and what was sent before. */
 
-import { goOn, pass, reading, start, touch, type Clock } from "./clock";
+import { goOn, pass, reading, seen, start, touch, type Clock } from "./clock";
 import { forget, keep, kept } from "./kept";
 import { Fault, get, post, unique, type Schema } from "./net";
 import { UNNEEDED, type News, type Outbox } from "./outbox";
@@ -64,7 +64,7 @@ export class Desk {
     this.sent = new Sent(project.slug);
     this.guideline = project.guideline;
     this.stopListening = outbox.listen((news) => this.hear(news));
-    this.renewing = setInterval(() => this.hand && this.visible() && void this.top(true), RENEW);
+    this.renewing = setInterval(() => this.hand && seen() && void this.top(true), RENEW);
   }
 
   get rules(): Rules {
@@ -106,10 +106,10 @@ export class Desk {
   }
 
   /** A sign of life; `said`: one that counts as a key or click. */
-  alive(said: boolean, seen: boolean): void {
+  alive(said: boolean, inView: boolean): void {
     if (!this.hand) return;
     const now = performance.now();
-    this.hand = { ...this.hand, clock: said ? touch(this.hand.clock, now) : pass(this.hand.clock, now, seen) };
+    this.hand = { ...this.hand, clock: said ? touch(this.hand.clock, now) : pass(this.hand.clock, now, inView) };
   }
 
   /** Puts the answer on its way and shows the next task at once. */
@@ -120,7 +120,7 @@ export class Desk {
     if (lacking !== null) return this.say(lacking);
     const said = answer(hand.state);
     const key = unique();
-    const clock = pass(hand.clock, performance.now(), this.visible());
+    const clock = pass(hand.clock, performance.now(), seen());
     const body: Schema<"Said"> = {
       key,
       lease: hand.task.lease,
@@ -150,7 +150,7 @@ export class Desk {
       return this.say(error instanceof Fault ? error.message : String(error));
     }
     if (!past) return this.say(this.sent.more ? TOO_OLD : NOTHING);
-    this.alive(false, this.visible());
+    this.alive(false, seen());
     if (this.hand && !this.hand.revises) this.kept.push(this.hand);
     const letter = past.letter;
     const judgement = past.judgement ?? (letter === null ? null : this.outbox.judgement(letter));
@@ -240,7 +240,7 @@ export class Desk {
   private next(): void {
     const kept = this.kept.pop();
     const ready = this.ahead[0];
-    if (kept) this.hand = { ...kept, clock: goOn(kept.clock, performance.now(), this.visible()) };
+    if (kept) this.hand = { ...kept, clock: goOn(kept.clock, performance.now(), seen()) };
     else if (ready) {
       this.ahead = this.ahead.slice(1);
       const ids = ready.task.candidates.map((one) => one.id);
@@ -251,14 +251,16 @@ export class Desk {
   }
 
   private take(task: Task, state: State, revises: Hand["revises"], guideline = this.guideline): void {
-    this.hand = { task, state, clock: start(performance.now(), this.visible()), guideline, revises };
+    this.hand = { task, state, clock: start(performance.now(), seen()), guideline, revises };
     this.situation = "task";
   }
 
   private hear(news: News | null): void {
     if (news?.letter.project === this.project.slug) {
-      if (news.stored) this.progress = news.stored.progress;
-      else if (news.why === UNNEEDED) this.notice = "Others had finished that task before your answer came; it was not needed.";
+      if (news.stored) {
+        this.answered.add(news.letter.body.task); // an earlier page of this person may have sent it
+        this.progress = news.stored.progress;
+      } else if (news.why === UNNEEDED) this.notice = "Others had finished that task before your answer came; it was not needed.";
       if (news.why !== null && OVERTAKEN.includes(news.why)) void this.overtaken(news.letter.body.task);
       if (!this.hand || this.ahead.length < AHEAD) void this.top();
     }
@@ -292,9 +294,5 @@ export class Desk {
   private drafted(task: string, ids: readonly string[]): State {
     const left = kept<State>(sessionStorage, task);
     return left === null ? begin(this.rules, ids) : resume(this.rules, ids, left);
-  }
-
-  private visible(): boolean {
-    return document.visibilityState === "visible" && document.hasFocus();
   }
 }

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Board } from "./board";
+import { seen } from "./clock";
 import { Desk } from "./desk";
 import { Dock } from "./dock";
 import { Guide } from "./guideline";
@@ -104,7 +105,7 @@ function useKeys(desk: Desk, side: "help" | "guideline" | null, setSide: SetSide
       if (said === "send") performance.mark("concord:enter", { startTime: event.timeStamp });
       carryOut(desk, said, side, setSide);
     };
-    const life = (): void => desk.alive(false, document.visibilityState === "visible" && document.hasFocus());
+    const life = (): void => desk.alive(false, seen());
     const signs = ["pointermove", "pointerdown", "wheel", "focus", "blur"];
     document.addEventListener("keydown", press);
     document.addEventListener("visibilitychange", life);
