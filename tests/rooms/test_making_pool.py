@@ -197,6 +197,15 @@ def test_t5_a_model_without_ideas_is_an_error(tmp_path: Path) -> None:
         grow(SEEDS, Growth(size=8, idle=3), Dull, tmp_path / "a.jsonl", lambda line: None, WHO)
 
 
+def test_t5_a_model_that_is_cut_off_needs_more_room(tmp_path: Path) -> None:
+    class Endless(Writer):
+        def answer(self, prompt: Prompt, number: int) -> Completion:
+            return Completion(prompt, f"And so {number}", finish="length")
+
+    with pytest.raises(StoreError, match=r"\(24 cut off\).* a larger --longest, and another --out"):
+        grow(SEEDS, Growth(size=8, idle=3), Endless, tmp_path / "a.jsonl", lambda line: None, WHO)
+
+
 def test_t6_what_a_choice_adds_by_hand() -> None:
     """Facility location: worth times how much better the rest is stood for; by hand over four items."""
     # likenesses: 0 and 1 are the same, 2 is half like both, 3 is like nothing

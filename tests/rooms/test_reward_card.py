@@ -102,6 +102,15 @@ def test_temperature_by_hand() -> None:
     assert warm["low"] < 3 < warm["high"] and warm["high"] - warm["low"] < 1
 
 
+def test_few_comparisons_show_no_distance_for_sure() -> None:
+    """Four of them, one right: each is a bin of its own, so every resample claims what was found."""
+    lead = math.log(3)  # claims 75 %
+    found = expected(array(lead, -lead, -lead, -lead), array(1, 0, 0, 0), np.arange(4), 0)
+    assert found == {"value": pytest.approx((0.25 + 3 * 0.75) / 4), "low": None, "high": None, "n": 4}
+    enough = expected(array(*[lead] * 50), array(*[1] * 50), np.arange(50), 0)
+    assert enough["low"] is not None
+
+
 @pytest.mark.slow
 def test_ece_by_hand_and_what_chance_adds_to_it() -> None:
     lead = math.log(9)  # claims 90 %

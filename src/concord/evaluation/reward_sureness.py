@@ -11,7 +11,7 @@ from scipy.stats import norm
 from concord.evaluation.intervals import Estimate
 from concord.evaluation.reward_quality import BINS, Pair
 
-RESAMPLES = 200
+RESAMPLES, FEW = 200, 5
 UNKNOWN = Estimate(value=None, low=None, high=None, n=0)
 
 Floats = NDArray[np.float64]
@@ -37,13 +37,15 @@ def ece(leads: Floats, credit: Floats) -> float:
 
 
 def expected(leads: Floats, credit: Floats, prompts: NDArray[np.int64], seed: int) -> Estimate:
-    """ECE less what chance adds to it, with an interval, both by a bootstrap over prompts; one prompt shows neither.
+    """ECE less what chance adds to it, with an interval, both by a bootstrap over prompts.
+
+    One prompt shows neither, nor do fewer than five comparisons a bin: resamples of those hardly differ from them.
 
     Few comparisons make even a faultless model look off, and resamples of them add as much again: that is taken off.
     The ends lie 1.96 standard errors away, and none of the three below 0.
     """
     value, groups = ece(leads, credit), int(prompts.max()) + 1
-    if groups < 2:
+    if groups < 2 or len(leads) < FEW * BINS:
         return Estimate(value=value, low=None, high=None, n=len(leads))
     rows = np.split(np.argsort(prompts, kind="stable"), np.cumsum(np.bincount(prompts))[:-1])
     random = np.random.default_rng(seed)

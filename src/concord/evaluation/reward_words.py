@@ -35,7 +35,9 @@ def measured(card: Mapping[str, Any]) -> Iterator[str]:
     )
     sure, long = card["calibration"], card["whole_lists"]
     warm = sure["temperature"]["value"]
-    told = f"Its claims are off by {ranged(sure['ece_interval'])} (ECE less chance)"
+    shown = sure["ece_interval"]["low"] is not None
+    what = "ECE less chance" if shown else "ECE; of so few comparisons chance alone may make it"
+    told = f"Its claims are off by {ranged(sure['ece_interval'])} ({what})"
     yield f"{told}; {'no temperature mends that' if warm is None else f'a temperature of {warm:.2f} mends them best'}."
     if long["lists"]:
         yield (

@@ -27,7 +27,11 @@ INVERTED = (
     "Write one more question whose right answer is: {answer}\n\nWrite the question alone."
 )
 OTHERWISE = "with other seeds or settings. Give the same ones to go on, or another --out to begin anew."
-AGAIN = "A model that asks for the same again and again fills no pool"
+AGAIN = (
+    "A model that asks for the same again and again fills no pool: sample at a higher temperature, give more seeds, or "
+    "use a larger model."
+)
+CUT = "Most were cut off: give them more room with a larger --longest, and another --out to begin with it."
 
 
 @dataclass(frozen=True)
@@ -145,8 +149,7 @@ def grown(
         if pool.idle >= growth.idle:
             raise StoreError(
                 f"{record}: {pool.idle} rounds in a row have added nothing ({told(pool.outcomes)}), and the pool "
-                f"holds {len(pool.items)} of {growth.size} items. {AGAIN}: sample at a higher temperature, "
-                "give more seeds, or use a larger model."
+                f"holds {len(pool.items)} of {growth.size} items. {advice(pool.outcomes)}"
             )
         made = list(attempts(pool, speaks, rounds))
         lines, before = [], len(pool.items)
@@ -275,6 +278,11 @@ def append(record: Path, rows: Sequence[dict[str, Any]]) -> None:
             file.write("".join(dumps(row) + "\n" for row in rows))
             file.flush()
             os.fsync(file.fileno())
+
+
+def advice(outcomes: Counter[str]) -> str:
+    """What to do about a pool that does not grow."""
+    return CUT if 2 * outcomes["cut off"] > outcomes.total() else AGAIN
 
 
 def told(outcomes: Counter[str]) -> str:
