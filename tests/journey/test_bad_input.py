@@ -224,11 +224,10 @@ def test_a_damaged_stage_is_named_and_kept(cut: Path, whole: Any, copy: Path) ->
     assert [line.split()[1] for line in states[1:5]] == ["skip"] * 4
 
 
-MANY = ("sft.epochs=8",)
+MANY, LONG = ("sft.epochs=8",), (pytest.mark.slow, pytest.mark.long)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("damaged", ["newest", pytest.param("all", marks=pytest.mark.long)])
+@pytest.mark.parametrize("damaged", [pytest.param(one, marks=LONG) for one in ("newest", "all")])
 def test_a_damaged_checkpoint_is_passed_over(
     cut: Path, whole: Any, calm: Any, tmp_path: Path, damaged: str
 ) -> None:

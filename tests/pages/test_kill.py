@@ -37,6 +37,7 @@ async tasks => {
 """
 
 
+@pytest.mark.long
 def test_two_hundred_tasks_survive_five_deaths_of_the_server(served: Served, open_page: Open) -> None:
     """Ranked by a script in the browser; the page is reloaded once with answers that no server has yet."""
     served.project("killed", tasks=TASKS, words=12)
