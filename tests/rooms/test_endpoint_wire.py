@@ -20,12 +20,14 @@ def silent(port: int) -> Iterator[str]:
         hole.bind(("127.0.0.2", port))
         hole.listen(0)
         full = [socket.socket() for _ in range(4)]
-        for one in full:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.2", port))
-        yield "127.0.0.2"
-        for one in full:
-            one.close()
+        try:
+            for one in full:
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.2", port))
+            yield "127.0.0.2"
+        finally:
+            for one in full:
+                one.close()
 
 
 def cut_off(wire: Wire) -> bool:

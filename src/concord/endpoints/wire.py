@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -138,25 +138,29 @@ class Wire:
             with clock:
                 line.sock = self._connect(clock)
                 line.request("POST", self.path + path, body, headers)
-                answer = line.getresponse()
-                raw = answer.read(MOST_BYTES + 1)
-                if clock.over:
-                    raise TimeoutError  # a connection that we shut looks like one that ended
-                if len(raw) > MOST_BYTES:
-                    raise EndpointError(
-                        f"{self.url} answers more than {MOST_BYTES // 2**20} MiB, which is no answer."
-                    )
-                if (answer.length or 0) > 0:
-                    raise Passing("breaks off in the middle of an answer")
-                return answer.status, _seconds(answer.getheader("Retry-After")), raw
+                with line.getresponse() as answer:  # it holds the line from here on
+                    return self._read(answer, clock)
         except (OSError, HTTPException) as error:
-            if clock.over:
+            # what waited for a connection may give up a moment before the clock says that it is over
+            if clock.over or isinstance(error, TimeoutError):
                 raise Passing(f"took longer than {self.seconds:g} s") from None
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise EndpointError(f"{self.url} does not prove who it is: {error.verify_message}.") from None
             raise Passing(self.secret.hide(f"{type(error).__name__}: {error}"[:WIDTH])) from None
         finally:
             line.close()
+
+    def _read(self, answer: HTTPResponse, clock: "Deadline") -> tuple[int, float | None, bytes]:
+        raw = answer.read(MOST_BYTES + 1)
+        if clock.over:
+            raise TimeoutError  # a connection that we shut looks like one that ended
+        if len(raw) > MOST_BYTES:
+            raise EndpointError(
+                f"{self.url} answers more than {MOST_BYTES // 2**20} MiB, which is no answer."
+            )
+        if (answer.length or 0) > 0:
+            raise Passing("breaks off in the middle of an answer")
+        return answer.status, _seconds(answer.getheader("Retry-After")), raw
 
     def _connect(self, clock: "Deadline") -> socket.socket:
         with self._lock:
@@ -166,9 +170,8 @@ class Wire:
                 self._addresses = found
         failure: OSError | None = None
         for number, address in enumerate(self._addresses):
-            share = clock.left() / (
-                len(self._addresses) - number
-            )  # or one that is silent would use up all the time
+            # each has a share of the time: one that is silent would use up all of it
+            share = clock.left() / (len(self._addresses) - number)
             try:
                 plain = socket.create_connection((address, self.port), share)
             except OSError as error:
@@ -214,10 +217,8 @@ class Deadline:
     def _end(self) -> None:
         self.over = True
         if self.watched is not None:
-            with suppress(OSError):  # it may have ended by itself
-                socket.socket.shutdown(
-                    self.watched, socket.SHUT_RDWR
-                )  # beneath TLS, which another thread reads
+            with suppress(OSError):  # it may have ended by itself; beneath TLS, which another thread reads
+                socket.socket.shutdown(self.watched, socket.SHUT_RDWR)
 
     def __enter__(self) -> "Deadline":
         self._timer.start()
