@@ -83,6 +83,13 @@ def test_what_is_not_in_them_is_not_taken() -> None:
         look(Path(put("pairs.jsonl", *PAIRS)), None, "steps")
 
 
+@pytest.mark.parametrize(("raw", "why"), [(b"caf\xe9\n", "UTF-8"), (b"{half\n", "JSON")])
+def test_rows_that_are_no_rows_are_told_before_a_format_is_looked_for(raw: bytes, why: str) -> None:
+    Path("l.jsonl").write_bytes(raw)
+    with pytest.raises(RecordError, match=rf"^l\.jsonl:1: .*{why}"):
+        look(Path("l.jsonl"), None, "prompts")
+
+
 def test_a_plan_names_the_rows_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     name = put("r.jsonl", ranked(HI, "Hello!", "No."), ranked(HI, "alone", tiers=[[0]]), ranked(HI, "a", "b"))
     assert main(["import", name, "--plan", "--json"]) == 0

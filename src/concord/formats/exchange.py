@@ -79,11 +79,14 @@ def look(source: Path, format: str | None = None, kind: Kind | None = None) -> E
     first = list(islice(rows(source), ROWS_SNIFFED))
     if not first:
         raise RecordError(f"{source} is empty: it has no rows. Give a file with one JSON object a line.")
+    broken = next((line for line in first if line.fault is not None), None)
     told = [line.row for line in first]
     if format is None:
         try:
             guess = sniff(told)
         except RecordError as error:
+            if broken is not None:  # rows that cannot be read at all have no format
+                raise RecordError(f"{source}:{broken.number}: {broken.fault}") from None
             raise RecordError(f"{source}: {error} Name the format, if it is one of them.") from None
     else:
         one = FORMATS[known(format)]
