@@ -71,7 +71,7 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what it would warn of is checked below, and is an error
-    readable(folder, scoring)
+    refuse_unreadable(folder, scoring)
     family = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
     extra: dict[str, Any] = {"num_labels": len(heads)} if scoring else {}
     if scoring and len(heads) > 1:
@@ -110,7 +110,7 @@ def load(folder: Path, compute: Compute, scoring: bool = False, heads: Sequence[
     return result
 
 
-def readable(folder: Path, scoring: bool) -> None:
+def refuse_unreadable(folder: Path, scoring: bool) -> None:
     """Refuse a folder that the libraries would refuse in other words, or would not."""
     check(folder)
     for file in folder.glob("*.safetensors"):
