@@ -13,7 +13,7 @@ from torch import Tensor
 from concord.algorithms import ALGORITHMS, ppo, reinforce, remax
 from concord.algorithms.group import credit
 from concord.algorithms.price import Price
-from concord.batches import Rendered, pack
+from concord.batches import Experience, Rendered, pack
 from concord.models.critic import SharedCritic
 from concord.models.sight import Sight
 from concord.models.trunk import Trunk
@@ -116,6 +116,13 @@ def test_shaping_by_the_critic_itself_is_its_one_step_advantage() -> None:
     shaped = ppo.Crediting(Steps(0.0), Price(one, 0.2), one, 8192, values)(told)
     plain = ppo.Crediting(values, Price(one, 0.2), one, 8192)(told)
     torch.testing.assert_close(shaped.advantages, plain.advantages, atol=1e-6, rtol=0)
+
+
+def test_what_the_critic_foresaw_by_hand() -> None:
+    """Returns 1, 2, 3 against 2, 3, 3: errors vary by 2/9, returns by 2/3, so two thirds were foreseen."""
+    values, returns = torch.tensor([[2.0, 3.0, 3.0]]), torch.tensor([[1.0, 2.0, 3.0]])
+    one = Experience.of(rollout([0.0], [3], [0]), torch.zeros(1, 3), values, returns)
+    assert ppo.foreseen(one) == {"explained": pytest.approx(2 / 3)}
 
 
 def test_a_shared_critic_is_a_head_on_the_policy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
