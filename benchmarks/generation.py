@@ -81,9 +81,7 @@ def ctranslate2(spec: Spec) -> Any:
         facts["bos_token"] = facts["bos_token"] or SPECIAL[END]  # these models have none, and it insists
         (made / "config.json").write_text(json.dumps(facts), encoding="utf-8")
     words = AutoTokenizer.from_pretrained(source)
-    prompts = [
-        words.convert_ids_to_tokens(row.prompt) for row in spec.rows() for _ in range(spec.completions)
-    ]
+    prompts = [words.convert_ids_to_tokens(row.prompt) for row in spec.rows()]
     generator = engine.Generator(str(made), device="cpu", compute_type="float32", intra_threads=spec.threads)
 
     def speak() -> list[list[int]]:
@@ -94,8 +92,9 @@ def ctranslate2(spec: Spec) -> Any:
             sampling_temperature=1.0,
             include_prompt_in_result=False,
             max_batch_size=0,
+            num_hypotheses=spec.completions,  # reads a prompt once: a tenth faster than one request a sample
         )
-        return [list(one.sequences_ids[0]) for one in found]
+        return [list(said) for one in found for said in one.sequences_ids]
 
     return speak
 
