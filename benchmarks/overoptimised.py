@@ -2,33 +2,40 @@
 
 python -m benchmarks.overoptimised FOLDER [--healthy 10] [--planted 3] [--ensembles]
 
-FOLDER gets the starter's data, and one run with SFT, samples of 600 prompts, their rankings and reward models. Then
+FOLDER gets the starter's data, and runs with SFT, samples, their rankings and reward models. Then
 
-planted   PPO with drift for nothing and five times the rate, watched every second round: once to its end with a mere
-          warning, once with the way back. The peak that the watch names is held against that of the judge's scores of
-          the rollouts, which are other prompts: how many looks lie between them?
-healthy   PPO as the starter recipe has it, but shorter, each with a seed of its own: how many are stopped?
-ensembles the planted training against three reward models that each drew its prompts, by the penalty for disagreement:
-          where is the judge's peak, and how high?
+planted   PPO with drift for nothing and ten times the rate, against a reward model that knows 200 rankings, watched
+          every second round: once to its end with a mere warning, once with the way back. How far does the judge's
+          score fall while the reward model's rises? The peak that the watch names is held against that of the judge's
+          scores of the rollouts, which are other prompts: how many looks lie between them, and how much of the peak is
+          kept? And where would the drift alone have given alarm, at the limit that every recipe has?
+healthy   PPO as the starter recipe has it, but shorter, each with a seed of its own, against a reward model that knows
+          600 rankings: how many are stopped?
+ensembles the planted training against three reward models that each drew its prompts from the 200, by the penalty for
+          disagreement: where is the judge's peak, and how high?
 
 Everything that is done stays done: a second start goes on.
 """
 
 import argparse
 import json
+import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from scipy import stats
 
 from concord import formats, machine
 from concord.records.files import read_json, read_rows
 from concord.roles import Scorer
 from concord.runs import Loaded, Run, load
 from concord.scoring import Ensemble
+from concord.settings import PPO
 from concord.stages import align
 from concord.stages.bench import Bench, rollouts
 from concord.stages.carry_out import carry_out
@@ -37,8 +44,9 @@ from concord.world import GoldJudge
 
 EVERY = 2
 FIRST = ["sft", "sample", "rank", "reward"]
-REDUCED = ("sample.prompts=600",)
-PLANTED = "{method: ppo, kl: 0, kl_limit: 1000, rate: 1e-3, rollout: {rounds: 14}}"
+FEW, MANY = 200, 600
+"""Prompts whose answers are ranked for the reward model."""
+PLANTED = "{method: ppo, kl: 0, kl_limit: 1000, rate: 1e-3, rollout: {rounds: 24}}"
 HEALTHY = "{method: ppo, rollout: {rounds: 12, prompts: 16}}"
 PENALTIES = (0.0, 0.5, 2.0)
 
@@ -58,13 +66,13 @@ def main() -> int:
     if not (args.folder / "recipe.yaml").exists():
         init(args.folder)
     found: dict[str, list[dict[str, Any]]] = {"planted": [], "healthy": [], "ensembles": []}
-    run = prepared(args.folder, "run")
+    few, many = prepared(args.folder, "few", FEW), prepared(args.folder, "many", MANY)
     for number in range(args.planted):
-        free = learned(run, f"planted-{number}", PLANTED, "warn")
-        back = learned(run, f"planted-{number}", PLANTED, "roll-back")
+        free = learned(few, f"planted-{number}", PLANTED, "warn")
+        back = learned(few, f"planted-{number}", PLANTED, "roll-back")
         found["planted"].append(told(free, back))
     for number in range(args.healthy):
-        found["healthy"].append(verdict(learned(run, f"healthy-{number}", HEALTHY, "roll-back")))
+        found["healthy"].append(verdict(learned(many, f"healthy-{number}", HEALTHY, "roll-back")))
     if args.ensembles:
         found["ensembles"] = ensembles(args.folder, args.planted)
     print(json.dumps(found, indent=1))
@@ -73,12 +81,25 @@ def main() -> int:
     return 0
 
 
-def prepared(folder: Path, name: str, *settings: str) -> Run:
-    """A run in which everything before alignment is done."""
-    loaded, run = load(folder / "recipe.yaml", [*REDUCED, *settings]), Run(folder / name)
-    with Run.open(run.folder, loaded) as mine:
-        carry_out(loaded, mine, FIRST, frozenset(), say)
-    return run
+@dataclass(frozen=True)
+class Ground:
+    """A run in which everything before alignment is done, and the settings that it was done with."""
+
+    run: Run
+    settings: tuple[str, ...]
+
+    def loaded(self, *more: str) -> Loaded:
+        """The recipe with these settings, and some more."""
+        return load(self.run.folder.parent / "recipe.yaml", [*self.settings, *more])
+
+
+def prepared(folder: Path, name: str, prompts: int, *settings: str) -> Ground:
+    """Do everything before alignment, with rankings of the answers to so many prompts."""
+    ground = Ground(Run(folder / name), (f"sample.prompts={prompts}", *settings))
+    loaded = ground.loaded()
+    with Run.open(ground.run.folder, loaded) as run:
+        carry_out(loaded, run, FIRST, frozenset(), say)
+    return ground
 
 
 def say(line: str) -> None:
@@ -87,17 +108,15 @@ def say(line: str) -> None:
 
 
 def learned(
-    run: Run, name: str, settings: str, fall: str, scorer: Scorer | None = None, group: str = ""
+    ground: Ground, name: str, settings: str, fall: str, scorer: Scorer | None = None, group: str = ""
 ) -> Path:
     """Learn one policy under watch, with seeds that follow from its name; the folder of what was seen."""
-    folder = run.folder.parent
-    final = folder / f"{run.folder.name}-{group or fall}" / name
+    run = ground.run
+    final = run.folder.with_name(f"{run.folder.name}-{group or fall}") / name
     if (final / "model").is_dir():
         return final
     watch = f"learning.watch={{every: {EVERY}, judge: starter, fall: {fall}}}"
-    asked = [*REDUCED, f"rivals.{name}={settings}", watch]
-    loaded: Loaded = load(folder / "recipe.yaml", asked)
-    bench = Bench(loaded, run, f"rivals/{name}", lambda line: None)
+    bench = Bench(ground.loaded(f"rivals.{name}={settings}", watch), run, f"rivals/{name}", lambda line: None)
     if scorer is not None:
         bench.scorer = scorer
     partial = run.partial(bench.stage)
@@ -139,14 +158,38 @@ def told(free: Path, back: Path) -> dict[str, Any]:
     curve = rollouts_by_window(free)
     peak = max(range(len(curve)), key=curve.__getitem__)
     freely, stopped = verdict(free), verdict(back)
+    kept = curve[stopped["best"]["round"] // EVERY]
     return {
         "free": freely,
         "back": stopped,
+        **gamed(ours),
+        "drift_alarm": alarmed(free),
+        "kept_of_rollouts": round(kept / curve[peak], 3),
         "rollouts": [round(value, 3) for value in curve],
         "peak_of_rollouts": peak * EVERY,
         "looks_apart": abs(peak - stopped["best"]["round"] // EVERY),
         "same_until_the_end": ours[: len(theirs)] == theirs,
     }
+
+
+def gamed(looks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """How far the judge's score falls from its peak to the end, and how far the reward model's rises meanwhile."""
+    best, last = max(looks, key=lambda look: float(look["gold"]["value"])), looks[-1]
+    first = looks[0]["proxy"]
+    error = (first["high"] - first["low"]) / 2 / stats.t.ppf(0.975, first["n"] - 1)
+    spread = error * math.sqrt(first["n"])  # of the first policy's scores, from prompt to prompt
+    return {
+        "fall": round(best["gold"]["value"] - last["gold"]["value"], 3),
+        "rise_in_spreads": round((last["proxy"]["value"] - best["proxy"]["value"]) / spread, 3),
+    }
+
+
+def alarmed(folder: Path) -> int | None:
+    """The round that would have been the first beyond the usual limit of drift."""
+    drifts: dict[int, float] = {}
+    for row in read_rows(folder / "metrics.jsonl"):
+        drifts[row["round"]] = max(drifts.get(row["round"], 0.0), row["kl"])
+    return next((at for at, drift in drifts.items() if drift > PPO().kl_limit), None)
 
 
 def rollouts_by_window(folder: Path) -> list[float]:
@@ -162,17 +205,14 @@ def rollouts_by_window(folder: Path) -> list[float]:
 
 def ensembles(folder: Path, seeds: int) -> list[dict[str, Any]]:
     """The planted training by the penalty for disagreement of three reward models."""
-    run = prepared(folder, "members", "reward.members={count: 3, differ: prompts}")
+    ground = prepared(folder, "members", FEW, "reward.members={count: 3, differ: prompts}")
     found = []
     for penalty in PENALTIES:
         for number in range(seeds):
-            bench = Bench(
-                load(folder / "recipe.yaml", list(REDUCED)), run, "rivals/members", lambda line: None
-            )
-            made = bench.scorer
+            made = Bench(ground.loaded(), ground.run, "rivals/members", lambda line: None).scorer
             assert isinstance(made, Ensemble), "three members make an ensemble"
             scorer = Ensemble(made.parts, penalty)
-            seen = learned(run, f"planted-{number}", PLANTED, "warn", scorer, f"penalty-{penalty:g}")
+            seen = learned(ground, f"planted-{number}", PLANTED, "warn", scorer, f"penalty-{penalty:g}")
             found.append(
                 {"penalty": penalty, "seed": number, **summary(list(read_rows(seen / "watch.jsonl")))}
             )

@@ -252,8 +252,7 @@ def test_all_problems_at_once_in_order_and_not_too_many(here: Path) -> None:
         "command line, 'base'",
     ]
     many = complaint("".join(f"zz{number}: 1\n" for number in range(33))).split("\n")
-    assert len(many) == 21
-    assert many[-1] == "... and 13 more."
+    assert len(many) == 21 and many[-1] == "... and 13 more."
 
 
 def test_a_missing_recipe_names_the_nearest(here: Path) -> None:
@@ -273,6 +272,9 @@ def test_a_missing_recipe_names_the_nearest(here: Path) -> None:
         with pytest.raises(SettingsError) as caught:
             load(name)
         assert str(caught.value) == expected
+    Path("first.yaml").unlink()
+    with pytest.raises(SettingsError, match=r"no such recipe\. This folder holds no recipe"):
+        load("r.yaml")
 
 
 def test_what_is_no_text_is_refused(here: Path) -> None:

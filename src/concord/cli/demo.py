@@ -15,16 +15,10 @@ MARK = ".concord-demo"
 
 
 def init(args: argparse.Namespace, voice: Voice) -> int:
-    """Write a recipe and its data into a new folder."""
-    from concord.records.files import storing
-
+    """Write a recipe and its data into a folder."""
     folder = Path(args.folder)
     if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder} is a file. Name a new folder.")
-    with storing(folder):
-        taken = sorted(path.name for path in folder.glob("[!.]*"))
-    if taken:
-        raise StoreError(f"{folder} already holds {taken[0]}; nothing is written over. Name a new folder.")
+        raise StoreError(f"{folder} is a file. Name a folder.")
 
     from concord.stages.demo import init as write
 
@@ -95,7 +89,7 @@ def other_seeds(folder: Path) -> list[Path]:
 
 def asks_init(parser: Parser) -> None:
     """What `init` is told."""
-    parser.add_argument("folder", metavar="DIR", help="the folder to make")
+    parser.add_argument("folder", metavar="DIR", help="the folder, made if need be; `.` is this one")
     meaning = "who wrote the demonstrations (default: `typical`, people who show less than they recognise)"
     parser.add_argument(
         "--demonstrators", choices=("good", "typical", "lazy"), default="typical", help=meaning
@@ -110,5 +104,5 @@ def asks_demo(parser: Parser) -> None:
     parser.add_argument("--again", action="store_true", help="delete an earlier demo and begin afresh")
 
 
-INIT = Verb("init", "Write a recipe and data to start from into a new folder.", asks_init, init)
+INIT = Verb("init", "Write a recipe and data to start from into a folder.", asks_init, init)
 DEMO = Verb("demo", "Make the whole journey on the bundled starter world.", asks_demo, demo)

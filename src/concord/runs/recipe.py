@@ -92,7 +92,7 @@ def inside(folder: Path) -> str:
     """The recipes in a folder, in a sentence."""
     names = recipes(folder)
     if not names:
-        return f"{folder} holds no recipe; {START}."
+        return f"{'This folder' if folder == Path() else folder} holds no recipe; {START}."
     return f"Recipes there: {', '.join(str(folder / name) for name in names[:5])}."
 
 
