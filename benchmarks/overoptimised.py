@@ -186,10 +186,8 @@ def gamed(looks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def alarmed(folder: Path) -> int | None:
     """The round that would have been the first beyond the usual limit of drift."""
-    drifts: dict[int, float] = {}
-    for row in read_rows(folder / "metrics.jsonl"):
-        drifts[row["round"]] = max(drifts.get(row["round"], 0.0), row["kl"])
-    return next((at for at, drift in drifts.items() if drift > PPO().kl_limit), None)
+    rows = read_rows(folder / "metrics.jsonl")
+    return next((int(row["round"]) for row in rows if row["kl"] > PPO().kl_limit), None)
 
 
 def rollouts_by_window(folder: Path) -> list[float]:

@@ -154,9 +154,9 @@ class Corpus:
         """There is nothing to restore."""
 
 
-def make(folder: Path, steps: int = STEPS, size: Size = Size()) -> Path:
-    """Make the starter model, or one of another size, in a folder."""
-    torch.set_num_threads(2)
+def make(folder: Path, steps: int = STEPS, size: Size = Size(), threads: int = 2) -> Path:
+    """Make the starter model, or one of another size, in a folder; other threads give other last bits."""
+    torch.set_num_threads(threads)
     compute = choose("cpu", "bfloat16")
     template = Template(tokenizer())
     ids = template.tokenizer
