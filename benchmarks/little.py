@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from concord import machine
 from concord.models import Policy, choose
 from concord.records.files import read_rows
 from concord.sampling import Local
@@ -27,6 +28,7 @@ PROMPTS, SAMPLES, TURNS = 240, 4, 5
 
 def main() -> int:
     """Measure, and print two lines."""
+    machine.keep_freed_memory()  # as every process of `concord` does
     folder = Path(sys.argv[1]) / "little"
     folder.parent.mkdir(parents=True, exist_ok=True)
     starter.make(folder, STEPS, SIZE, threads=1)
