@@ -185,7 +185,7 @@ def gamed(looks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def alarmed(folder: Path) -> int | None:
-    """The round that would have been the first beyond the usual limit of drift."""
+    """The round, counted from 0, that would have been the first beyond the usual limit of drift."""
     rows = read_rows(folder / "metrics.jsonl")
     return next((int(row["round"]) for row in rows if row["kl"] > PPO().kl_limit), None)
 
