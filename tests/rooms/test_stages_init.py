@@ -51,9 +51,11 @@ def test_init_never_writes_over_what_it_would_bring(tmp_path: Path, name: str) -
     assert [path.name for path in tmp_path.rglob("*")] == [name, "mine"]
 
 
-def test_init_killed_while_it_writes_begins_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [("data/prompts.jsonl",), ("data/prompts.jsonl", "recipe.yaml")])
+def test_init_killed_before_its_moves_begins_anew(tmp_path: Path, written: tuple[str, ...]) -> None:
     (tmp_path / ".concord-init" / "data").mkdir(parents=True)
-    (tmp_path / ".concord-init" / "data" / "prompts.jsonl").write_text('{"id": "0", "mess')
+    for name in written:
+        (tmp_path / ".concord-init" / name).write_text('{"id": "0", "mess')
     demo.init(tmp_path)
     assert whole(tmp_path)
 
